@@ -1,0 +1,230 @@
+"""MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications.
+
+Howard, Zhu, Chen, Kalenichenko, Wang, Weyand, Andreetto, Adam; 2017; arXiv:1704.04861.
+
+Here as in the paper, with its two multipliers: width (alpha) and resolution (rho, by the size of the images).
+Parameter names are those of timm's ``mobilenetv1_100``. The paper says ReLU; Google's code and timm use ReLU6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightnets_edu.formulas import (
+    CostFormula,
+    batch_norm2d,
+    conv2d,
+    conv_output_size,
+    depthwise_conv2d,
+    linear,
+)
+from lightnets_edu.formulas import pointwise_conv2d as pointwise
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.layers import check_images, relu, relu6, scaled_channels
+from lightnets_edu.models.registry import register_model
+
+# Table 1, each row of the body: a depthwise convolution of stride s, then a pointwise one to c channels.
+# Grouped into stages, one a resolution (the numbers at the right are the side of the maps for 224 x 224 images).
+STEM_CHANNELS = (
+    32  # conv 3x3, s 2                                                                            112
+)
+BODY = (
+    # (s, c)
+    (
+        (1, 64),
+    ),  #                                                                                             112
+    (
+        (2, 128),
+        (1, 128),
+    ),  #                                                                                    56
+    (
+        (2, 256),
+        (1, 256),
+    ),  #                                                                                    28
+    (
+        (2, 512),
+        (1, 512),
+        (1, 512),
+        (1, 512),
+        (1, 512),
+        (1, 512),
+    ),  #                                            14
+    (
+        (2, 1024),
+        (1, 1024),
+    ),  # the paper prints stride 2 in the last row too; its map sizes need 1               7
+)
+
+
+class DepthwiseSeparable(nn.Module):
+    """Filter each channel by itself (3x3 depthwise), then mix the channels (1x1 pointwise). Section 3.1, figure 3.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Of the depthwise convolution, 1 or 2.
+        activation: Makes the non-linearity behind each batch norm.
+
+    Shape:
+        ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, activation: Callable = relu) -> None:
+        super().__init__()
+        self.conv_dw = nn.Conv2d(
+            in_channels, in_channels, 3, stride, padding=1, groups=in_channels, bias=False
+        )
+        self.bn1 = nn.BatchNorm2d(in_channels)
+        self.act1 = activation()
+        self.conv_pw = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.act2 = activation()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The two convolutions, each with its batch norm and non-linearity."""
+        x = self.act1(self.bn1(self.conv_dw(x)))
+        return self.act2(self.bn2(self.conv_pw(x)))
+
+
+class MobileNetV1(Backbone):
+    """The network of table 1.
+
+    Args:
+        width_mult: The width multiplier alpha: every number of channels is scaled by it (section 3.3).
+        num_classes: Outputs of the classifier.
+        activation: "relu" as in the paper, or "relu6" as in Google's and timm's code.
+        dropout: Before the classifier.
+        small_input: For images of about 32 x 32: the first convolution has stride 1.
+
+    Shape:
+        ``[N, 3, H, W] -> [N, num_classes]``, any H and W; logits, without a softmax.
+    """
+
+    def __init__(
+        self,
+        width_mult: float = 1.0,
+        num_classes: int = 1000,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        small_input: bool = False,
+    ) -> None:
+        super().__init__()
+        if activation not in ("relu", "relu6"):
+            raise ValueError(f"activation should be 'relu' or 'relu6' instead of {activation!r}")
+        make_activation = relu if activation == "relu" else relu6
+        channels = scaled_channels(STEM_CHANNELS, width_mult)
+        self.conv_stem = nn.Conv2d(3, channels, 3, stride=1 if small_input else 2, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.act1 = make_activation()
+        stages = []
+        for rows in BODY:
+            stage = []
+            for stride, full_width in rows:
+                out_channels = scaled_channels(full_width, width_mult)
+                stage.append(DepthwiseSeparable(channels, out_channels, stride, make_activation))
+                channels = out_channels
+            stages.append(nn.Sequential(*stage))
+        self.blocks = nn.Sequential(*stages)
+        self.global_pool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(channels, num_classes)
+        self.apply(_initialise)
+
+    def feature_maps(self, x: Tensor) -> dict[int, Tensor]:
+        """The last feature map of each stride: ``{2: [N, 64, H/2, W/2], 4: ..., 8: ..., 16: ..., 32: ...}``."""
+        check_images(x)
+        x = self.act1(self.bn1(self.conv_stem(x)))
+        maps = {}
+        stride = self.conv_stem.stride[0]
+        for stage in self.blocks:
+            x = stage(x)
+            stride *= stage[0].conv_dw.stride[0]
+            maps[stride] = x
+        return maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        x = self.global_pool(self.forward_features(x)).flatten(1)
+        return self.classifier(self.dropout(x))
+
+
+def _initialise(module: nn.Module) -> None:
+    """He's normal initialisation for convolutions (the paper names none); a small uniform one for the classifier."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    elif isinstance(module, nn.Linear):
+        nn.init.uniform_(module.weight, -1 / module.in_features**0.5, 1 / module.in_features**0.5)
+        nn.init.zeros_(module.bias)
+
+
+Layer = tuple[str, CostFormula, dict[str, Any]]
+
+
+def layers(
+    width: Callable[[int], Any],
+    size: Any,
+    num_classes: Any = 1000,
+    *,
+    stem_stride: int = 2,
+    define: Callable[[str, Any], Any] = lambda name, value: value,
+) -> Iterator[Layer]:
+    """The network as formulas: one (name, formula, settings) a layer, from the same table as the modules.
+
+    Args:
+        width: Scales a number of channels, such as ``lambda c: scaled_channels(c, 0.5)``.
+        size: Side of the square images; an int, or a SymPy symbol for the page's sliders.
+        num_classes: Outputs of the classifier.
+        stem_stride: Stride of the first convolution (1 for small images).
+        define: Called with each intermediate channel count and size; a page names them here, others leave them alone.
+    """  # fmt: skip
+
+    def convolution(
+        names: str, formula: CostFormula, side: Any, in_side: Any, **settings: Any
+    ) -> Iterator[Layer]:
+        name, norm_name = names.split()
+        yield (
+            name,
+            formula,
+            {**settings, "out_height": side, "out_width": side, "in_height": in_side, "in_width": in_side},
+        )
+        norm = {"num_features": settings["out_channels"], "out_height": side, "out_width": side}
+        yield norm_name, batch_norm2d, norm
+
+    def halved(name: str, side: Any, stride: int) -> Any:
+        if stride == 1:
+            return side
+        return define(name, conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1))
+
+    side = halved("side_stem", size, stem_stride)
+    channels = define("channels_stem", width(STEM_CHANNELS))
+    yield from convolution(
+        "conv_stem bn1", conv2d, side, size, in_channels=3, out_channels=channels, kernel_size=3
+    )
+    for stage, rows in enumerate(BODY):
+        out_channels = define(f"channels_{stage}", width(rows[0][1]))
+        for index, (stride, _) in enumerate(rows):
+            block, in_side = f"blocks.{stage}.{index}", side
+            side = halved(f"side_{stage}", side, stride)
+            depthwise = {"in_channels": channels, "out_channels": channels, "kernel_size": 3}
+            yield from convolution(
+                f"{block}.conv_dw {block}.bn1", depthwise_conv2d, side, in_side, **depthwise
+            )
+            mixing = {"in_channels": channels, "out_channels": out_channels}
+            yield from convolution(f"{block}.conv_pw {block}.bn2", pointwise, side, side, **mixing)
+            channels = out_channels
+    yield "classifier", linear, {"in_features": channels, "out_features": num_classes}
+
+
+@register_model
+def mobilenet_v1(
+    width_mult: float = 1.0,
+    num_classes: int = 1000,
+    activation: str = "relu",
+    dropout: float = 0.0,
+    small_input: bool = False,
+) -> MobileNetV1:
+    """MobileNetV1 1.0/224: 4,231,976 parameters, 568,740,352 MACs. The options are those of `MobileNetV1`."""  # fmt: skip
+    return MobileNetV1(width_mult, num_classes, activation, dropout, small_input)
