@@ -16,13 +16,9 @@ def _option(text: str) -> tuple[str, Any]:
     """``width_mult=0.5`` -> ("width_mult", 0.5); what is no Python number, truth value or None is a string."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} should have the form option=value, such as width_mult=0.5"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} should have the form option=value, such as width_mult=0.5")
     try:
-        return name, ast.literal_eval(
-            value.strip().title() if value.lower() in ("true", "false", "none") else value
-        )
+        return name, ast.literal_eval(value.strip().title() if value.lower() in ("true", "false", "none") else value)
     except (ValueError, SyntaxError):
         return name, value
 
@@ -35,17 +31,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     listing = commands.add_parser("list", help="the networks and their options")
-    counting = commands.add_parser(
-        "count", help="parameters, MACs, activations and memory access, layer by layer"
-    )
+    counting = commands.add_parser("count", help="parameters, MACs, activations and memory access, layer by layer")
     counting.add_argument("name", help="a network; see list")
-    counters = commands.add_parser(
-        "compare", help="networks side by side, or one network through several counters"
-    )
+    counters = commands.add_parser("compare", help="networks side by side, or one network through several counters")
     counters.add_argument("names", nargs="+", metavar="name", help="networks; see list")
-    counters.add_argument(
-        "--counters", action="store_true", help="also fvcore, torchinfo and torch's FlopCounterMode"
-    )
+    counters.add_argument("--counters", action="store_true", help="also fvcore, torchinfo and torch's FlopCounterMode")
     for command in (counting, counters):
         command.add_argument(
             "--set", action="append", type=_option, default=[], metavar="option=value", dest="options",

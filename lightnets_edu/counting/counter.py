@@ -33,17 +33,15 @@ class _LeaveTensorsAlone(TorchFunctionMode):
 def _call_module(trace: Trace, module: nn.Module, args: tuple, kwargs: dict) -> Any:
     """Count one call of a module: by its rule if it is one of torch's layers, else by running its forward."""
     path = trace.paths.get(id(module), "")
+    trace.stack.append(path)
     rule = LAYER_RULES.get(type(module))
     if rule is not None and "forward" not in module.__dict__ and not kwargs and len(args) == 1:
-        trace.stack.append(path)
         result = rule(trace, path, module, *args)
     elif type(module) is nn.Sequential:
         (result,) = args
-        trace.stack.append(path)
         for child in module._modules.values():
-            result = child(result)
+            result = _call_module(trace, child, (result,), {})
     else:
-        trace.stack.append(path)
         result = module.forward(*args, **kwargs)
     # Not in a finally: after an error the stack still says where it happened.
     trace.stack.pop()
@@ -91,15 +89,13 @@ def count(model: nn.Module, input_size: Sequence[int] = (1, 3, 224, 224)) -> Cou
     Raises:
         TypeError: If ``model`` is not a module that can be followed.
         ValueError: If the input size is not valid or does not fit the model; the message names the layer.
-        UnsupportedOperationError: If the model calls an operation for which there is no rule; it names operation and layer.
+        UnsupportedOperationError: If the model calls an operation without a rule; it names operation and layer.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"count needs a torch.nn.Module instead of {type(model).__name__}")
     model = _unwrapped(model)
     if isinstance(model, torch.jit.ScriptModule):
-        raise TypeError(
-            "count cannot follow a scripted model, whose forward is no longer Python: count the original"
-        )
+        raise TypeError("count cannot follow a scripted model, whose forward is no longer Python: count the original")
     size = _checked_size(input_size)
     trace = Trace(model)
     try:

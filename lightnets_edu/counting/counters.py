@@ -64,9 +64,7 @@ def _fvcore(model: nn.Module, images: torch.Tensor) -> int:
     from fvcore.nn import FlopCountAnalysis
 
     logging.getLogger("fvcore").setLevel(logging.ERROR)
-    analysis = (
-        FlopCountAnalysis(model, images).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    )
+    analysis = FlopCountAnalysis(model, images).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     return int(analysis.total())
 
 
@@ -121,7 +119,7 @@ class CounterComparison:
     results: tuple[CounterResult, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """As plain data for JSON."""
         return {
             "macs": self.table.macs,
             "counters": {
@@ -141,12 +139,10 @@ class CounterComparison:
         def row(name: str, number: int, words: str) -> str:
             return (
                 f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
-                f'<td style="text-align:right">{number:,}</td><td style="text-align:left">{html.escape(words)}</td></tr>'
+                f'<td style="text-align:right">{number:,}</td><td >{html.escape(words)}</td></tr>'
             )
 
-        body = row(
-            "count (this book)", self.table.macs, "multiply-accumulates of convolutions and linear layers"
-        )
+        body = row("count (this book)", self.table.macs, "multiply-accumulates of convolutions and linear layers")
         body += "".join(row(r.counter, r.reported, r.explanation) for r in self.results)
         return (
             '<table style="font-variant-numeric:tabular-nums"><thead><tr><th scope="col">Counter</th>'
@@ -163,16 +159,14 @@ def explained(counter: str, reported: int, numbers: dict[str, int]) -> CounterRe
         parts["each MAC counted as two operations"] = (factor - 1) * numbers["macs"]
     for name, factor in convention.items():
         if name != "macs":
-            parts[f"{factor} × {CONSTITUENTS[name]}" if factor > 1 else CONSTITUENTS[name]] = (
-                factor * numbers[name]
-            )
+            parts[f"{factor} × {CONSTITUENTS[name]}" if factor > 1 else CONSTITUENTS[name]] = factor * numbers[name]
     return CounterResult(counter, reported, numbers["macs"], parts)
 
 
 def compare_counters(model: nn.Module, input_size: Sequence[int] = (1, 3, 224, 224)) -> CounterComparison:
     """Count a model with fvcore, torchinfo and torch's FlopCounterMode too, and explain what each adds.
 
-    The other counters leave hooks behind, change modes or statistics, so each gets a copy, in evaluation mode on the CPU.
+    Other counters leave hooks behind or change modes and statistics: each gets a copy on the CPU, in evaluation mode.
 
     Args:
         model: As for `count`.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import ceil, floor, prod
-from typing import Any
 
 import torch
 from torch import nn
@@ -20,128 +19,98 @@ Shape = tuple[int, ...]
 
 
 def _tuple(value: int | Sequence[int], length: int) -> Shape:
+    if type(value) is tuple and len(value) == length:
+        return value
     if isinstance(value, int):
         return (value,) * length
     return tuple(value) * length if len(value) == 1 else tuple(value)
 
 
-def _tensors(value: Any) -> list[ShapeTensor]:
-    return [x for x in value if type(x) is ShapeTensor]
-
-
 # ---- Convolution and linear layers: where the MACs are ------------------------------------------------------------
 
 
-def _check_channels(kind: str, x: ShapeTensor, dims: int, channels: int, groups: int) -> tuple[Shape, Shape]:
-    """Split an input shape into (batch,) or () and its spatial sizes, or say what is wrong."""
+def _check_input(kind: str, x: ShapeTensor, dims: int, channels: int, groups: int) -> None:
+    """Say what is wrong with the input of a convolution."""
     if len(x.shape) not in (dims + 1, dims + 2):
         raise ValueError(
             f"{kind} needs an input of {dims + 2} dimensions (N, C, ...) instead of shape {tuple(x.shape)}"
         )
     if x.shape[-dims - 1] != channels:
         raise ValueError(
-            f"{kind} needs {channels} input channels (groups={groups}) instead of the {x.shape[-dims - 1]} of an input "
-            f"of shape {tuple(x.shape)}"
+            f"{kind} needs {channels} input channels (groups={groups}) instead of the {x.shape[-dims - 1]} of an "
+            f"input of shape {tuple(x.shape)}"
         )
-    return x.shape[: -dims - 1], x.shape[-dims:]
 
 
 def convolution(
-    trace: Trace,
-    dims: int,
-    x: ShapeTensor,
-    weight,
-    bias=None,
-    stride=1,
-    padding=0,
-    dilation=1,
-    groups=1,
-    *,
-    kind: str = "",
-    path: str | None = None,
-) -> ShapeTensor:
-    """``macs = outputs * (in_channels / groups) * kernel elements``; output side floor((n + 2p - d(k-1) - 1)/s) + 1."""
-    shape = trace.weight(weight).shape
-    out_channels, channels_per_group, *kernel = shape
+    trace: Trace, dims: int, x: ShapeTensor, weight, bias=None, stride=1, padding=0, dilation=1, groups=1,
+    *, kind: str = "", path: str | None = None,
+) -> ShapeTensor:  # fmt: skip
+    """Every output is a sum over a window: outputs * in_channels / groups * kernel elements MACs.
+
+    Output side: floor((n + 2p - d(k - 1) - 1) / s) + 1.
+    """
+    out_channels, channels_per_group, *kernel = trace.weight(weight).shape
     kind = kind or f"conv{dims}d"
-    batch, sizes = _check_channels(kind, x, dims, channels_per_group * groups, groups)
-    stride, dilation = _tuple(stride, dims), _tuple(dilation, dims)
+    _check_input(kind, x, dims, channels_per_group * groups, groups)
+    *batch, _ = x.shape[:-dims]
+    sizes = x.shape[-dims:]
     if padding == "same":
         out = sizes
     else:
         pads = _tuple(0 if padding == "valid" else padding, dims)
-        out = tuple(
-            (n + 2 * p - d * (k - 1) - 1) // s + 1
-            for n, k, s, p, d in zip(sizes, kernel, stride, pads, dilation, strict=True)
-        )
+        settings = zip(sizes, kernel, _tuple(stride, dims), pads, _tuple(dilation, dims), strict=True)
+        out = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in settings]
         if min(out) < 1:
             raise ValueError(
-                f"{kind} with kernel {tuple(kernel)} (dilation {dilation}) does not fit into an input of {tuple(sizes)} "
-                f"pixels with padding {pads}: use a larger image"
+                f"{kind} with kernel {tuple(kernel)} (dilation {dilation}) does not fit into an input of "
+                f"{tuple(sizes)} pixels with padding {pads}: use a larger image"
             )
-    return _record_convolution(trace, kind, x, weight, bias, (*batch, out_channels, *out), out, groups, path)
+    shape = (*batch, out_channels, *out)
+    macs = prod(shape) * channels_per_group * prod(kernel)
+    return _record_convolution(trace, kind, x, weight, bias, shape, macs, tuple(kernel), groups, path)
 
 
-def _record_convolution(trace, kind, x, weight, bias, shape, places, groups, path) -> ShapeTensor:
-    weights = trace.weight(weight).shape
-    batch = prod(shape) // (shape[-len(places) - 1] * prod(places))
-    sums = batch * prod(x.shape[-len(places) :] if "transpose" in kind.lower() else places)
+def _record_convolution(trace, kind, x, weight, bias, shape, macs, kernel_size, groups, path) -> ShapeTensor:
     return trace.record(
-        kind, "convolution", (x,), shape,
-        macs=sums * prod(weights), weights=(weight, bias), kernel_size=weights[2:], groups=groups,
+        kind, "convolution", (x,), shape, macs=macs, weights=(weight, bias), kernel_size=kernel_size, groups=groups,
         bias_elements=prod(shape) if bias is not None else 0, path=path,
     )  # fmt: skip
 
 
 def transposed_convolution(
-    trace: Trace,
-    dims: int,
-    x: ShapeTensor,
-    weight,
-    bias=None,
-    stride=1,
-    padding=0,
-    output_padding=0,
-    groups=1,
-    dilation=1,
-    *,
-    kind: str = "",
-    path: str | None = None,
-) -> ShapeTensor:
-    """Every *input* element is multiplied by a kernel; output side (n-1)s - 2p + d(k-1) + output_padding + 1."""
-    shape = trace.weight(weight).shape
-    in_channels, channels_per_group, *kernel = shape
+    trace: Trace, dims: int, x: ShapeTensor, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1,
+    dilation=1, *, kind: str = "", path: str | None = None,
+) -> ShapeTensor:  # fmt: skip
+    """Every input is multiplied by a kernel: inputs * out_channels / groups * kernel elements MACs.
+
+    Output side: (n - 1)s - 2p + d(k - 1) + output_padding + 1.
+    """
+    in_channels, channels_per_group, *kernel = trace.weight(weight).shape
     kind = kind or f"conv_transpose{dims}d"
-    batch, sizes = _check_channels(kind, x, dims, in_channels, groups)
-    settings = (_tuple(value, dims) for value in (stride, padding, output_padding, dilation))
-    out = tuple(
-        (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
-        for n, k, s, p, extra, d in zip(sizes, kernel, *settings, strict=True)
-    )
-    return _record_convolution(
-        trace, kind, x, weight, bias, (*batch, channels_per_group * groups, *out), out, groups, path
-    )
+    _check_input(kind, x, dims, in_channels, groups)
+    *batch, _ = x.shape[:-dims]
+    sizes = x.shape[-dims:]
+    settings = zip(sizes, kernel, *(_tuple(v, dims) for v in (stride, padding, output_padding, dilation)), strict=True)
+    out = [(n - 1) * s - 2 * p + d * (k - 1) + extra + 1 for n, k, s, p, extra, d in settings]
+    shape = (*batch, channels_per_group * groups, *out)
+    macs = prod(x.shape) * channels_per_group * prod(kernel)
+    return _record_convolution(trace, kind, x, weight, bias, shape, macs, tuple(kernel), groups, path)
 
 
 for _dims in (1, 2, 3):
-    rule(f"conv{_dims}d")(
-        lambda trace, *args, _dims=_dims, **kwargs: convolution(trace, _dims, *args, **kwargs)
-    )
+    rule(f"conv{_dims}d")(lambda trace, *args, _dims=_dims, **kwargs: convolution(trace, _dims, *args, **kwargs))
     rule(f"conv_transpose{_dims}d")(
         lambda trace, *args, _dims=_dims, **kwargs: transposed_convolution(trace, _dims, *args, **kwargs)
     )
 
 
 @rule("linear")
-def linear(
-    trace: Trace, x: ShapeTensor, weight, bias=None, *, kind="linear", path: str | None = None
-) -> ShapeTensor:
+def linear(trace: Trace, x: ShapeTensor, weight, bias=None, *, kind="linear", path: str | None = None) -> ShapeTensor:
     """``macs = rows * in_features * out_features``."""
     out_features, in_features = trace.weight(weight).shape
     if x.shape[-1] != in_features:
-        raise ValueError(
-            f"{kind} needs {in_features} input features instead of the last size of {tuple(x.shape)}"
-        )
+        raise ValueError(f"{kind} needs {in_features} input features instead of the last size of {tuple(x.shape)}")
     shape = (*x.shape[:-1], out_features)
     return trace.record(
         kind, "linear", (x,), shape, macs=prod(x.shape) * out_features, weights=(weight, bias),
@@ -157,9 +126,7 @@ def matmul(trace: Trace, a, b) -> ShapeTensor:
     left = (1, *left) if vector_left else left
     right = (*right, 1) if vector_right else right
     if left[-1] != right[-2]:
-        raise ValueError(
-            f"matmul of shapes {tuple(a.shape)} and {tuple(b.shape)}: {left[-1]} is not {right[-2]}"
-        )
+        raise ValueError(f"matmul of shapes {tuple(a.shape)} and {tuple(b.shape)}: {left[-1]} is not {right[-2]}")
     batch = broadcast(left[:-2], right[:-2])
     macs = prod(batch) * left[-2] * left[-1] * right[-1]
     shape = (*batch, *(() if vector_left else left[-2:-1]), *(() if vector_right else right[-1:]))
@@ -181,17 +148,9 @@ def einsum(trace: Trace, equation: str, *operands) -> ShapeTensor:
     terms, _, result = equation.replace(" ", "").partition("->")
     names = terms.split(",")
     if len(operands) != 2 or not result or "." in equation:
-        raise ValueError(
-            f"einsum is counted for two operands and an explicit result without '...', not {equation!r}"
-        )
-    sizes = {
-        name: n
-        for term, x in zip(names, operands, strict=True)
-        for name, n in zip(term, x.shape, strict=True)
-    }
-    return trace.record(
-        "einsum", "matmul", operands, tuple(sizes[name] for name in result), macs=prod(sizes.values())
-    )
+        raise ValueError(f"einsum is counted for two operands and an explicit result without '...', not {equation!r}")
+    sizes = {name: n for term, x in zip(names, operands, strict=True) for name, n in zip(term, x.shape, strict=True)}
+    return trace.record("einsum", "matmul", operands, tuple(sizes[name] for name in result), macs=prod(sizes.values()))
 
 
 @rule("scaled_dot_product_attention")
@@ -205,23 +164,20 @@ def attention(trace: Trace, query, key, value, *args, **kwargs) -> ShapeTensor:
 # ---- Normalization, activations, arithmetic -----------------------------------------------------------------------
 
 
+def normalization(
+    trace: Trace, kind: str, x, weight, bias, has_statistics: bool, path: str | None = None
+) -> ShapeTensor:
+    """A scale and a shift a channel; its running statistics are read; no MACs by convention."""
+    statistics = 2 * x.shape[1] if has_statistics else 0
+    return trace.record(kind, "normalization", (x,), x.shape, weights=(weight, bias), statistics=statistics, path=path)
+
+
 @rule("batch_norm", "instance_norm")
 def batch_norm(
-    trace: Trace,
-    x,
-    running_mean=None,
-    running_var=None,
-    weight=None,
-    bias=None,
-    *args,
-    kind="batch_norm",
-    path=None,
-    **kw,
+    trace: Trace, x, running_mean=None, running_var=None, weight=None, bias=None, *args, **kw
 ) -> ShapeTensor:
-    """A scale and a shift a channel; no MACs by convention."""
-    return trace.record(
-        kind, "normalization", (x,), x.shape, weights=(weight, bias, running_mean, running_var), path=path
-    )
+    """The functional form."""
+    return normalization(trace, "batch_norm", x, weight, bias, running_mean is not None)
 
 
 @rule("layer_norm")
@@ -244,8 +200,8 @@ def _activation(name: str) -> Callable:
 
 
 ACTIVATIONS = (
-    "relu relu6 hardtanh hardswish hardsigmoid sigmoid silu gelu mish elu leaky_relu prelu softplus tanh softmax log_softmax "
-    "logsigmoid selu celu glu_"
+    "relu relu6 hardtanh hardswish hardsigmoid sigmoid silu gelu mish elu leaky_relu softplus tanh softmax "
+    "log_softmax logsigmoid selu celu"
 ).split()
 for _name in ACTIVATIONS:
     rule(_name)(_activation(_name))
@@ -284,7 +240,7 @@ for _names in (
     ("add", "iadd", "radd"), ("sub", "isub", "rsub"), ("mul", "imul", "rmul", "multiply"),
     ("div", "truediv", "itruediv", "rtruediv", "true_divide"), ("floordiv", "floor_divide"), ("pow", "rpow"),
     ("neg", "negative"), ("abs",), ("exp",), ("log",), ("sqrt",), ("rsqrt",), ("square",), ("clamp", "clip"),
-    ("maximum",), ("minimum",), ("lt",), ("le",), ("gt",), ("ge",), ("clone",), ("floor",), ("erf",), ("sin",), ("cos",),
+    ("maximum",), ("minimum",), ("lt",), ("le",), ("gt",), ("ge",), ("clone",), ("floor",), ("erf",),
 ):  # fmt: skip
     rule(*_names)(_elementwise(_names[0]))
 
@@ -333,9 +289,7 @@ def pool(
 
 
 def _max_pool(dims: int) -> Callable:
-    def apply(
-        trace, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
-    ):
+    def apply(trace, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
         return pool(trace, dims, f"max_pool{dims}d", x, kernel_size, stride, padding, dilation, ceil_mode)
 
     return apply
@@ -456,9 +410,7 @@ def view(trace: Trace, x, *shape, **kwargs) -> ShapeTensor:
     if -1 in shape:
         known = -prod(shape)
         if known == 0 or elements % known:
-            raise ValueError(
-                f"{tuple(x.shape)} cannot be viewed as {tuple(shape)}: {elements} elements do not fit"
-            )
+            raise ValueError(f"{tuple(x.shape)} cannot be viewed as {tuple(shape)}: {elements} elements do not fit")
         shape[shape.index(-1)] = elements // known
     if prod(shape) != elements:
         raise ValueError(
@@ -540,9 +492,7 @@ def split(trace: Trace, x, sizes, dim=0) -> tuple[ShapeTensor, ...]:
     if isinstance(sizes, int):
         sizes = [min(sizes, total - start) for start in range(0, total, sizes)]
     if sum(sizes) != total:
-        raise ValueError(
-            f"split into {list(sizes)}, which is {sum(sizes)} and not the {total} of dimension {dim}"
-        )
+        raise ValueError(f"split into {list(sizes)}, which is {sum(sizes)} and not the {total} of dimension {dim}")
     pieces = []
     for size in sizes:
         shape = list(x.shape)
@@ -598,31 +548,37 @@ def getitem(trace: Trace, x, index) -> ShapeTensor:
             if not -size <= each < size:
                 raise ValueError(f"index {each} is outside a dimension of size {size}")
         else:
-            raise ValueError(
-                f"indexing by {type(each).__name__} is not counted; only ints, slices, None and ..."
-            )
+            raise ValueError(f"indexing by {type(each).__name__} is not counted; only ints, slices, None and ...")
     return x.like((*shape, *sizes))
 
 
 # ---- Layers: the same rules, reached without running the layer's own Python ---------------------------------------
 
 
+def _weights(m: nn.Module) -> tuple:
+    """Weight and bias of a layer, past nn.Module's slow attribute look-up where they are plain parameters."""
+    parameters = m._parameters
+    return (parameters["weight"] if "weight" in parameters else m.weight), parameters["bias"]
+
+
 def _conv_layer(dims: int) -> Callable:
     def apply(trace, path, m, x):
-        args = (m.weight, m.bias, m.stride, m.padding, m.dilation, m.groups)
-        return convolution(trace, dims, x, *args, kind=type(m).__name__, path=path)
+        weight, bias = _weights(m)
+        name = type(m).__name__
+        return convolution(
+            trace, dims, x, weight, bias, m.stride, m.padding, m.dilation, m.groups, kind=name, path=path
+        )
 
     return apply
 
 
 def _linear_layer(trace, path, m, x):
-    return linear(trace, x, m.weight, m.bias, kind="Linear", path=path)
+    return linear(trace, x, *_weights(m), kind="Linear", path=path)
 
 
 def _norm_layer(trace, path, m, x):
-    return batch_norm(
-        trace, x, m.running_mean, m.running_var, m.weight, m.bias, kind=type(m).__name__, path=path
-    )
+    weight, bias = _weights(m)
+    return normalization(trace, type(m).__name__, x, weight, bias, m._buffers["running_mean"] is not None, path)
 
 
 def _activation_layer(trace, path, m, x):

@@ -70,9 +70,7 @@ class CountTable:
 
     def to_dict(self) -> dict[str, Any]:
         """The totals and rows as plain data for JSON."""
-        totals = {
-            name: getattr(self, name) for name in ("params", "macs", "flops", "activations", "memory_access")
-        }
+        totals = {name: getattr(self, name) for name in ("params", "macs", "flops", "activations", "memory_access")}
         return {
             "model": self.model_name,
             "input_size": list(self.input_size),
@@ -105,15 +103,17 @@ class CountTable:
         return ("total", "", "", *(f"{n:,}" for n in numbers))
 
     def _note(self) -> str:
-        return "Totals: all parameters; MACs and memory access of convolutions and linear layers; activations of convolutions."
+        return (
+            "Totals: all parameters; MACs and memory access of convolutions and linear layers; activations of "
+            "convolutions."
+        )
 
     def __str__(self) -> str:
         lines = [COLUMNS, *self._cells(), self._totals()]
         widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
         texts = [
             "  ".join(
-                cell.ljust(w) if i < 3 else cell.rjust(w)
-                for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+                cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
             )
             for line in lines
         ]
@@ -130,20 +130,15 @@ class CountTable:
                 f'<{tag} style="text-align:{"left" if i < 2 else "right"};white-space:nowrap">{cell}</{tag}>'
                 for i, cell in enumerate(rest)
             )
-            return (
-                f'<tr><th scope="row" style="text-align:left;font-weight:normal">{first}</th>{numbers}</tr>'
-            )
+            return f'<tr><th scope="row" style="text-align:left;font-weight:normal">{first}</th>{numbers}</tr>'
 
         title = html.escape(f"{self.model_name} on {_shape_text(self.input_size)}, layer by layer")
-        head = (
-            line(COLUMNS, "th")
-            .replace('scope="row"', 'scope="col"')
-            .replace("<th style", '<th scope="col" style')
-        )
+        head = line(COLUMNS, "th").replace('scope="row"', 'scope="col"').replace("<th style", '<th scope="col" style')
         return (
             f'<div class="lightnets-table" role="region" tabindex="0" aria-label="{title}" '
             'style="max-height:26rem;overflow:auto">'
             f'<table style="font-variant-numeric:tabular-nums"><caption>{title}</caption><thead>{head}</thead>'
             f"<tbody>{''.join(map(line, self._cells()))}</tbody>"
-            f'<tfoot style="font-weight:bold">{line(self._totals())}</tfoot></table></div><p><small>{self._note()}</small></p>'
+            f'<tfoot style="font-weight:bold">{line(self._totals())}</tfoot></table></div>'
+            f"<p><small>{self._note()}</small></p>"
         )

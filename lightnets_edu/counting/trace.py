@@ -22,7 +22,7 @@ class LayerCount(NamedTuple):
     Attributes:
         path: The layer's name in the model, as in ``named_modules``; for a bare operation, the module that calls it.
         kind: The layer's class or the operation's name.
-        group: ``convolution``, ``linear``, ``matmul``, ``normalization``, ``pooling``, ``activation`` or ``elementwise``.
+        group: ``convolution``, ``linear``, ``matmul``, ``normalization``, ``pooling``, ``activation``, ``elementwise``.
         input_shape: Shape of the (first) input.
         output_shape: Shape of the output.
         params: Learnable numbers, on the first call of a layer only.
@@ -51,7 +51,7 @@ class LayerCount(NamedTuple):
 
 
 class Weight(NamedTuple):
-    """What a count needs to know of a parameter or buffer, read once before the forward runs."""
+    """What a count needs to know of a parameter, read once before the forward runs."""
 
     name: str
     shape: tuple[int, ...]
@@ -61,8 +61,8 @@ class Weight(NamedTuple):
     @classmethod
     def of(cls, name: str, tensor: torch.Tensor) -> Weight:
         """Read it off a tensor of any device."""
-        shape = tuple(tensor.shape)
-        return cls(name, shape, prod(shape), tensor.requires_grad)
+        # Straight to the tuple's own constructor: a network has hundreds of parameters.
+        return tuple.__new__(cls, (name, tensor.shape, tensor.numel(), tensor.requires_grad))
 
 
 class Trace:
@@ -71,7 +71,7 @@ class Trace:
     Attributes:
         rows: What has been counted so far.
         paths: The name of each module, by identity.
-        weights: What is known of the model's parameters and buffers, by identity.
+        weights: What is known of the model's parameters, by identity.
         unmet: Parameters that no operation has read yet, by identity.
         stack: Names of the modules that are running, outermost first.
     """
@@ -100,9 +100,6 @@ class Trace:
                 self.weights[id(parameter)] = self.unmet[id(parameter)] = weight
         if buffers := state["_buffers"]:
             self._buffers.append((buffers, buffers.copy()))
-            for name, buffer in buffers.items():
-                if buffer is not None:
-                    self.weights[id(buffer)] = Weight.of(prefix + name, buffer)
         for name, child in state["_modules"].items():
             if child is not None and id(child) not in self.paths:
                 self._walk(child, prefix + name)
@@ -120,6 +117,7 @@ class Trace:
         *,
         macs: int = 0,
         weights: tuple = (),
+        statistics: int = 0,
         kernel_size: tuple[int, ...] = (),
         groups: int = 1,
         bias_elements: int = 0,
@@ -133,27 +131,29 @@ class Trace:
             inputs: The operands: shapes, tensors or numbers. Tensors among them are counted as read.
             shape: Shape of the result.
             macs: Multiply-accumulates of the forward pass.
-            weights: Parameters and buffers that are read; None among them is passed over.
+            weights: Parameters that are read; None among them is passed over.
+            statistics: Elements of running statistics that are read.
             kernel_size: For the row.
             groups: For the row.
             bias_elements: Output elements to which a bias is added.
             path: The layer's path; by default the module that is running.
         """
-        params = read = 0
-        learns = False  # does this layer or anything before it learn?
-        gradients = 0  # how many operands of the product need a gradient
-        for tensor in inputs:
-            if type(tensor) is ShapeTensor:
-                read += prod(tensor.shape)
-                if tensor.requires_grad:
-                    learns = True
-                    gradients += 1
-            elif isinstance(tensor, torch.Tensor):
-                weights = (*weights, tensor)
+        first = inputs[0]
+        if len(inputs) == 1 and type(first) is ShapeTensor:
+            read = statistics + prod(first.shape)
+            learns = first.requires_grad  # does this layer or anything before it learn?
+            gradients = int(learns)  # how many operands of the product need a gradient
+        else:
+            shapes = [x for x in inputs if type(x) is ShapeTensor]
+            weights = (*weights, *(x for x in inputs if type(x) is not ShapeTensor and isinstance(x, torch.Tensor)))
+            read = statistics + sum(prod(x.shape) for x in shapes)
+            gradients = sum(x.requires_grad for x in shapes)
+            learns = gradients > 0
+        params = 0
         for index, tensor in enumerate(weights):
             if tensor is None:
                 continue
-            weight = self.weight(tensor)
+            weight = self.weights.get(id(tensor)) or self.weight(tensor)
             read += weight.elements
             if self.unmet.pop(id(tensor), None) is not None:
                 params += weight.elements
@@ -161,24 +161,22 @@ class Trace:
                 learns = True
                 gradients += index == 0
         written = prod(shape)
-        first = inputs[0]
-        self.rows.append(
-            LayerCount(
-                (self.stack[-1] if self.stack else "") if path is None else path,
-                kind,
-                group,
-                tuple(first.shape) if hasattr(first, "shape") else (),
-                shape,
-                params,
-                macs,
-                macs * gradients,
-                written,
-                read + written,
-                kernel_size,
-                groups,
-                bias_elements,
-            )
+        row = (
+            self.stack[-1] if path is None else path,
+            kind,
+            group,
+            tuple(getattr(first, "shape", ())),
+            shape,
+            params,
+            macs,
+            macs * gradients,
+            written,
+            read + written,
+            kernel_size,
+            groups,
+            bias_elements,
         )
+        self.rows.append(tuple.__new__(LayerCount, row))
         return ShapeTensor(shape, self, learns, getattr(first, "dtype", torch.float32))
 
     def restore_buffers(self) -> None:
@@ -203,7 +201,8 @@ def watching_modules(call: Any) -> Iterator[None]:
     global _users, _original_call
 
     def dispatch(module: nn.Module, *args, **kwargs):
-        trace = find_trace(args, kwargs)
+        first = args[0] if args else None
+        trace = first.trace if type(first) is ShapeTensor else find_trace(args, kwargs)
         return original(module, *args, **kwargs) if trace is None else call(trace, module, args, kwargs)
 
     with _lock:

@@ -1,4 +1,4 @@
-"""What a layer costs, as numbers (`Cost`), as expressions (`CostTerms`) and as a function of its settings (`CostFormula`)."""
+"""What a layer costs: numbers (`Cost`), expressions (`CostTerms`), a function of its settings (`CostFormula`)."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Cost:
 class CostTerms:
     """The same quantities as `Cost`, as SymPy expressions; adding two adds them one by one."""
 
-    params: sp.Expr = sp.Integer(0)
-    macs: sp.Expr = sp.Integer(0)
-    exact_flops: sp.Expr = sp.Integer(0)
-    activations: sp.Expr = sp.Integer(0)
-    memory_access: sp.Expr = sp.Integer(0)
+    params: sp.Expr = sp.S.Zero
+    macs: sp.Expr = sp.S.Zero
+    exact_flops: sp.Expr = sp.S.Zero
+    activations: sp.Expr = sp.S.Zero
+    memory_access: sp.Expr = sp.S.Zero
 
     @property
     def flops(self) -> sp.Expr:
@@ -66,9 +66,7 @@ class CostTerms:
 
     def put(self, values: Mapping[sp.Symbol, object]) -> CostTerms:
         """Replace symbols by numbers or by other expressions, all at once."""
-        return CostTerms(
-            *(sp.sympify(getattr(self, f.name)).subs(values, simultaneous=True) for f in fields(self))
-        )
+        return CostTerms(*(sp.sympify(getattr(self, f.name)).subs(values, simultaneous=True) for f in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,7 @@ class Setting:
     @cached_property
     def symbol(self) -> sp.Symbol:
         """The SymPy symbol: a non-negative or positive integer."""
-        return sp.Symbol(
-            self.name, integer=True, **({"positive": True} if self.minimum else {"nonnegative": True})
-        )
+        return sp.Symbol(self.name, integer=True, **({"positive": True} if self.minimum else {"nonnegative": True}))
 
 
 class _LatexPrinter(LatexPrinter):
@@ -181,9 +177,7 @@ class _Settings:
         kind = inspect.Parameter.KEYWORD_ONLY
         return inspect.Signature(
             [
-                inspect.Parameter(
-                    s.name, kind, default=inspect.Parameter.empty if s.default is None else s.default
-                )
+                inspect.Parameter(s.name, kind, default=inspect.Parameter.empty if s.default is None else s.default)
                 for s in self.settings
             ]
         )
@@ -258,9 +252,7 @@ class CostFormula:
         self._terms = terms
         self._parser = _Settings(name, settings, checks)
         for quantity in QUANTITIES:
-            setattr(
-                self, quantity, Quantity(quantity, sp.sympify(getattr(terms, quantity)), settings, checks)
-            )
+            setattr(self, quantity, Quantity(quantity, sp.sympify(getattr(terms, quantity)), settings, checks))
 
     @property
     def __signature__(self) -> inspect.Signature:

@@ -23,12 +23,8 @@ BIAS = Setting(
 )
 OUT_HEIGHT = Setting("out_height", r"H_\text{out}", "rows of the output map")
 OUT_WIDTH = Setting("out_width", r"W_\text{out}", "columns of the output map")
-IN_HEIGHT = Setting(
-    "in_height", r"H_\text{in}", "rows of the input map (default: as the output)", default="out_height"
-)
-IN_WIDTH = Setting(
-    "in_width", r"W_\text{in}", "columns of the input map (default: as the output)", default="out_width"
-)
+IN_HEIGHT = Setting("in_height", r"H_\text{in}", "rows of the input map (default: as the output)", default="out_height")
+IN_WIDTH = Setting("in_width", r"W_\text{in}", "columns of the input map (default: as the output)", default="out_width")
 MAPS = (OUT_HEIGHT, OUT_WIDTH, IN_HEIGHT, IN_WIDTH)
 IN_SIZE = Setting("in_size", "n", "side of the input map, in pixels")
 
@@ -63,9 +59,7 @@ def _groups_check(setting: Setting) -> Check:
     )
 
 
-def _convolution(
-    weights: sp.Expr, out_channels: sp.Expr, sum_length: sp.Expr, in_channels: sp.Expr
-) -> CostTerms:
+def _convolution(weights: sp.Expr, out_channels: sp.Expr, sum_length: sp.Expr, in_channels: sp.Expr) -> CostTerms:
     """A convolution: every output element is a sum of ``sum_length`` products (plus a bias)."""
     outputs = out_channels * h_out * w_out
     return CostTerms(
@@ -92,9 +86,7 @@ depthwise_conv2d = CostFormula(
     "depthwise_conv2d",
     (
         IN_CHANNELS,
-        Setting(
-            "out_channels", r"C_\text{out}", "channels of the output (default: as the input)", "in_channels"
-        ),
+        Setting("out_channels", r"C_\text{out}", "channels of the output (default: as the input)", "in_channels"),
         KERNEL_SIZE,
         BIAS,
         *MAPS,
@@ -175,7 +167,8 @@ batch_norm2d = CostFormula(
     ),
     (),
     """A batch norm at inference: one multiplication and one addition an element, with a scale and a shift a channel
-    (Ioffe and Szegedy 2015, algorithm 2). By convention it has no MACs: it can be folded into the convolution before it.
+    (Ioffe and Szegedy 2015, algorithm 2). By convention it has no MACs: it can be folded
+    into the convolution before it.
     Memory: the map read and written, and four numbers a channel (scale, shift, running mean and variance).""",
 )
 

@@ -46,6 +46,4 @@ def check_images(x: Tensor, in_channels: int = 3) -> None:
         ValueError: If ``x`` is not ``[N, in_channels, H, W]``.
     """
     if x.dim() != 4 or x.shape[1] != in_channels:
-        raise ValueError(
-            f"the network needs images of shape (N, {in_channels}, H, W) instead of {tuple(x.shape)}"
-        )
+        raise ValueError(f"the network needs images of shape (N, {in_channels}, H, W) instead of {tuple(x.shape)}")

@@ -28,14 +28,10 @@ from lightnets_edu.models.registry import register_model
 
 # Table 1, each row of the body: a depthwise convolution of stride s, then a pointwise one to c channels.
 # Grouped into stages, one a resolution (the numbers at the right are the side of the maps for 224 x 224 images).
-STEM_CHANNELS = (
-    32  # conv 3x3, s 2                                                                            112
-)
+STEM_CHANNELS = 32  # conv 3x3, s 2                                                                            112
 BODY = (
     # (s, c)
-    (
-        (1, 64),
-    ),  #                                                                                             112
+    ((1, 64),),  #                                                                                             112
     (
         (2, 128),
         (1, 128),
@@ -74,9 +70,7 @@ class DepthwiseSeparable(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, activation: Callable = relu) -> None:
         super().__init__()
-        self.conv_dw = nn.Conv2d(
-            in_channels, in_channels, 3, stride, padding=1, groups=in_channels, bias=False
-        )
+        self.conv_dw = nn.Conv2d(in_channels, in_channels, 3, stride, padding=1, groups=in_channels, bias=False)
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.act1 = activation()
         self.conv_pw = nn.Conv2d(in_channels, out_channels, 1, bias=False)
@@ -179,11 +173,9 @@ def layers(
         num_classes: Outputs of the classifier.
         stem_stride: Stride of the first convolution (1 for small images).
         define: Called with each intermediate channel count and size; a page names them here, others leave them alone.
-    """  # fmt: skip
+    """
 
-    def convolution(
-        names: str, formula: CostFormula, side: Any, in_side: Any, **settings: Any
-    ) -> Iterator[Layer]:
+    def convolution(names: str, formula: CostFormula, side: Any, in_side: Any, **settings: Any) -> Iterator[Layer]:
         name, norm_name = names.split()
         yield (
             name,
@@ -200,18 +192,14 @@ def layers(
 
     side = halved("side_stem", size, stem_stride)
     channels = define("channels_stem", width(STEM_CHANNELS))
-    yield from convolution(
-        "conv_stem bn1", conv2d, side, size, in_channels=3, out_channels=channels, kernel_size=3
-    )
+    yield from convolution("conv_stem bn1", conv2d, side, size, in_channels=3, out_channels=channels, kernel_size=3)
     for stage, rows in enumerate(BODY):
         out_channels = define(f"channels_{stage}", width(rows[0][1]))
         for index, (stride, _) in enumerate(rows):
             block, in_side = f"blocks.{stage}.{index}", side
             side = halved(f"side_{stage}", side, stride)
             depthwise = {"in_channels": channels, "out_channels": channels, "kernel_size": 3}
-            yield from convolution(
-                f"{block}.conv_dw {block}.bn1", depthwise_conv2d, side, in_side, **depthwise
-            )
+            yield from convolution(f"{block}.conv_dw {block}.bn1", depthwise_conv2d, side, in_side, **depthwise)
             mixing = {"in_channels": channels, "out_channels": out_channels}
             yield from convolution(f"{block}.conv_pw {block}.bn2", pointwise, side, side, **mixing)
             channels = out_channels
@@ -226,5 +214,5 @@ def mobilenet_v1(
     dropout: float = 0.0,
     small_input: bool = False,
 ) -> MobileNetV1:
-    """MobileNetV1 1.0/224: 4,231,976 parameters, 568,740,352 MACs. The options are those of `MobileNetV1`."""  # fmt: skip
+    """MobileNetV1 1.0/224: 4,231,976 parameters, 568,740,352 MACs. Options: see `MobileNetV1`."""
     return MobileNetV1(width_mult, num_classes, activation, dropout, small_input)

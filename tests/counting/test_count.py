@@ -129,7 +129,7 @@ def test_training_macs_of_ungrouped_networks_are_torchs():
 
 
 def test_training_macs_of_grouped_convolutions():
-    """torch's counter forgets the groups in the weight's gradient; a grouped convolution as several plain ones has none."""
+    """torch's counter forgets the groups in the weight's gradient; several plain convolutions have none."""
 
     class Apart(nn.Module):
         def __init__(self):
@@ -166,10 +166,7 @@ def snapshot(model: nn.Module):
             name: (tensor.clone(), id(tensor), tensor._version)
             for name, tensor in model.state_dict(keep_vars=True).items()
         },
-        [
-            (m.training, sorted(m.__dict__), [len(getattr(m, name)) for name in hooks])
-            for m in model.modules()
-        ],
+        [(m.training, sorted(m.__dict__), [len(getattr(m, name)) for name in hooks]) for m in model.modules()],
         torch.get_rng_state(),
         nn.Module.__call__,
     )
@@ -215,9 +212,7 @@ class Wild(nn.Module):
     "make",
     [
         lambda: torchvision.models.mobilenet_v2(num_classes=3),
-        lambda: torchvision.models.efficientnet_b0(
-            num_classes=3
-        ),  # stochastic depth draws random numbers in training
+        lambda: torchvision.models.efficientnet_b0(num_classes=3),  # stochastic depth draws random numbers in training
         lambda: timm.create_model("mobilenetv3_small_050", num_classes=3),  # batch norms of its own
         lambda: Fails(Wild()),
     ],
@@ -233,7 +228,7 @@ def test_the_model_is_left_as_it_was(make, training):
 @pytest.mark.parametrize(
     ("last", "kind", "sentence"),
     [
-        (nn.Conv2d(5, 1, 1), ValueError, r"in layer 'last' of Fails: Conv2d needs 5 input channels .* of an input of shape"),
+        (nn.Conv2d(5, 1, 1), ValueError, r"in layer 'last' of Fails: Conv2d needs 5 input channels"),
         (nn.Conv2d(4, 1, 99), ValueError, r"in layer 'last' .*does not fit into an input of \(14, 14\)"),
         (nn.MaxPool2d(99), ValueError, r"in layer 'last' .*does not fit"),
         (nn.Linear(7, 1), ValueError, r"in layer 'last' .*Linear needs 7 input features"),
@@ -321,9 +316,7 @@ def test_other_threads_go_on_as_ever():
     assert nn.Module.__call__ is call
 
 
-@pytest.mark.parametrize(
-    "name", ["mobilenet_v2", "resnet18", "squeezenet1_1", "shufflenet_v2_x0_5", "alexnet"]
-)
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18", "squeezenet1_1", "shufflenet_v2_x0_5", "alexnet"])
 def test_other_counters_are_explained_to_the_last_unit(name):
     model = torchvision.models.get_model(name)
     state = copy.deepcopy(model.state_dict())

@@ -57,9 +57,7 @@ EXPRESSIONS = [
 def test_compiled_trees_equal_sympy(expression, values):
     """Exact where the result is whole, the nearest double elsewhere."""
     got = compile_trees(["x", "y", "z"], [to_tree(expression)])(*values)[0]
-    want = Fraction(
-        str(sp.sympify(expression).subs(dict(zip((x, y, z), values, strict=True)), simultaneous=True))
-    )
+    want = Fraction(str(sp.sympify(expression).subs(dict(zip((x, y, z), values, strict=True)), simultaneous=True)))
     assert got == want if want.denominator == 1 else got == pytest.approx(float(want), rel=1e-15)
 
 

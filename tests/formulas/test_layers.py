@@ -137,11 +137,7 @@ def test_make_divisible_is_the_usual_one(divisor):
     for percent in range(5, 301, 5):
         for channels in (3, 16, 24, 32, 72, 112, 200, 960, 1280):
             ours = make_divisible(channels=channels, numerator=percent, denominator=100, divisor=divisor)
-            assert (
-                ours
-                == torchvisions(channels * percent / 100, divisor)
-                == timms(channels * percent / 100, divisor)
-            )
+            assert ours == torchvisions(channels * percent / 100, divisor) == timms(channels * percent / 100, divisor)
 
 
 @pytest.mark.parametrize(

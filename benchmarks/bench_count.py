@@ -1,0 +1,158 @@
+"""How fast is `count`, beside the other counters, in one run? ``make bench``, or ``python benchmarks/bench_count.py``.
+
+Every counter works on its own copy of each network, in turns (A B C A B C ...), so that a slow moment of the machine slows
+all of them. Each time is the CPU time of this process, one thread. Ratios are medians over the turns. The peers are taken
+at their fastest: torch's FlopCounterMode on the meta device, where no arithmetic is done.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import math
+import statistics
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import torch
+import torchinfo
+import torchvision
+from fvcore.nn import FlopCountAnalysis
+from torch.utils.flop_counter import FlopCounterMode
+
+from lightnets_edu import count, get_model
+from lightnets_edu.formulas import conv2d
+from lightnets_edu.models.cost import network_cost
+from lightnets_edu.models.layers import scaled_channels
+from lightnets_edu.models.mobilenet_v1 import layers
+
+NETWORKS = """mobilenet_v1 alexnet squeezenet1_0 squeezenet1_1 shufflenet_v2_x1_0 resnext50_32x4d wide_resnet50_2 mnasnet1_0
+mobilenet_v2 mobilenet_v3_large regnet_x_1_6gf""".split()
+SHAPE = (1, 3, 224, 224)
+TURNS = 9
+
+
+def build(name: str) -> torch.nn.Module:
+    """Our own MobileNetV1; the others as torchvision has them, so that `count` shows no favour to our own code."""
+    return (get_model if name == "mobilenet_v1" else torchvision.models.get_model)(name).eval()
+
+
+def counters(model: torch.nn.Module) -> dict[str, Callable[[], int]]:
+    """Name -> a function that counts and returns the number reported."""
+    on_meta, for_fvcore, for_torchinfo = (copy.deepcopy(model) for _ in range(3))
+    on_meta.to("meta")
+    images, no_images = torch.zeros(SHAPE), torch.empty(SHAPE, device="meta")
+
+    def flop_counter() -> int:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            on_meta(no_images)
+        return counter.get_total_flops() // 2
+
+    def fvcore() -> int:
+        analysis = FlopCountAnalysis(for_fvcore, images).unsupported_ops_warnings(False)
+        return int(analysis.uncalled_modules_warnings(False).total())
+
+    def with_torchinfo() -> int:
+        return torchinfo.summary(for_torchinfo, input_data=images, verbose=0).total_mult_adds
+
+    return {
+        "count": lambda: count(model, SHAPE).macs,
+        "FlopCounterMode": flop_counter,
+        "fvcore": fvcore,
+        "torchinfo": with_torchinfo,
+    }
+
+
+def cpu_seconds(function: Callable[[], object]) -> float:
+    """CPU time of one call."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
+def in_turns(functions: dict[str, Callable[[], object]], turns: int = TURNS) -> dict[str, list[float]]:
+    """CPU seconds of each function, one a turn, after one turn that is not counted."""
+    for function in functions.values():
+        function()
+    taken: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(turns):
+        for name, function in functions.items():
+            taken[name].append(cpu_seconds(function))
+    return taken
+
+
+def mobilenet_v2_against_its_forward() -> dict[str, float]:
+    """Milliseconds of a count with its table, and of a plain forward, in turns."""
+    model = build("mobilenet_v2")
+    images = torch.zeros(SHAPE)
+    with torch.inference_mode():
+        taken = in_turns({"count": lambda: count(model, SHAPE), "forward": lambda: model(images)}, 41)
+    return {name: 1e3 * statistics.median(seconds) for name, seconds in taken.items()}
+
+
+def closed_form_microseconds() -> float:
+    """One convolution by its closed form."""
+    settings = {"in_channels": 64, "out_channels": 128, "kernel_size": 3, "out_height": 56, "out_width": 56}
+    calls = 2000
+    return min(cpu_seconds(lambda: [conv2d(**settings) for _ in range(calls)]) for _ in range(9)) / calls * 1e6
+
+
+def python_memory_bytes() -> int:
+    """Peak of what Python allocates during a count of MobileNetV2 (no tensor is allocated at all)."""
+    model = build("mobilenet_v2")
+    count(model, SHAPE)
+    tracemalloc.start()
+    count(model, SHAPE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def main() -> int:
+    """Run, print, and return 1 if a promise of the README is broken."""
+    torch.set_num_threads(1)
+    logging.getLogger("fvcore").setLevel(logging.ERROR)
+    ratios: dict[str, list[float]] = {}
+    print(f"{'network':<20}{'count':>9}{'FlopCounterMode':>17}{'fvcore':>9}{'torchinfo':>11}   ms, medians of {TURNS}")
+    for name in NETWORKS:
+        functions = counters(build(name))
+        numbers = {counter: function() for counter, function in functions.items()}
+        assert numbers["count"] == numbers["FlopCounterMode"], (name, numbers)
+        taken = in_turns(functions)
+        medians = {counter: 1e3 * statistics.median(seconds) for counter, seconds in taken.items()}
+        for counter, seconds in taken.items():
+            pairs = zip(seconds, taken["count"], strict=True)
+            ratios.setdefault(counter, []).append(statistics.median(theirs / ours for theirs, ours in pairs))
+        print(f"{name:<20}" + "".join(f"{medians[c]:>{w}.2f}" for c, w in zip(medians, (9, 17, 9, 11), strict=True)))
+    speedup = {counter: math.exp(statistics.fmean(map(math.log, values))) for counter, values in ratios.items()}
+    mobile = mobilenet_v2_against_its_forward()
+    network = [cpu_seconds(lambda: network_cost(layers(lambda c: scaled_channels(c, 1.0), 224))) for _ in range(20)]
+    result = {
+        "geometric_mean_speedup": {
+            counter: round(value, 1) for counter, value in speedup.items() if counter != "count"
+        },
+        "mobilenet_v2_count_ms": round(mobile["count"], 2),
+        "mobilenet_v2_forward_ms": round(mobile["forward"], 2),
+        "closed_form_conv2d_us": round(closed_form_microseconds(), 1),
+        "closed_form_mobilenet_v1_ms": round(1e3 * statistics.median(network), 2),
+        "python_memory_kib": round(python_memory_bytes() / 1024),
+        "torch": torch.__version__,
+    }
+    print(json.dumps(result, indent=2))
+    promises = {
+        "at least 20 times as fast as the fastest exact counter": speedup["FlopCounterMode"] >= 20,
+        # 2 ms on a machine whose forward takes 16 ms.
+        "MobileNetV2 in an eighth of its forward": mobile["forward"] / mobile["count"] >= 8,
+        "a convolution's closed form within 20 microseconds": result["closed_form_conv2d_us"] <= 20,
+        "less than a megabyte": result["python_memory_kib"] < 1024,
+    }
+    for promise, kept in promises.items():
+        print("kept  " if kept else "BROKEN", promise)
+    return 0 if all(promises.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
