@@ -1,4 +1,4 @@
-"""The command line: ``python -m lightnets_edu list | count | compare``, also installed as ``lightnets``."""
+"""The command line: ``python -m lightnets_edu list | count | compare | train``, also installed as ``lightnets``."""
 
 from __future__ import annotations
 
@@ -36,14 +36,27 @@ def _parser() -> argparse.ArgumentParser:
     counters = commands.add_parser("compare", help="networks side by side, or one network through several counters")
     counters.add_argument("names", nargs="+", metavar="name", help="networks; see list")
     counters.add_argument("--counters", action="store_true", help="also fvcore, torchinfo and torch's FlopCounterMode")
-    for command in (counting, counters):
+    training = commands.add_parser("train", help="train a network on small images and record the run")
+    training.add_argument("name", help="a network; see list")
+    training.add_argument("--data", default="fashion_mnist", help="the data set (default: fashion_mnist)")
+    training.add_argument("--limit", type=int, help="use only so many training images")
+    training.add_argument("--epochs", type=int, default=15, help="passes over the training set (default: 15)")
+    training.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    training.add_argument("--out", metavar="FILE", help="write the run's record here (JSON)")
+    training.add_argument("--checkpoint", metavar="FILE", help="written every epoch; an interrupted run goes on from it")
+    training.add_argument(
+        "--recipe", action="append", type=_option, default=[], metavar="setting=value",
+        help="a setting of TrainConfig, such as learning_rate=0.05; may be given several times",
+    )  # fmt: skip
+    for command in (counting, counters, training):
         command.add_argument(
             "--set", action="append", type=_option, default=[], metavar="option=value", dest="options",
             help="an option of the network, such as width_mult=0.5; may be given several times",
         )  # fmt: skip
+    for command in (counting, counters):
         command.add_argument("--input-size", type=int, metavar="PIXELS", help="side of the square images")
         command.add_argument("--batch-size", type=int, default=1, help="images in the batch (default: 1)")
-    for command in (listing, counting, counters):
+    for command in (listing, counting, counters, training):
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -99,7 +112,26 @@ def _compare(args: argparse.Namespace) -> tuple[dict, str]:
     return {"models": rows}, "\n".join([head, *lines])
 
 
-_COMMANDS = {"list": _list, "count": _count, "compare": _compare}
+def _train(args: argparse.Namespace) -> tuple[dict, str]:
+    from lightnets_edu.models import get_model
+    from lightnets_edu.training import TrainConfig, load_dataset, save_record, seed_everything, train
+
+    config = TrainConfig.from_dict({"epochs": args.epochs, **dict(args.recipe)})
+    train_set, test_set = load_dataset(args.data, "train", args.limit), load_dataset(args.data, "test")
+    options = {"num_classes": len(train_set.class_names), "small_input": True, **dict(args.options)}
+    seed_everything(config.seed)
+    model = get_model(args.name, **options)
+    result = train(
+        model, train_set, test_set, config, device=args.device, checkpoint=args.checkpoint, progress=not args.json,
+        on_epoch=lambda epoch: print(epoch, file=sys.stderr),
+    )  # fmt: skip
+    record = result.to_record(args.name, options)
+    if args.out:
+        save_record(args.out, record)
+    return record, f"{args.name}: {result.last_test_accuracy:.2%} of the test images right after {config.epochs} epochs"
+
+
+_COMMANDS = {"list": _list, "count": _count, "compare": _compare, "train": _train}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -111,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         data, text = _COMMANDS[args.command](args)
-    except (ValueError, NotImplementedError, ImportError) as error:
+    except (ValueError, NotImplementedError, ImportError, RuntimeError, OSError) as error:
         print(f"lightnets {args.command}: {error}", file=sys.stderr)
         return 2
     print(json.dumps(data, indent=2) if args.json else text)

@@ -1,0 +1,64 @@
+"""Does it learn? Data, a training loop, checkpoints and recorded runs."""
+
+from lightnets_edu.training.batches import Batches, crop_and_flip
+from lightnets_edu.training.checkpoints import (
+    CheckpointBytes,
+    CheckpointError,
+    checkpoint_bytes,
+    seed_everything,
+)
+from lightnets_edu.training.config import TrainConfig
+from lightnets_edu.training.data import (
+    DatasetError,
+    ImageDataset,
+    Normalisation,
+    list_datasets,
+    load_dataset,
+    load_fashion_mnist,
+    load_shapes,
+    make_shapes,
+)
+from lightnets_edu.training.environment import describe_environment, resolve_device
+from lightnets_edu.training.library import recorded_run, results_folder
+from lightnets_edu.training.loop import (
+    BatchTooLargeError,
+    EpochRecord,
+    TrainingDivergedError,
+    TrainResult,
+    evaluate,
+    learning_rate_at,
+    train,
+)
+from lightnets_edu.training.record import RecordError, load_record, save_record
+
+__all__ = [
+    "BatchTooLargeError",
+    "Batches",
+    "CheckpointBytes",
+    "CheckpointError",
+    "DatasetError",
+    "EpochRecord",
+    "ImageDataset",
+    "Normalisation",
+    "RecordError",
+    "TrainConfig",
+    "TrainResult",
+    "TrainingDivergedError",
+    "checkpoint_bytes",
+    "crop_and_flip",
+    "describe_environment",
+    "evaluate",
+    "learning_rate_at",
+    "list_datasets",
+    "load_dataset",
+    "load_fashion_mnist",
+    "load_record",
+    "load_shapes",
+    "make_shapes",
+    "recorded_run",
+    "resolve_device",
+    "results_folder",
+    "save_record",
+    "seed_everything",
+    "train",
+]

@@ -1,0 +1,157 @@
+"""Batches of a small image set that lives on the device whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lightnets_edu.training.checks import one_of, whole_number
+from lightnets_edu.training.data import ImageDataset, Normalisation
+
+CROP_MARGIN = 4  # pixels on each side, as for CIFAR in the ResNet paper (He et al. 2016, arXiv:1512.03385, section 4.2)
+
+
+class Batches:
+    """Batches of normalised images, made on the device from the uint8 images that stay there.
+
+    Images smaller than ``image_size`` get a black border, so 28 × 28 becomes 32 × 32. Grey images are
+    repeated to ``channels``. Order and augmentation depend on ``seed`` and the epoch's number alone, so a
+    resumed run sees the batches that the interrupted one would have seen, on any device.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        batch_size: int,
+        device: torch.device,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        image_size: int = 32,
+        channels: int = 3,
+        augment: bool = False,
+        normalisation: Normalisation | None = None,
+        channels_last: bool = False,
+    ) -> None:
+        """Move a data set to the device.
+
+        Args:
+            dataset: The images.
+            batch_size: Images a batch.
+            device: Where the batches are wanted.
+            shuffle: Draw a new order each epoch and leave out the incomplete last batch (other images each
+                time; a last batch of one image would break batch normalisation). Without it every image comes
+                once.
+            seed: Seed of order and augmentation.
+            image_size: Height and width of what is returned.
+            channels: Channels of what is returned: 3, or as many as the images have.
+            augment: Random crops out of a border of 4 pixels, and horizontal flips of one image in two.
+            normalisation: Statistics to normalise with: for a test set, the training set's. Default: the
+                set's own.
+            channels_last: Return images in the channels-last memory format.
+
+        Raises:
+            ValueError: If an argument is not allowed, or shuffled batches are larger than the set.
+        """
+        self.batch_size = whole_number("batch_size", batch_size, 1)
+        self.seed = whole_number("seed", seed, 0, 2**32 - 1)
+        self.image_size = whole_number("image_size", image_size, 1)
+        if shuffle and self.batch_size > len(dataset):
+            raise ValueError(
+                f"batch_size={batch_size} is more than the {len(dataset)} images of the set: a training "
+                f"batch is full or left out, so no batch would remain. Take at most {len(dataset)}."
+            )
+        own_channels, height, width = dataset.images.shape[1:]
+        if max(height, width) > self.image_size:
+            raise ValueError(
+                f"image_size={image_size} is smaller than the images of {height} × {width}: they are padded, "
+                "never shrunk."
+            )
+        if own_channels != 1:
+            one_of("channels", channels, (own_channels,))
+        else:
+            one_of("channels", channels, (1, 3))
+        self.channels = channels
+        self.shuffle, self.augment, self.channels_last = shuffle, augment, channels_last
+        self.device = device
+        self.normalisation = normalisation or dataset.normalisation()
+        if len(self.normalisation.mean) != own_channels:
+            raise ValueError(
+                f"the normalisation has {len(self.normalisation.mean)} channels, the images have {own_channels}."
+            )
+        self._images = _pad(dataset.images, self.image_size).to(device)
+        self.labels = dataset.labels.to(device)
+        self._mean = torch.tensor(self.normalisation.mean, device=device).view(1, -1, 1, 1)
+        self._std = torch.tensor(self.normalisation.std, device=device).view(1, -1, 1, 1)
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        images = len(self.labels)
+        return images // self.batch_size if self.shuffle else -(-images // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of epoch 0."""
+        return self.epoch(0)
+
+    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of one epoch.
+
+        Args:
+            number: The epoch's number, from 0.
+
+        Yields:
+            Images, float32 [N, channels, image_size, image_size], and labels, int64 [N], on the device.
+        """
+        # SeedSequence mixes the two numbers, so that (seed 0, epoch 1) and (seed 1, epoch 0) share nothing.
+        mixed = int(np.random.SeedSequence([self.seed, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        generator = torch.Generator().manual_seed(mixed)
+        images = len(self.labels)
+        order = torch.randperm(images, generator=generator) if self.shuffle else torch.arange(images)
+        for index in range(len(self)):
+            chosen = order[index * self.batch_size : (index + 1) * self.batch_size].to(self.device)
+            batch = self._images[chosen]
+            if self.augment:
+                batch = crop_and_flip(batch, generator)
+            yield self._normalise(batch), self.labels[chosen]
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        images = ((images.float() / 255 - self._mean) / self._std).expand(-1, self.channels, -1, -1)
+        memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
+        return images.contiguous(memory_format=memory_format)
+
+
+def _pad(images: Tensor, size: int) -> Tensor:
+    """Centre images [N, C, H, W] on black squares of ``size`` pixels; an odd rest goes right and below."""
+    height, width = images.shape[2:]
+    left, top = (size - width) // 2, (size - height) // 2
+    return F.pad(images, (left, size - width - left, top, size - height - top))
+
+
+def crop_and_flip(images: Tensor, generator: torch.Generator, margin: int = CROP_MARGIN) -> Tensor:
+    """Shift each image by up to ``margin`` pixels each way, filling with black, and mirror one in two.
+
+    Args:
+        images: [N, C, H, W].
+        generator: A CPU generator, so that every device gets the same choices.
+        margin: Largest shift in pixels.
+
+    Returns:
+        [N, C, H, W], each image cropped out of its own padded copy at its own place.
+    """
+    count, _, height, width = images.shape
+    top = torch.randint(0, 2 * margin + 1, (count, 1), generator=generator)
+    left = torch.randint(0, 2 * margin + 1, (count, 1), generator=generator)
+    mirrored = torch.rand(count, 1, generator=generator) < 0.5
+    rows = top + torch.arange(height)  # [N, H]
+    columns = torch.arange(width)
+    columns = left + torch.where(mirrored, columns.flip(0), columns)  # [N, W]
+    padded = F.pad(images, (margin, margin, margin, margin))
+    device = images.device
+    which = torch.arange(count, device=device).view(-1, 1, 1)
+    # Indices around a slice put the sliced dimension last: [N, H, W, C].
+    cropped = padded[which, :, rows.to(device).unsqueeze(2), columns.to(device).unsqueeze(1)]
+    return cropped.permute(0, 3, 1, 2)

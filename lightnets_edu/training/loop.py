@@ -1,0 +1,480 @@
+"""Does it learn? One readable training loop, the same result each time, interrupted or not."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from lightnets_edu.training.batches import Batches
+from lightnets_edu.training.checkpoints import (
+    describe_model,
+    load_checkpoint,
+    random_state,
+    save_checkpoint,
+    seed_everything,
+    set_random_state,
+)
+from lightnets_edu.training.config import TrainConfig
+from lightnets_edu.training.data import ImageDataset, Normalisation
+from lightnets_edu.training.environment import autocast, describe_environment, resolve_amp, resolve_device
+
+CHECK_EVERY = 25  # steps between looks at the loss: each look makes a GPU wait for the CPU
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss is no longer a finite number."""
+
+
+class BatchTooLargeError(RuntimeError):
+    """A training step does not fit in the device's memory."""
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch of a run."""
+
+    epoch: int  # counted from 1
+    train_loss: float  # mean over the epoch's steps, of the label-smoothed loss
+    train_accuracy: float  # part of the training images that were right when their step came, 0 … 1
+    test_loss: float  # cross-entropy on the whole test set after the epoch, not smoothed
+    test_accuracy: float  # part of the test images that are right after the epoch, 0 … 1
+    learning_rate: float  # of the epoch's last step
+    seconds: float  # training and test together
+
+    def __str__(self) -> str:
+        """One line, for ``on_epoch=print``."""
+        return (
+            f"epoch {self.epoch}: loss {self.train_loss:.3f} in training, {self.test_loss:.3f} in the test; right "
+            f"{self.train_accuracy:.1%} and {self.test_accuracy:.1%}; {self.seconds:.1f} s"
+        )
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run gives, beside the trained network.
+
+    Attributes:
+        model: Class name of the network.
+        parameters: Number of trainable values.
+        config: The settings.
+        history: One record an epoch.
+        environment: See ``describe_environment``, plus the ``amp`` and ``channels_last`` that "auto" came to.
+        data: The two sets' ``describe()`` under ``train`` and ``test``, and the ``normalisation`` (mean and
+            std).
+    """
+
+    model: str
+    parameters: int
+    config: TrainConfig
+    history: tuple[EpochRecord, ...]
+    environment: dict[str, object]
+    data: dict[str, object]
+
+    @property
+    def last_test_accuracy(self) -> float:
+        """Test accuracy after the last epoch: the number to report."""
+        return self.history[-1].test_accuracy
+
+    @property
+    def best_test_accuracy(self) -> float:
+        """Highest test accuracy of all epochs. Being picked on the test set, it flatters: prefer the last."""
+        return max(epoch.test_accuracy for epoch in self.history)
+
+    @property
+    def seconds(self) -> float:
+        """Time of all epochs."""
+        return sum(epoch.seconds for epoch in self.history)
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """The training set's statistics, with which every image was normalised."""
+        return Normalisation(**{key: tuple(value) for key, value in self.data["normalisation"].items()})
+
+    def to_record(self, model: str | None = None, options: dict[str, object] | None = None) -> dict[str, object]:
+        """The dictionary that ``save_record`` writes.
+
+        Args:
+            model: The registry's name of the network (default: its class name).
+            options: The registry's options that it was built with.
+        """
+        return {
+            "schema": 1,
+            "kind": "training",
+            "model": model or self.model,
+            "options": dict(options or {}),
+            "parameters": self.parameters,
+            "config": self.config.to_dict(),
+            "data": self.data,
+            "environment": self.environment,
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+
+
+def learning_rate_at(step: int, total_steps: int, warmup_steps: int, peak: float) -> float:
+    """The learning rate of one step: a linear warm-up, then half a cosine down towards 0.
+
+    Warm-up after Goyal et al. 2017 (arXiv:1706.02677, section 2.2); cosine after Loshchilov and Hutter 2017
+    (arXiv:1608.03983, equation 5, without restarts and with the lowest rate 0).
+
+    Args:
+        step: The step, from 0 to ``total_steps`` (at which the rate is 0; the last step taken is one before).
+        total_steps: Steps of the whole run.
+        warmup_steps: Steps of the rise: step 0 has peak / warmup_steps, the last of them the peak.
+        peak: The highest rate.
+    """
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / (total_steps - warmup_steps)
+    return peak * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Split the parameters into decayed ones (two dimensions or more: weights) and others (biases and BN).
+
+    Without it, decay would pull BN's scale to 0, which shrinks no weight that matters (He et al. 2019,
+    arXiv:1812.01187, section 3.1, "no bias decay").
+    """
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def train(
+    model: nn.Module,
+    train_set: ImageDataset,
+    test_set: ImageDataset,
+    config: TrainConfig,
+    *,
+    device: str | torch.device = "auto",
+    checkpoint: str | os.PathLike | None = None,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+    progress: bool = True,
+) -> TrainResult:
+    """Train a network in place.
+
+    On a CPU, the same first weights, sets, settings and thread count give the same result to the last bit.
+    Python's, NumPy's and PyTorch's global generators are seeded.
+
+    Args:
+        model: A network from images [N, channels, H, W] to logits [N, classes]. It is moved to the device and
+            left there, trained, in evaluation mode.
+        train_set: Images to learn from.
+        test_set: Images to test on after each epoch; they are normalised with the training set's statistics.
+        config: The settings.
+        device: See ``resolve_device``.
+        checkpoint: A file, written after every epoch. If it exists, the run goes on from it and ends as it
+            would have ended without the interruption.
+        on_epoch: Called with each epoch's record, after its checkpoint is written. It should draw no random
+            numbers from the global generators: a resumed run does not repeat the calls of earlier epochs.
+        progress: Show a progress bar (on standard output).
+
+    Returns:
+        The history, with all that is needed to repeat it.
+
+    Raises:
+        ValueError: If device, settings and sets do not go together.
+        CheckpointError: If ``checkpoint`` holds another run.
+        TrainingDivergedError: If the loss becomes infinite or not a number.
+        BatchTooLargeError: If the device's memory does not suffice.
+    """
+    if train_set.class_names != test_set.class_names:
+        raise ValueError(
+            f"the training set ({train_set.source}) and the test set ({test_set.source}) have different "
+            "classes: the test would say nothing. Load both splits of one data set."
+        )
+    device = resolve_device(device)
+    amp = resolve_amp(config.amp, device)
+    channels_last = device.type == "cuda" if config.channels_last == "auto" else config.channels_last
+    seed_everything(config.seed)
+    model.to(device)
+    if channels_last:
+        model.to(memory_format=torch.channels_last)
+
+    layout = {"image_size": config.image_size, "channels": config.channels, "channels_last": channels_last}
+    train_batches = Batches(
+        train_set, config.batch_size, device, shuffle=True, seed=config.seed, augment=config.augment, **layout
+    )
+    normalisation = train_batches.normalisation
+    test_batches = Batches(test_set, config.batch_size, device, normalisation=normalisation, **layout)
+
+    optimizer = torch.optim.SGD(
+        parameter_groups(model, config.weight_decay),
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        nesterov=config.momentum > 0,
+    )
+    scaler = torch.amp.GradScaler(device.type, enabled=amp == "float16")
+    data = {
+        "train": train_set.describe(),
+        "test": test_set.describe(),
+        "normalisation": {"mean": list(normalisation.mean), "std": list(normalisation.std)},
+    }
+    identity = _identity(model, config, data, device, amp)
+    history: list[EpochRecord] = []
+    if checkpoint is not None and Path(checkpoint).exists():
+        history = _resume(load_checkpoint(checkpoint, identity), model, optimizer, scaler)
+
+    steps = len(train_batches)
+    stepper = _Stepper(
+        model=model,
+        forward=torch.compile(model) if config.compile else model,
+        optimizer=optimizer,
+        scaler=scaler,
+        config=config,
+        device=device,
+        amp=amp,
+        classes=len(train_set.class_names),
+        steps_per_epoch=steps,
+    )
+    with tqdm(
+        total=config.epochs * steps,
+        initial=len(history) * steps,
+        unit="step",
+        file=sys.stdout,
+        disable=not progress,
+    ) as bar:
+        for epoch in range(len(history), config.epochs):
+            record = _run_epoch(stepper, train_batches, test_batches, epoch, bar)
+            history.append(record)
+            if checkpoint is not None:
+                save_checkpoint(
+                    checkpoint,
+                    {
+                        "identity": identity,
+                        "model": model.state_dict(),
+                        "optimizer": optimizer.state_dict(),
+                        "scaler": scaler.state_dict(),
+                        "history": [asdict(entry) for entry in history],
+                        "random": random_state(),
+                    },
+                )
+            if on_epoch is not None:
+                on_epoch(record)
+    model.eval()
+    return TrainResult(
+        model=type(model).__name__,
+        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        config=config,
+        history=tuple(history),
+        environment={**describe_environment(device), "amp": amp, "channels_last": channels_last},
+        data=data,
+    )
+
+
+def evaluate(
+    model: nn.Module,
+    dataset: ImageDataset,
+    *,
+    device: str | torch.device = "auto",
+    batch_size: int = 256,
+    image_size: int = 32,
+    channels: int = 3,
+    normalisation: Normalisation | None = None,
+    amp: str = "off",
+) -> tuple[float, float]:
+    """Test a network.
+
+    Args:
+        model: A network from images [N, channels, H, W] to logits. It is moved to the device; its mode is
+            left as found.
+        dataset: The images.
+        device: See ``resolve_device``.
+        batch_size: Images a batch; it decides memory and time only.
+        image_size: Height and width after padding.
+        channels: Channels that the network takes; grey images are repeated.
+        normalisation: The statistics the network was trained with (``TrainResult.normalisation``). Default:
+            the set's own, which is close but not the same.
+        amp: See ``resolve_amp``.
+
+    Returns:
+        Mean cross-entropy (natural logarithm), and the part of the images that are right, 0 … 1.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+        BatchTooLargeError: If the device's memory does not suffice.
+    """
+    device = resolve_device(device)
+    batches = Batches(
+        dataset, batch_size, device, image_size=image_size, channels=channels, normalisation=normalisation
+    )
+    was_training = model.training
+    model.to(device)
+    try:
+        with _memory_errors_explained(batch_size):
+            return _evaluate(model, model, batches, resolve_amp(amp, device))
+    finally:
+        model.train(was_training)
+
+
+@dataclass
+class _Stepper:
+    """What stays the same from step to step."""
+
+    model: nn.Module
+    forward: Callable[[Tensor], Tensor]  # the model, or its compiled form
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    config: TrainConfig
+    device: torch.device
+    amp: str
+    classes: int
+    steps_per_epoch: int
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of a step, counted over all epochs."""
+        return learning_rate_at(
+            step,
+            total_steps=self.config.epochs * self.steps_per_epoch,
+            warmup_steps=round(self.config.warmup_epochs * self.steps_per_epoch),
+            peak=self.config.learning_rate,
+        )
+
+    def take(self, step: int, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of gradient descent; returns the loss and the number of right answers, on the device."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(self.device, self.amp):
+            logits = self.forward(images)
+        if logits.ndim != 2 or logits.shape[1] < self.classes:
+            raise ValueError(
+                f"the network's output has the shape {list(logits.shape)}, but the set has {self.classes} "
+                f"classes: it must be [N, {self.classes}], one logit a class. Build the network with "
+                f"num_classes={self.classes}."
+            )
+        logits = logits.float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+
+
+def _run_epoch(stepper: _Stepper, train_batches: Batches, test_batches: Batches, epoch: int, bar: tqdm) -> EpochRecord:
+    started = time.perf_counter()
+    with _memory_errors_explained(stepper.config.batch_size):
+        train_loss, train_accuracy = _train_epoch(stepper, train_batches, epoch, bar)
+        test_loss, test_accuracy = _evaluate(stepper.model, stepper.forward, test_batches, stepper.amp)
+    last_step = (epoch + 1) * len(train_batches) - 1
+    if not math.isfinite(test_loss):
+        raise _diverged("test loss", test_loss, epoch, last_step, stepper)
+    return EpochRecord(
+        epoch=epoch + 1,
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        test_loss=test_loss,
+        test_accuracy=test_accuracy,
+        learning_rate=stepper.learning_rate(last_step),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _train_epoch(stepper: _Stepper, batches: Batches, epoch: int, bar: tqdm) -> tuple[float, float]:
+    """One pass over the training set; returns mean loss and accuracy."""
+    stepper.model.train()
+    steps = len(batches)
+    losses: list[Tensor] = []
+    right: list[Tensor] = []
+    for index, (images, labels) in enumerate(batches.epoch(epoch)):
+        loss, correct = stepper.take(epoch * steps + index, images, labels)
+        losses.append(loss)
+        right.append(correct)
+        bar.update()
+        if (index + 1) % CHECK_EVERY == 0 or index + 1 == steps:
+            _check_losses(losses, epoch, stepper)
+    mean_loss = torch.stack(losses).cpu().double().mean()
+    return float(mean_loss), int(torch.stack(right).sum()) / (steps * batches.batch_size)
+
+
+def _check_losses(losses: list[Tensor], epoch: int, stepper: _Stepper) -> None:
+    first = max(0, len(losses) - CHECK_EVERY)
+    recent = torch.stack(losses[first:])
+    finite = torch.isfinite(recent)
+    if not finite.all():
+        index = first + int((~finite).int().argmax())
+        step = epoch * stepper.steps_per_epoch + index
+        raise _diverged("training loss", float(losses[index]), epoch, step, stepper)
+
+
+def _diverged(what: str, value: float, epoch: int, step: int, stepper: _Stepper) -> TrainingDivergedError:
+    config = stepper.config
+    steps = config.epochs * stepper.steps_per_epoch
+    number_format = "float32" if stepper.amp == "off" else stepper.amp
+    wider = "" if stepper.amp == "off" else ", or amp='off'"
+    return TrainingDivergedError(
+        f"the {what} is {value} in epoch {epoch + 1} at step {step + 1} of {steps}, "
+        f"with the learning rate {stepper.learning_rate(step):.4g}: "
+        f"the weights have grown beyond what {number_format} can hold, and the run cannot recover. "
+        f"Try a learning_rate of {config.learning_rate / 10:.3g}, or more warmup_epochs than "
+        f"{config.warmup_epochs:g}{wider}."
+    )
+
+
+@contextmanager
+def _memory_errors_explained(batch_size: int) -> Iterator[None]:
+    """Turn an out-of-memory error into one that says what to do."""
+    try:
+        yield
+    except RuntimeError as error:
+        # CUDA raises OutOfMemoryError; a CPU and Apple's GPU raise a RuntimeError with one of these texts.
+        texts = ("out of memory", "can't allocate memory", "not enough memory")
+        if not isinstance(error, torch.OutOfMemoryError) and not any(text in str(error) for text in texts):
+            raise
+        half = f"Try batch_size={batch_size // 2}, half of it"
+        raise BatchTooLargeError(
+            f"batch_size={batch_size} does not fit in the device's memory: the activations of every image "
+            "are kept until the backward pass, so they grow with the batch. "
+            f"{half if batch_size > 1 else 'Take a smaller network or smaller images'}."
+        ) from error
+
+
+@torch.no_grad()
+def _evaluate(model: nn.Module, forward: Callable[[Tensor], Tensor], batches: Batches, amp: str) -> tuple[float, float]:
+    model.eval()
+    losses: list[Tensor] = []
+    right: list[Tensor] = []
+    for images, labels in batches:
+        with autocast(batches.device, amp):
+            logits = forward(images)
+        logits = logits.float()
+        losses.append(F.cross_entropy(logits, labels, reduction="sum"))
+        right.append((logits.argmax(1) == labels).sum())
+    images = len(batches.labels)
+    return float(torch.stack(losses).cpu().double().sum()) / images, int(torch.stack(right).sum()) / images
+
+
+def _identity(
+    model: nn.Module, config: TrainConfig, data: dict[str, object], device: torch.device, amp: str
+) -> dict[str, object]:
+    """What must be equal for a run to go on: settings, network, images, and the kind of device."""
+    identity: dict[str, object] = {f"setting {name}": value for name, value in config.to_dict().items()}
+    identity.update(describe_model(model))
+    for split in ("train", "test"):
+        for name in ("name", "images", "fingerprint"):
+            identity[f"{split} set's {name}"] = data[split][name]
+    identity["device"] = device.type
+    identity["amp in use"] = amp
+    return identity
+
+
+def _resume(
+    state: dict[str, object], model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+) -> list[EpochRecord]:
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    scaler.load_state_dict(state["scaler"])
+    set_random_state(state["random"])
+    return [EpochRecord(**entry) for entry in state["history"]]

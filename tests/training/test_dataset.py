@@ -1,0 +1,343 @@
+"""Where images come from: the idx format, the search order, the real set, the drawn one."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import struct
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from lightnets_edu.training import (
+    DatasetError,
+    ImageDataset,
+    list_datasets,
+    load_dataset,
+    load_fashion_mnist,
+    load_shapes,
+    make_shapes,
+)
+from lightnets_edu.training import data as data_module
+from lightnets_edu.training.data import parse_idx
+
+
+def write_idx(array: np.ndarray) -> bytes:
+    """The idx format, written from its description."""
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+# --- idx -------------------------------------------------------------------------------------------------
+
+
+def test_idx_by_hand():
+    content = bytes.fromhex("00 00 08 02  00 00 00 02  00 00 00 03  01 02 03 0a 0b ff")
+    array = parse_idx(content)
+    assert array.tolist() == [[1, 2, 3], [10, 11, 255]]
+    assert array.dtype == np.uint8
+    array[0, 0] = 9  # writable, as torch.from_numpy wants it
+
+
+@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5)))
+def test_idx_round_trip(array):
+    np.testing.assert_array_equal(parse_idx(write_idx(array)), array)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "begins with nothing"),
+        (bytes.fromhex("00 00 0d 01 00 00 00 01 00 00 00 00"), "begins with 00 00 0d 01"),  # floats
+        (bytes.fromhex("00 00 08 00"), "begins with 00 00 08 00"),  # no dimension
+        (bytes.fromhex("00 00 08 03 00 00 00 01"), "within its header of 16"),
+        (bytes.fromhex("00 00 08 01 00 00 00 03 01 02"), "has 10 bytes, but its header, with sizes"),
+        (bytes.fromhex("00 00 08 01 00 00 00 01 01 02"), "promises 9"),
+        (bytes.fromhex("00 00 08 04" + "ff ff ff ff" * 4), "promises"),  # a size that overflows 64 bits
+    ],
+)
+def test_broken_idx(content, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        parse_idx(content)
+
+
+# --- Search order, with a set of five images in place of the real one -----------------------------------
+
+IMAGES = np.arange(5 * 4 * 4, dtype=np.uint8).reshape(5, 4, 4)
+LABELS = np.array([0, 1, 2, 3, 9], dtype=np.uint8)
+
+
+def put(folder: Path, first_pixel: int = 0) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in (("images", IMAGES), ("labels", LABELS)):
+        (folder / f"{name}.gz").write_bytes(gzip.compress(write_idx(array)))
+
+
+class Answer(io.BytesIO):
+    """What urlopen returns."""
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """No copy anywhere and no network; the tests add what they need."""
+    files = tuple(
+        data_module._IdxFile(name, array.shape, hashlib.sha256(write_idx(array)).hexdigest())
+        for name, array in (("images", IMAGES), ("labels", LABELS))
+    )
+    monkeypatch.setattr(data_module, "_FASHION_MNIST", {"train": files, "test": files})
+    monkeypatch.setattr(data_module, "SYSTEM_FOLDER", tmp_path / "system")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("LIGHTNETS_DATA", raising=False)
+
+    def no_network(url, timeout):
+        raise urllib.error.URLError("Name or service not known")
+
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    return tmp_path
+
+
+def test_search_order(places, monkeypatch):
+    def source() -> str:
+        dataset = load_fashion_mnist()
+        assert dataset.is_real and dataset.name == "fashion_mnist"
+        np.testing.assert_array_equal(dataset.images[:, 0].numpy(), IMAGES)
+        assert dataset.labels.tolist() == LABELS.tolist()
+        return dataset.source
+
+    put(places / "system")
+    assert source() == f"Fashion-MNIST, system copy in {places / 'system'}"
+    put(places / "cache/lightnets_edu/fashion-mnist")
+    assert source() == "Fashion-MNIST, cached copy of an earlier download"
+    (places / "mine").mkdir()
+    monkeypatch.setenv("LIGHTNETS_DATA", str(places / "mine"))
+    assert "cached copy" in source()  # the folder is there, but holds no copy
+    for below in ("FashionMNIST/raw", "fashion-mnist", "."):
+        put(places / "mine" / below)
+        assert source() == "Fashion-MNIST, copy in the folder that LIGHTNETS_DATA names"
+
+
+def test_named_folder_must_exist(places, monkeypatch):
+    monkeypatch.setenv("LIGHTNETS_DATA", str(places / "nowhere"))
+    with pytest.raises(DatasetError, match=r"LIGHTNETS_DATA names .*nowhere.*unset the variable"):
+        load_fashion_mnist()
+
+
+def test_half_a_copy_is_no_copy(places):
+    put(places / "system")
+    (places / "system/labels.gz").unlink()
+    assert not load_fashion_mnist(limit=2).is_real
+
+
+def test_no_network_gives_shapes_and_says_so(places):
+    dataset = load_fashion_mnist("test", limit=3)
+    assert (len(dataset), dataset.name, dataset.is_real, dataset.split) == (3, "shapes", False, "test")
+    assert dataset.source == (
+        "procedural shapes made by lightnets_edu because no copy of Fashion-MNIST was found and the download "
+        "failed (Name or service not known)"
+    )
+
+
+def test_real_set_can_be_demanded(places):
+    with pytest.raises(DatasetError, match=r"Name or service not known.*LIGHTNETS_DATA") as caught:
+        load_fashion_mnist(allow_procedural=False)
+    assert "\n" not in str(caught.value)
+
+
+def serve(monkeypatch, change=lambda packed: packed) -> None:
+    def urlopen(url, timeout):
+        name = url.rsplit("/", 1)[1]
+        return Answer(change(gzip.compress(write_idx(IMAGES if name == "images.gz" else LABELS))))
+
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+
+
+def test_download_is_kept(places, monkeypatch):
+    serve(monkeypatch)
+    assert load_fashion_mnist().source == ("Fashion-MNIST, downloaded now from the address that torchvision lists")
+    monkeypatch.setattr(urllib.request, "urlopen", None)  # a second download would fail
+    assert "cached copy" in load_fashion_mnist().source
+
+
+@pytest.mark.parametrize("change", [lambda packed: b"<html>Log in to this network</html>", lambda packed: packed[:-9]])
+def test_broken_download_is_refused_and_not_kept(places, monkeypatch, change):
+    serve(monkeypatch, change)
+    assert not load_fashion_mnist(limit=2).is_real
+    with pytest.raises(DatasetError, match=r"the download of images.gz is corrupt"):
+        load_fashion_mnist(allow_procedural=False)
+    assert not list(places.rglob("*.gz"))
+
+
+def test_cache_that_cannot_be_written(places, monkeypatch):
+    serve(monkeypatch)
+    (places / "cache").write_text("a file where the folder should be")
+    dataset = load_fashion_mnist()
+    assert dataset.is_real
+    assert "not kept because the cache cannot be written (Not a directory); XDG_CACHE_HOME" in dataset.source
+
+
+def test_no_home(places, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert not load_fashion_mnist(limit=2).is_real
+    serve(monkeypatch)
+    assert "not kept because the cache cannot be written (there is no home folder)" in load_fashion_mnist().source
+
+
+@pytest.mark.parametrize(
+    ("name", "packed", "sentence"),
+    [
+        ("images", b"not gzip", "images.gz is corrupt: it cannot be unpacked"),
+        ("images", gzip.compress(write_idx(IMAGES))[:-20], "images.gz is corrupt: it cannot be unpacked"),
+        ("images", gzip.compress(b"\0\0\x08\x01"), "images.gz is corrupt: it ends after 4 bytes"),
+        ("images", gzip.compress(write_idx(IMAGES[:4])), "images.gz has the shape"),
+        ("labels", gzip.compress(write_idx(LABELS[::-1])), "labels.gz is corrupt: the SHA-256 of its content"),
+    ],
+)
+def test_corrupt_copy_is_refused(places, name, packed, sentence):
+    put(places / "system")
+    (places / "system" / f"{name}.gz").write_bytes(packed)
+    with pytest.raises(DatasetError, match=sentence) as caught:
+        load_fashion_mnist()
+    assert str(caught.value).endswith("Delete it and get a fresh copy.")
+
+
+# --- The real set ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("split", "count"), [("train", 60_000), ("test", 10_000)])
+def test_real_fashion_mnist(split, count):
+    dataset = load_fashion_mnist(split, allow_procedural=False)
+    assert dataset.is_real
+    assert dataset.images.shape == (count, 1, 28, 28)
+    assert torch.bincount(dataset.labels).tolist() == [count // 10] * 10
+    if split == "train":  # the statistics that everybody quotes
+        normalisation = dataset.normalisation()
+        assert normalisation.mean == pytest.approx((0.2860,), abs=5e-5)
+        assert normalisation.std == pytest.approx((0.3530,), abs=5e-5)
+
+
+# Seconds since 1970 in the gzip headers of the published files (31 August 2017).
+PACKED_AT = {
+    "train-images-idx3-ubyte.gz": 1504176606,
+    "train-labels-idx1-ubyte.gz": 1504176606,
+    "t10k-images-idx3-ubyte.gz": 1504176627,
+    "t10k-labels-idx1-ubyte.gz": 1504176627,
+}
+
+
+def test_content_is_what_torchvision_publishes():
+    """torchvision publishes MD5s of the packed files. Debian's copies differ from them in the gzip header
+    alone.
+
+    With time and file name put back, the MD5s agree, so the SHA-256s in our table are those of the published
+    content.
+    """
+    from torchvision.datasets import FashionMNIST
+
+    published = dict(FashionMNIST.resources)
+    assert set(published) == set(PACKED_AT)
+    for files in data_module._FASHION_MNIST.values():
+        for file in files:
+            name = f"{file.name}.gz"
+            folder = next(folder for folder, _ in data_module._folders() if (folder / name).is_file())
+            packed = (folder / name).read_bytes()
+            if packed[3] == 0:  # no file name in the header
+                header = b"\x1f\x8b\x08\x08" + struct.pack("<I", PACKED_AT[name]) + packed[8:10]
+                packed = header + file.name.encode() + b"\0" + packed[10:]
+            assert hashlib.md5(packed).hexdigest() == published[name]
+            assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == file.sha256
+
+
+# --- Shapes ----------------------------------------------------------------------------------------------
+
+
+def test_shapes_are_deterministic_and_even():
+    one, same, other = make_shapes(205, 3), make_shapes(205, 3), make_shapes(205, 4)
+    assert one.images.shape == (205, 1, 28, 28) and one.images.dtype == torch.uint8
+    assert torch.equal(one.images, same.images) and torch.equal(one.labels, same.labels)
+    assert one.fingerprint() == same.fingerprint() != other.fingerprint()
+    assert sorted(torch.bincount(one.labels, minlength=10).tolist()) == [20] * 5 + [21] * 5
+    assert not one.is_real and len(one.class_names) == 10
+    assert make_shapes(4, 0, image_size=20).images.shape == (4, 1, 20, 20)
+
+
+def test_ten_thousand_shapes_are_quick():
+    started = time.perf_counter()
+    dataset = load_shapes("train")
+    assert len(dataset) == 10_000
+    assert time.perf_counter() - started < 30  # a guard against a loop over images, not a timing
+
+
+def test_shapes_look_like_their_names():
+    """Classes differ as drawn: the mean image of stripes varies along one axis more than the other."""
+    dataset = make_shapes(2000, 0)
+    names = dataset.class_names
+    images = dataset.images[:, 0].float()
+
+    def variation(name):
+        chosen = images[dataset.labels == names.index(name)]
+        return chosen.diff(dim=1).abs().mean(), chosen.diff(dim=2).abs().mean()
+
+    down, across = variation("horizontal stripes")
+    assert down > 1.2 * across
+    down, across = variation("vertical stripes")
+    assert across > 1.2 * down
+    areas = {name: images[dataset.labels == names.index(name)].mean() for name in ("square", "frame", "disc", "ring")}
+    assert areas["square"] > areas["frame"] and areas["disc"] > areas["ring"]
+
+
+# --- The container ---------------------------------------------------------------------------------------
+
+
+def test_load_dataset():
+    assert list_datasets() == ["fashion_mnist", "shapes"]
+    assert load_dataset("shapes", "test", limit=7).images.shape == (7, 1, 28, 28)
+    with pytest.raises(ValueError, match=r"'fashion_mnist', 'shapes'.*did you mean 'fashion_mnist'"):
+        load_dataset("fashion-mnist")
+    with pytest.raises(ValueError, match="split='valid' is unknown: choose one of 'train', 'test'"):
+        load_dataset("shapes", "valid")
+    for limit in (0, 2001, 1.5, True):
+        with pytest.raises(ValueError, match=r"limit=.*from 1 to 2000"):
+            load_dataset("shapes", "test", limit)
+    with pytest.raises(ValueError, match=r"limit=60001.*from 1 to 60000"):
+        load_fashion_mnist(limit=60_001)
+
+
+def dataset_of(images: torch.Tensor, labels: torch.Tensor, split: str = "train") -> ImageDataset:
+    return ImageDataset(images, labels, ("a", "b"), "made", "made for a test", is_real=False, split=split)
+
+
+@given(st.lists(st.integers(0, 255), min_size=2, max_size=40).filter(lambda values: len(set(values)) > 1))
+def test_normalisation_is_exact(values):
+    images = torch.tensor(values, dtype=torch.uint8).view(-1, 1, 1, 1)
+    normalisation = dataset_of(images, torch.zeros(len(values), dtype=torch.int64)).normalisation()
+    scaled = np.array(values) / 255
+    assert normalisation.mean == pytest.approx((scaled.mean(),), abs=1e-12)
+    assert normalisation.std == pytest.approx((scaled.std(),), abs=1e-12)
+
+
+def test_container_refuses_nonsense():
+    images, labels = torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.tensor([0, 1])
+    dataset_of(images, labels)
+    with pytest.raises(ValueError, match="uint8"):
+        dataset_of(images.float(), labels)
+    with pytest.raises(ValueError, match=r"int64 \[2\]"):
+        dataset_of(images, labels[:1])
+    with pytest.raises(ValueError, match="0 to 2, but there are 2 class names"):
+        dataset_of(images, torch.tensor([0, 2]))
+    with pytest.raises(ValueError, match="at least one image"):
+        dataset_of(images[:0], labels[:0])
+    with pytest.raises(ValueError, match="same value"):
+        dataset_of(images, labels).normalisation()

@@ -1,0 +1,417 @@
+"""The training loop: right arithmetic, the same result each time, and errors that say what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lightnets_edu.training import (
+    Batches,
+    BatchTooLargeError,
+    CheckpointError,
+    EpochRecord,
+    TrainConfig,
+    TrainingDivergedError,
+    evaluate,
+    learning_rate_at,
+    load_record,
+    make_shapes,
+    save_record,
+    seed_everything,
+    train,
+)
+from lightnets_edu.training.loop import parameter_groups
+
+CPU = torch.device("cpu")
+TRAIN, TEST = make_shapes(120, 0, image_size=14), make_shapes(50, 1, image_size=14, split="test")
+TINY = TrainConfig(epochs=4, batch_size=32, learning_rate=0.05, image_size=16, warmup_epochs=0.5)
+
+
+def small_network(width: int = 4) -> nn.Sequential:
+    """Has all that a resumed run must carry on: batch statistics, momentum and random dropout."""
+    seed_everything(5)
+    return nn.Sequential(
+        nn.Conv2d(3, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(4),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+        nn.Linear(16 * width, 10),
+    )
+
+
+def run(model: nn.Module, config: TrainConfig = TINY, **options):
+    options = {"device": "cpu", "progress": False, **options}
+    return train(model, TRAIN, TEST, config, **options)
+
+
+def without_time(history) -> list[dict]:
+    return [{**dataclasses.asdict(epoch), "seconds": None} for epoch in history]
+
+
+def assert_same_state(one: nn.Module, two: nn.Module) -> None:
+    for (name, a), (_, b) in zip(one.state_dict().items(), two.state_dict().items(), strict=True):
+        assert torch.equal(a, b), name
+
+
+# --- Arithmetic ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_softmax_regression_by_hand(smoothing):
+    """NumPy's gradient and update of a linear network, over all steps of a run with momentum and decay."""
+    config = TrainConfig(
+        epochs=2,
+        batch_size=40,
+        learning_rate=0.01,
+        momentum=0.9,
+        weight_decay=0.1,
+        warmup_epochs=1.0,
+        label_smoothing=smoothing,
+        augment=False,
+        image_size=14,
+        seed=3,
+    )
+    seed_everything(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 14 * 14, 10))
+    weight, bias = (p.detach().double().numpy().copy() for p in model.parameters())
+    result = run(model, config)
+
+    batches = Batches(TRAIN, 40, CPU, shuffle=True, seed=3, image_size=14)
+    weight_speed, bias_speed = np.zeros_like(weight), np.zeros_like(bias)
+    for epoch in range(2):
+        losses, right = [], 0
+        for index, (images, labels) in enumerate(batches.epoch(epoch)):
+            rate = learning_rate_at(3 * epoch + index, 6, 3, 0.01)
+            x = images.flatten(1).double().numpy()
+            logits = x @ weight.T + bias
+            chances = np.exp(logits - logits.max(1, keepdims=True))
+            chances /= chances.sum(1, keepdims=True)
+            target = (1 - smoothing) * np.eye(10)[labels] + smoothing / 10
+            losses.append(-(target * np.log(chances)).sum(1).mean())
+            right += int((logits.argmax(1) == labels.numpy()).sum())
+            slope = (chances - target) / len(labels)
+            weight_slope, bias_slope = slope.T @ x + 0.1 * weight, slope.sum(0)  # decay on weights only
+            weight_speed = 0.9 * weight_speed + weight_slope
+            bias_speed = 0.9 * bias_speed + bias_slope
+            weight = weight - rate * (weight_slope + 0.9 * weight_speed)  # Nesterov
+            bias = bias - rate * (bias_slope + 0.9 * bias_speed)
+        assert result.history[epoch].train_loss == pytest.approx(np.mean(losses), rel=1e-5)
+        assert result.history[epoch].train_accuracy == right / 120
+        assert result.history[epoch].learning_rate == pytest.approx(rate)
+    np.testing.assert_allclose(model[1].weight.detach().numpy(), weight, atol=1e-5)
+    np.testing.assert_allclose(model[1].bias.detach().numpy(), bias, atol=1e-5)
+
+
+def test_decay_spares_norms_and_biases():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2))
+    model[2].weight.requires_grad = False
+    decayed, spared = parameter_groups(model, 0.5)
+    assert decayed["weight_decay"] == 0.5 and spared["weight_decay"] == 0
+    assert [id(p) for p in decayed["params"]] == [id(model[0].weight)]
+    assert {id(p) for p in spared["params"]} == {
+        id(p) for p in (model[0].bias, model[1].weight, model[1].bias, model[2].bias)
+    }
+
+
+class Constant(nn.Module):
+    """Says class 2 with a logit of 1, whatever it sees; needs the normalised images to have the mean given."""
+
+    def forward(self, images):
+        logits = torch.zeros(len(images), 10)
+        logits[:, 2] = 1.0
+        return logits
+
+
+def test_evaluate_by_hand():
+    dataset = make_shapes(73, 2)
+    share = float((dataset.labels == 2).double().mean())
+    model = Constant().train()
+    loss, accuracy = evaluate(model, dataset, device="cpu", batch_size=16)
+    assert accuracy == pytest.approx(share)
+    assert loss == pytest.approx(math.log(9 + math.e) - share, rel=1e-6)
+    assert model.training
+
+
+def test_result_agrees_with_evaluate():
+    model = small_network()
+    result = run(model)
+    assert not model.training
+    options = {"device": "cpu", "image_size": 16, "batch_size": 7}
+    loss, accuracy = evaluate(model, TEST, normalisation=result.normalisation, **options)
+    assert accuracy == result.last_test_accuracy
+    assert loss == pytest.approx(result.history[-1].test_loss, rel=1e-5)
+    assert result.best_test_accuracy == max(epoch.test_accuracy for epoch in result.history)
+    assert result.parameters == 3 * 4 * 9 + 8 + 64 * 10 + 10
+    assert result.seconds == pytest.approx(sum(epoch.seconds for epoch in result.history))
+    assert result.data["train"]["source"] == TRAIN.source
+    assert result.normalisation == TRAIN.normalisation()
+    assert evaluate(model, TEST, **options)[0] != pytest.approx(loss, rel=1e-6)  # the test set's own statistics
+
+
+def test_it_learns_shapes_well_above_chance():
+    """Ten classes, so chance is 0.1."""
+    seed_everything(0)
+    layers = []
+    for channels_in, channels_out in ((3, 16), (16, 32), (32, 64)):
+        layers += [nn.Conv2d(channels_in, channels_out, 3, 2, 1, bias=False), nn.BatchNorm2d(channels_out), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(1024, 10))
+    config = TrainConfig(epochs=4, batch_size=50, augment=False, label_smoothing=0.0)
+    test = make_shapes(300, 1, split="test")
+    result = train(model, make_shapes(1500, 0), test, config, device="cpu", progress=False)
+    assert result.last_test_accuracy > 0.5
+
+
+@pytest.mark.parametrize("settings", [{"amp": "bfloat16"}, {"channels_last": True}, {"momentum": 0.0}])
+def test_other_settings_run(settings):
+    result = run(small_network(), dataclasses.replace(TINY, epochs=1, **settings))
+    assert math.isfinite(result.history[0].test_loss)
+    assert result.environment["amp"] == settings.get("amp", "off")
+    assert result.environment["channels_last"] == settings.get("channels_last", False)
+
+
+# --- The same result each time ---------------------------------------------------------------------------
+
+
+def test_two_runs_are_equal_to_the_last_bit():
+    one, two = small_network(), small_network()
+    first = run(one)
+    torch.rand(10)  # where the global generators stand does not matter
+    np.random.rand(10)
+    second = run(two)
+    assert without_time(first.history) == without_time(second.history)
+    assert_same_state(one, two)
+    other = run(small_network(), dataclasses.replace(TINY, seed=1))
+    assert without_time(other.history) != without_time(first.history)
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stop_after", [1, 3])
+def test_interrupted_run_ends_as_the_uninterrupted_one(tmp_path, stop_after):
+    whole_model = small_network()
+    whole = run(whole_model)
+
+    def stop(record):
+        if record.epoch == stop_after:
+            raise Interrupted
+
+    path = tmp_path / "runs" / "run.pt"
+    with pytest.raises(Interrupted):
+        run(small_network(), checkpoint=path, on_epoch=stop)
+    seen = []
+    resumed_model = small_network()
+    resumed = run(resumed_model, checkpoint=path, on_epoch=seen.append)
+    assert [record.epoch for record in seen] == list(range(stop_after + 1, 5))
+    assert without_time(resumed.history) == without_time(whole.history)
+    assert_same_state(resumed_model, whole_model)
+    assert [p.name for p in path.parent.iterdir()] == ["run.pt"]
+
+    finished_model = small_network(4)  # a finished run is not run again
+    finished = run(finished_model, checkpoint=path, on_epoch=stop)
+    assert finished.history == resumed.history
+    assert_same_state(finished_model, whole_model)
+
+
+@pytest.fixture
+def checkpoint(tmp_path) -> Path:
+    path = tmp_path / "run.pt"
+    run(small_network(), dataclasses.replace(TINY, epochs=1), checkpoint=path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"epochs": 2}, "setting epochs was 1 there and is 2 here"),
+        ({"learning_rate": 0.06}, "setting learning_rate was 0.05 there and is 0.06 here"),
+        ({"seed": 9}, "setting seed was 0 there and is 9 here"),
+    ],
+)
+def test_checkpoint_of_other_settings_is_refused(checkpoint, settings, field):
+    with pytest.raises(CheckpointError, match=field):
+        run(small_network(), dataclasses.replace(TINY, **{"epochs": 1, **settings}), checkpoint=checkpoint)
+
+
+def test_checkpoint_of_another_network_is_refused(checkpoint):
+    config = dataclasses.replace(TINY, epochs=1)
+    with pytest.raises(CheckpointError, match=r"model's 0.weight was '\[4, 3, 3, 3\]' there and is '\[5, 3, 3, 3\]'"):
+        run(small_network(5), config, checkpoint=checkpoint)
+    other = small_network()
+    other[5] = nn.Dropout(0.5)  # same tensors, other behaviour
+    with pytest.raises(CheckpointError, match="model layers"):
+        run(other, config, checkpoint=checkpoint)
+    other = small_network().append(nn.Linear(10, 10))
+    with pytest.raises(CheckpointError, match=r"model's 7.weight was 'absent' there and is '\[10, 10\]' here"):
+        run(other, config, checkpoint=checkpoint)
+
+
+def test_checkpoint_of_other_images_is_refused(checkpoint):
+    config = dataclasses.replace(TINY, epochs=1)
+    options = {"device": "cpu", "checkpoint": checkpoint, "progress": False}
+    with pytest.raises(CheckpointError, match="train set's fingerprint was"):
+        train(small_network(), make_shapes(120, 9, image_size=14), TEST, config, **options)
+    with pytest.raises(CheckpointError, match="test set's images was 50 there and is 20 here"):
+        train(small_network(), TRAIN, TEST.first(20), config, **options)
+
+
+def test_files_that_are_no_checkpoints(tmp_path):
+    for content in (b"", b"nonsense", b"PK\x03\x04 half a zip"):
+        path = tmp_path / "run.pt"
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"run.pt cannot be read as a checkpoint .*Delete it"):
+            run(small_network(), checkpoint=path)
+        assert path.read_bytes() == content
+    torch.save(small_network().state_dict(), path)
+    with pytest.raises(CheckpointError, match="is no checkpoint of a training run"):
+        run(small_network(), checkpoint=path)
+
+
+# --- What goes wrong -------------------------------------------------------------------------------------
+
+
+class Failing(nn.Module):
+    """Works like its network until a training step, counted from 1, and then does something else."""
+
+    def __init__(self, at: int, failure) -> None:
+        super().__init__()
+        self.network, self.at, self.failure, self.calls = small_network(), at, failure, 0
+
+    def forward(self, images):
+        self.calls += self.training
+        logits = self.network(images)
+        return self.failure(logits) if self.calls >= self.at else logits
+
+
+@pytest.mark.parametrize("at", [1, 2, 5])
+def test_divergence_names_the_step(at, tmp_path):
+    """Three steps an epoch, two of them warm-up (half an epoch of 3, rounded to even)."""
+    path = tmp_path / "run.pt"
+    with pytest.raises(TrainingDivergedError) as caught:
+        run(Failing(at, lambda logits: logits * math.nan), checkpoint=path)
+    rate = learning_rate_at(at - 1, 12, 2, 0.05)
+    assert (
+        f"the training loss is nan in epoch {(at + 2) // 3} at step {at} of 12, with the learning rate {rate:.4g}"
+    ) in str(caught.value)
+    assert "Try a learning_rate of 0.005, or more warmup_epochs than 0.5." in str(caught.value)
+    if path.exists():  # the last good epoch stays
+        assert all(torch.isfinite(value).all() for value in torch.load(path, weights_only=True)["model"].values())
+
+
+def test_divergence_is_found_at_the_right_step_of_a_long_epoch():
+    """The losses are looked at every 25 steps; the step named is the first bad one all the same."""
+    for at in (20, 25, 26, 28, 30, 57):
+        with pytest.raises(TrainingDivergedError, match=f"in epoch {1 + (at > 30)} at step {at} of 120,"):
+            run(Failing(at, lambda logits: logits * math.inf), dataclasses.replace(TINY, batch_size=4))
+
+
+def test_real_divergence():
+    with pytest.raises(TrainingDivergedError):
+        run(small_network(), dataclasses.replace(TINY, learning_rate=1e30, warmup_epochs=0))
+
+
+def test_divergence_in_the_very_last_step():
+    class Blown(nn.Module):
+        """Good in training, infinite in the test."""
+
+        def __init__(self):
+            super().__init__()
+            self.network = small_network()
+
+        def forward(self, images):
+            return self.network(images) * (1 if self.training else math.inf)
+
+    with pytest.raises(TrainingDivergedError, match="the test loss is nan in epoch 1 at step 3 of 12"):
+        run(Blown())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB)"),
+    ],
+)
+def test_out_of_memory_says_which_batch_to_try(error):
+    def fail(logits):
+        raise error
+
+    with pytest.raises(
+        BatchTooLargeError, match=r"batch_size=32 does not fit.*Try batch_size=16, half of it"
+    ) as caught:
+        run(Failing(2, fail))
+    assert caught.value.__cause__ is error
+    with pytest.raises(BatchTooLargeError, match=r"batch_size=5 does not fit.*Try batch_size=2"):
+        evaluate(Failing(0, fail), TEST, device="cpu", batch_size=5)
+    with pytest.raises(BatchTooLargeError, match=r"batch_size=1 does not fit.*Take a smaller network"):
+        evaluate(Failing(0, fail), TEST, device="cpu", batch_size=1)
+
+
+def test_other_errors_pass_unchanged():
+    def fail(logits):
+        raise RuntimeError("shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match=r"^shapes cannot be multiplied$") as caught:
+        run(Failing(1, fail))
+    assert type(caught.value) is RuntimeError
+
+
+def test_network_with_too_few_outputs():
+    model = small_network()
+    model[6] = nn.Linear(64, 7)
+    with pytest.raises(ValueError, match=r"shape \[32, 7\], but the set has 10 classes.*num_classes=10"):
+        run(model)
+
+
+def test_sets_of_different_classes():
+    other = dataclasses.replace(TEST, class_names=tuple("abcdefghij"))
+    with pytest.raises(ValueError, match=r"different classes.*Load both splits of one data set"):
+        train(small_network(), TRAIN, other, TINY, device="cpu", progress=False)
+
+
+def test_unknown_keyword_is_refused():
+    with pytest.raises(TypeError):
+        run(small_network(), epoch=3)
+
+
+# --- What is shown and recorded --------------------------------------------------------------------------
+
+
+def test_progress_goes_to_standard_output(capsys):
+    run(small_network(), dataclasses.replace(TINY, epochs=1), progress=True)
+    shown = capsys.readouterr()
+    assert "3/3" in shown.out and shown.err == ""
+    run(small_network(), dataclasses.replace(TINY, epochs=1))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_epoch_prints_as_one_line(capsys):
+    run(small_network(), dataclasses.replace(TINY, epochs=2), on_epoch=print)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2"]
+    assert str(EpochRecord(3, 1.5, 0.25, 1.25, 0.5, 0.1, 2.0)) == (
+        "epoch 3: loss 1.500 in training, 1.250 in the test; right 25.0% and 50.0%; 2.0 s"
+    )
+
+
+def test_result_can_be_recorded(tmp_path):
+    result = run(small_network())
+    record = result.to_record("mobilenet_v1", {"width_mult": 0.25})
+    save_record(tmp_path / "run.json", record)
+    loaded = load_record(tmp_path / "run.json")
+    assert loaded == json.loads(json.dumps(record))
+    assert loaded["model"] == "mobilenet_v1" and loaded["options"] == {"width_mult": 0.25}
+    assert TrainConfig.from_dict(loaded["config"]) == TINY
+    assert loaded["history"] == [dataclasses.asdict(epoch) for epoch in result.history]
+    assert result.to_record()["model"] == "Sequential"

@@ -1,0 +1,132 @@
+"""Recorded runs: what is written, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+
+import pytest
+
+from lightnets_edu.timing import Timing, timing_record
+from lightnets_edu.training import RecordError, describe_environment, load_record, save_record
+
+EPOCH = {
+    "epoch": 1,
+    "train_loss": 1.5,
+    "train_accuracy": 0.5,
+    "test_loss": 1.4,
+    "test_accuracy": 0.55,
+    "learning_rate": 0.1,
+    "seconds": 3.0,
+}
+SET = {"name": "shapes", "images": 10, "source": "made for a test", "is_real": False}
+
+
+def record() -> dict:
+    return {
+        "schema": 1,
+        "kind": "training",
+        "model": "mobilenet_v1",
+        "options": {"width_mult": 0.25},
+        "parameters": 100,
+        "config": {"epochs": 2},
+        "data": {
+            "train": {**SET, "split": "train"},
+            "test": {**SET, "split": "test"},
+            "normalisation": {"mean": [0.3], "std": [0.1]},
+        },
+        "environment": describe_environment("cpu"),
+        "history": [EPOCH, {**EPOCH, "epoch": 2}],
+    }
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / "results" / "run.json"
+    save_record(path, record() | {"note": "further fields are allowed"})
+    assert load_record(path)["note"] == "further fields are allowed"
+    assert path.read_bytes().endswith(b"}\n")
+    assert [p.name for p in path.parent.iterdir()] == ["run.json"]
+
+
+def test_timing_round_trip(tmp_path):
+    path = tmp_path / "time.json"
+    timings = {"forward": Timing((0.1, 0.2, 0.3), "cpu", images=4)}
+    save_record(path, timing_record("ghostnet", timings, settings={"input_size": [4, 3, 32, 32]}, device="cpu"))
+    loaded = load_record(path)
+    assert loaded["timings"]["forward"]["median"] == 0.2
+    assert loaded["timings"]["forward"]["samples"] == [0.1, 0.2, 0.3]
+    broken = copy.deepcopy(loaded)
+    del broken["timings"]["forward"]["p90"]
+    with pytest.raises(RecordError, match=r"lacks the field timings.forward.p90"):
+        save_record(path, broken)
+
+
+def change(record: dict, where: str, value: object) -> dict:
+    *parents, last = where.split(".")
+    inner = record
+    for key in parents:
+        inner = inner[int(key) if key.isdigit() else key]
+    if value is KeyError:
+        del inner[last]
+    else:
+        inner[last] = value
+    return record
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "sentence"),
+    [
+        ("model", KeyError, "lacks the field model"),
+        ("parameters", "many", r"parameters must be int, not str \('many'\)"),
+        ("parameters", True, "parameters must be int, not bool"),
+        ("schema", 2, "has schema=2, but this version reads schema 1"),
+        ("kind", "guess", "has kind='guess', but only 'training' and 'timing' are known"),
+        ("environment.torch", KeyError, "lacks the field environment.torch"),
+        ("environment.commit", 7, "environment.commit must be str or null, not int"),
+        ("data.train.source", None, "data.train.source must be str, not null"),
+        ("data.test", [], "data.test must be a dict, not list"),
+        ("history", [], "has an empty history"),
+        ("history.1.test_accuracy", KeyError, r"lacks the field history\[1\].test_accuracy"),
+        ("history.1.epoch", 3, r"history\[1\].epoch is 3, but must be 2"),
+        ("history.0.test_accuracy", 55.0, r"history\[0\].test_accuracy is 55.0, but must be between 0 and 1"),
+        ("history.0.train_loss", float("nan"), "cannot be written as JSON"),
+        ("config", {"epochs": {1, 2}}, "cannot be written as JSON"),
+    ],
+)
+def test_what_is_refused(tmp_path, where, value, sentence):
+    path = tmp_path / "run.json"
+    path.write_text("the old one")
+    with pytest.raises(RecordError, match=sentence):
+        save_record(path, change(copy.deepcopy(record()), where, value))
+    assert path.read_text() == "the old one"
+
+
+def test_broken_file_is_named(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text('{"schema": 1')
+    with pytest.raises(RecordError, match=r"run.json is no JSON"):
+        load_record(path)
+    path.write_text("[]")
+    with pytest.raises(RecordError, match=r"run.json must be a JSON object, not list"):
+        load_record(path)
+    path.write_text(json.dumps({**record(), "history": 3}))
+    with pytest.raises(RecordError, match=r"run.json: history must be list, not int"):
+        load_record(path)
+    with pytest.raises(FileNotFoundError):
+        load_record(tmp_path / "absent.json")
+
+
+def test_failure_in_the_middle_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    save_record(path, record())
+    before = path.read_bytes()
+
+    def fail(handle):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_record(path, record() | {"note": "new"})
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
