@@ -1,8 +1,8 @@
 """How fast is `count`, beside the other counters, in one run? ``make bench``, or ``python benchmarks/bench_count.py``.
 
-Every counter works on its own copy of each network, in turns (A B C A B C ...), so that a slow moment of the machine slows
-all of them. Each time is the CPU time of this process, one thread. Ratios are medians over the turns. The peers are taken
-at their fastest: torch's FlopCounterMode on the meta device, where no arithmetic is done.
+Every counter works on its own copy of each network, in turns (A B C A B C ...), so that a slow moment of the machine
+slows all of them. Each time is the CPU time of this process, one thread. Ratios are medians over the turns. The peers are
+taken at their fastest: torch's FlopCounterMode on the meta device, where no arithmetic is done.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.layers import scaled_channels
 from lightnets_edu.models.mobilenet_v1 import layers
 
-NETWORKS = """mobilenet_v1 alexnet squeezenet1_0 squeezenet1_1 shufflenet_v2_x1_0 resnext50_32x4d wide_resnet50_2 mnasnet1_0
-mobilenet_v2 mobilenet_v3_large regnet_x_1_6gf""".split()
+NETWORKS = """mobilenet_v1 alexnet squeezenet1_0 squeezenet1_1 shufflenet_v2_x1_0 resnext50_32x4d wide_resnet50_2
+mnasnet1_0 mobilenet_v2 mobilenet_v3_large regnet_x_1_6gf""".split()
 SHAPE = (1, 3, 224, 224)
 TURNS = 9
 

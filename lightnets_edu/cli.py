@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--epochs", type=int, default=15, help="passes over the training set (default: 15)")
     training.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
     training.add_argument("--out", metavar="FILE", help="write the run's record here (JSON)")
-    training.add_argument("--checkpoint", metavar="FILE", help="written every epoch; an interrupted run goes on from it")
+    training.add_argument(
+        "--checkpoint", metavar="FILE", help="written every epoch; an interrupted run goes on from it"
+    )
     training.add_argument(
         "--recipe", action="append", type=_option, default=[], metavar="setting=value",
         help="a setting of TrainConfig, such as learning_rate=0.05; may be given several times",

@@ -192,6 +192,12 @@ def group_norm(trace: Trace, x, num_groups, weight=None, bias=None, *args, **kwa
     return trace.record("group_norm", "normalization", (x,), x.shape, weights=(weight, bias))
 
 
+@rule("local_response_norm")
+def local_response_norm(trace: Trace, x, *args, **kwargs) -> ShapeTensor:
+    """Each element divided by a power of a sum over neighbouring channels (Krizhevsky et al. 2012, section 3.3)."""
+    return trace.record("local_response_norm", "normalization", (x,), x.shape)
+
+
 def _activation(name: str) -> Callable:
     def apply(trace: Trace, x, *args, **kwargs) -> ShapeTensor:
         return trace.record(name, "activation", (x,), x.shape)
@@ -558,7 +564,7 @@ def getitem(trace: Trace, x, index) -> ShapeTensor:
 def _weights(m: nn.Module) -> tuple:
     """Weight and bias of a layer, past nn.Module's slow attribute look-up where they are plain parameters."""
     parameters = m._parameters
-    return (parameters["weight"] if "weight" in parameters else m.weight), parameters["bias"]
+    return parameters["weight"] if "weight" in parameters else m.weight, parameters["bias"]
 
 
 def _conv_layer(dims: int) -> Callable:

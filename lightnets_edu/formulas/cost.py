@@ -64,9 +64,10 @@ class CostTerms:
     def __add__(self, other: CostTerms) -> CostTerms:
         return CostTerms(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
-    def put(self, values: Mapping[sp.Symbol, object]) -> CostTerms:
+    def put(self, values: Mapping[sp.Symbol, sp.Expr]) -> CostTerms:
         """Replace symbols by numbers or by other expressions, all at once."""
-        return CostTerms(*(sp.sympify(getattr(self, f.name)).subs(values, simultaneous=True) for f in fields(self)))
+        # xreplace, since subs would also look for equal subexpressions, which takes seconds for a network.
+        return CostTerms(*(getattr(self, f.name).xreplace(values) for f in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Quantity:
             ValueError: If a value is not allowed; the sentence says what is.
         """
         if any(isinstance(value, sp.Basic) for value in values.values()):
-            return self.expr.subs(self._parser.symbolic(values), simultaneous=True)
+            return self.expr.xreplace(self._parser.symbolic(values))
         return self._evaluate(*self._parser.numbers(values))[0]
 
     def worked(self, **values: object) -> str:
@@ -221,7 +222,7 @@ class _Settings:
     def symbolic(self, values: Mapping[str, object]) -> dict[sp.Symbol, object]:
         """The values by symbol, unchecked: they may be expressions."""
         full = self.complete(values)
-        return {s.symbol: full[s.name] for s in self.settings}
+        return {s.symbol: sp.sympify(full[s.name]) for s in self.settings}
 
 
 class CostFormula:

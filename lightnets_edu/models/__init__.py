@@ -1,6 +1,43 @@
 """What is it? One file a paper: its block, its table, its network."""
 
-from lightnets_edu.models.mobilenet_v1 import mobilenet_v1
+# ruff: noqa: I001
+# Importing a network's file registers its builders, in the book's order.
+from lightnets_edu.models import (
+    alexnet,
+    squeezenet,
+    resnet,
+    wide_resnet,
+    resnext,
+    mobilenet_v1,
+    shufflenet_v1,
+    senet,
+    shufflenet_v2,
+    mnasnet,
+    ghostnet,
+    regnet,
+    g_ghost_regnet,
+)
 from lightnets_edu.models.registry import default_input_size, get_model, list_models, model_options
+from lightnets_edu.models.weights import list_weights, weights_info
 
-__all__ = ["default_input_size", "get_model", "list_models", "mobilenet_v1", "model_options"]
+__all__ = [
+    "alexnet",
+    "default_input_size",
+    "g_ghost_regnet",
+    "get_model",
+    "ghostnet",
+    "list_models",
+    "list_weights",
+    "mnasnet",
+    "mobilenet_v1",
+    "model_options",
+    "regnet",
+    "resnet",
+    "resnext",
+    "senet",
+    "shufflenet_v1",
+    "shufflenet_v2",
+    "squeezenet",
+    "weights_info",
+    "wide_resnet",
+]

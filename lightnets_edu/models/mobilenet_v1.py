@@ -25,6 +25,7 @@ from lightnets_edu.formulas import pointwise_conv2d as pointwise
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.layers import check_images, relu, relu6, scaled_channels
 from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.weights import with_weights
 
 # Table 1, each row of the body: a depthwise convolution of stride s, then a pointwise one to c channels.
 # Grouped into stages, one a resolution (the numbers at the right are the side of the maps for 224 x 224 images).
@@ -213,6 +214,9 @@ def mobilenet_v1(
     activation: str = "relu",
     dropout: float = 0.0,
     small_input: bool = False,
+    weights: str | None = None,
 ) -> MobileNetV1:
     """MobileNetV1 1.0/224: 4,231,976 parameters, 568,740,352 MACs. Options: see `MobileNetV1`."""
-    return MobileNetV1(width_mult, num_classes, activation, dropout, small_input)
+    model = MobileNetV1(width_mult, num_classes, activation, dropout, small_input)
+    options = {"num_classes": num_classes, "width_mult": width_mult, "activation": activation}
+    return with_weights(model, "mobilenet_v1", weights, **options)

@@ -1,0 +1,321 @@
+"""G-GhostNet: GhostNets on Heterogeneous Devices via Cheap Operations.
+
+Han, Wang, Xu, Guo, Xu, Wu, Tian; 2022; arXiv:2201.03297. RegNetX with G-Ghost stages, made for GPUs: instead of cheap
+maps inside a layer (GhostNet), cheap maps of a whole stage. Parameter names are those of the authors' code.
+
+That code and the paper differ in six points; ``variant="official"`` is the code, ``variant="paper"`` the paper:
+
+1. The code's last block runs at full width behind the concatenation; the figure ends with the concatenation.
+2. The code splits the first block's output by channels between the two paths; the figure feeds all of it to both.
+3. The code's correction pools the first block's output too and not the last block's; the paper's pools Y_2 ... Y_n.
+4. The code's correction is two 1x1 convolutions with batch norms; the paper's one fully connected layer with bias.
+5. The code's thin blocks have groups three quarters as wide, and the split is a whole number of such groups, so that
+   the ghosts' share is 0.5 to 0.625. The paper has a share of 0.5 and names no group width for these blocks. Both
+   variants split as the code does: half of the 432 channels of 3.2GF's third stage is no multiple of its 48.
+6. The published numbers (10.5 M parameters, 1.8 G MACs at 3.2GF) are the code's; the paper's stage has 10.08 M, 1.69 G.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightnets_edu.formulas.ghost import g_ghost_stage
+from lightnets_edu.models.layers import relu
+from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.regnet import SIZES, Bottleneck, Layer, RegNetSize, RegNetX, plain_stage, plain_stage_layers
+from lightnets_edu.models.regnet import layers as regnet_layers
+from lightnets_edu.models.weights import with_weights
+
+VARIANTS = ("official", "paper")
+
+
+def split_channels(out_channels: int, group_width: int) -> tuple[int, int, int]:
+    """Divide a stage's channels: (thin blocks' channels, ghosts, thin blocks' group width). Difference 5.
+
+    Raises:
+        ValueError: If half of the channels do not hold one group of the thin blocks.
+    """
+    thin_group_width = group_width * 3 // 4
+    thin = out_channels // 2 // max(thin_group_width, 1) * thin_group_width
+    if thin == 0:
+        raise ValueError(
+            f"group_width={group_width} does not fit out_channels={out_channels}: half of the channels should hold at "
+            f"least one group of the thin blocks, which is {thin_group_width} wide (three quarters of {group_width})"
+        )
+    return thin, out_channels - thin, thin_group_width
+
+
+def _check_depth(depth: int) -> None:
+    if depth < 3:
+        raise ValueError(
+            f"a G-Ghost stage needs a depth of at least 3 instead of {depth}: a first, a last and thin ones between"
+        )
+
+
+def _pointwise_norm(in_channels: int, out_channels: int) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
+
+
+class GGhostStage(nn.Module):
+    """end(cat(thin(y1[a]), relu(cheap(y1[b]) + merge(y1, thin maps)))), y1 = base(x): the stage of the official code.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        depth: Blocks from the input to the output: base, depth - 2 thin ones, end.
+        group_width: Channels of each group in base and end.
+        stride: Of the first block.
+
+    Shape:
+        ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``. In training N must be 2 or
+        more: merge has batch norms behind a global pooling.
+
+    Raises:
+        ValueError: If the depth is below 3 or the group width does not fit the channels.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, depth: int, group_width: int, stride: int = 2) -> None:
+        super().__init__()
+        _check_depth(depth)
+        thin, ghosts, thin_group_width = split_channels(out_channels, group_width)
+        self.split = (thin, ghosts)
+        self.base = Bottleneck(in_channels, out_channels, group_width, stride)
+        self.end = Bottleneck(out_channels, out_channels, group_width)
+        self.merge = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            *_pointwise_norm(out_channels + thin * (depth - 2), ghosts),
+            relu(),
+            *_pointwise_norm(ghosts, ghosts),
+        )
+        self.cheap = nn.Sequential(*_pointwise_norm(ghosts, ghosts))
+        self.cheap_relu = relu()
+        self.layers = nn.Sequential(*(Bottleneck(thin, thin, thin_group_width) for _ in range(depth - 2)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """First block, two paths of its channels, last block."""
+        first = self.base(x)
+        y, seed = first.split(self.split, dim=1)  # difference 2
+        maps = [first]  # difference 3
+        for block in self.layers:
+            y = block(y)
+            maps.append(y)
+        ghosts = self.cheap_relu(self.cheap(seed) + self.merge(torch.cat(maps, dim=1)))  # difference 4
+        return self.end(torch.cat([y, ghosts], dim=1))  # difference 1
+
+
+class PaperGGhostStage(nn.Module):
+    """cat(Y_n, relu(cheap(Y_1) + W mean(Y_2 ... Y_n) + b)), Y_1 = base(x): the stage of the paper.
+
+    Arguments, shape and errors are those of `GGhostStage`; the thin blocks are depth - 1, the first of which narrows.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, depth: int, group_width: int, stride: int = 2) -> None:
+        super().__init__()
+        _check_depth(depth)
+        thin, ghosts, thin_group_width = split_channels(out_channels, group_width)
+        self.base = Bottleneck(in_channels, out_channels, group_width, stride)
+        widths = (out_channels, *(thin for _ in range(depth - 2)))
+        self.layers = nn.Sequential(*(Bottleneck(width, thin, thin_group_width) for width in widths))
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.merge = nn.Linear(thin * (depth - 1), ghosts)
+        self.cheap = nn.Sequential(*_pointwise_norm(out_channels, ghosts))
+        self.cheap_relu = relu()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """First block, the two paths from all of its output."""
+        first = y = self.base(x)  # difference 2
+        maps = []  # difference 3
+        for block in self.layers:
+            y = block(y)
+            maps.append(y)
+        correction = self.merge(self.pool(torch.cat(maps, dim=1)).flatten(1))  # difference 4
+        ghosts = self.cheap_relu(self.cheap(first) + correction[:, :, None, None])
+        return torch.cat([y, ghosts], dim=1)  # difference 1
+
+
+def _check_variant(variant: str) -> None:
+    if variant not in VARIANTS:
+        raise ValueError(f"variant should be 'official' (the authors' code) or 'paper' instead of {variant!r}")
+
+
+def is_g_ghost(depth: int) -> bool:
+    """Stages of at least 3 blocks are G-Ghost stages: in the twelve sizes the third always, the first never."""
+    return depth > 2
+
+
+def make_stage(variant: str, in_channels: int, out_channels: int, depth: int, group_width: int) -> nn.Module:
+    """A G-Ghost stage if it is deep enough, else plain bottlenecks: ``[N, in, H, W] -> [N, out, H / 2, W / 2]``."""
+    if not is_g_ghost(depth):
+        return plain_stage(in_channels, out_channels, depth, group_width)
+    stage = GGhostStage if variant == "official" else PaperGGhostStage
+    return stage(in_channels, out_channels, depth, group_width)
+
+
+class GGhostRegNetX(RegNetX):
+    """RegNetX with G-Ghost stages.
+
+    Args:
+        size: One of `lightnets_edu.models.regnet.SIZES`.
+        num_classes: Outputs of the classifier.
+        variant: The stage as in the authors' code ("official") or as in their paper ("paper"); see above.
+        dropout: Before the classifier.
+        small_input: For images of about 32 x 32: the stem has stride 1.
+
+    Shape:
+        ``[N, 3, H, W] -> [N, num_classes]``, any H and W; logits, without a softmax. In training the official
+        variant needs N of at least 2.
+
+    Raises:
+        ValueError: If the variant is not known.
+    """
+
+    def __init__(
+        self, size: RegNetSize, num_classes: int = 1000, variant: str = "official", dropout: float = 0.2,
+        small_input: bool = False,
+    ) -> None:  # fmt: skip
+        _check_variant(variant)
+        super().__init__(size, num_classes, dropout, small_input, partial(make_stage, variant))
+        self.fc.reset_parameters()  # the code initialises as pycls does, but leaves torch's own for the classifier
+
+
+def _stage_layers(
+    variant: str, name: str, in_channels: int, out_channels: int, depth: int, group_width: int, side: Any, out_side: Any
+) -> Iterator[Layer]:
+    if not is_g_ghost(depth):
+        yield from plain_stage_layers(name, in_channels, out_channels, depth, group_width, side, out_side)
+        return
+    settings = {"in_channels": in_channels, "out_channels": out_channels, "depth": depth, "group_width": group_width}
+    yield name, g_ghost_stage, {**settings, "in_height": side, "in_width": side, "paper": int(variant == "paper")}
+
+
+def layers(
+    network: RegNetSize, size: Any, num_classes: Any = 1000, *, variant: str = "official", stem_stride: int = 2,
+    define: Callable[[str, Any], Any] = lambda name, value: value,
+) -> Iterator[Layer]:  # fmt: skip
+    """The network as formulas, one a G-Ghost stage or a block. Arguments: `regnet.layers`' and the variant."""
+    _check_variant(variant)
+    stage_layers = partial(_stage_layers, variant)
+    return regnet_layers(network, size, num_classes, stem_stride=stem_stride, stage_layers=stage_layers, define=define)
+
+
+def _g_ghost(
+    name: str, num_classes: int, variant: str, dropout: float, small_input: bool, weights: str | None
+) -> GGhostRegNetX:
+    model = GGhostRegNetX(SIZES[name], num_classes, variant, dropout, small_input)
+    return with_weights(model, f"g_ghost_regnet_x_{name}", weights, num_classes=num_classes, variant=variant)
+
+
+# The twelve builders. Options of each: those of `GGhostRegNetX`; weights as in lightnets_edu.models.weights.
+
+
+@register_model
+def g_ghost_regnet_x_200mf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-200MF: 1,825,440 parameters, 130,922,824 MACs."""
+    return _g_ghost("200mf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_400mf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-400MF: 2,884,456 parameters, 221,245,824 MACs."""
+    return _g_ghost("400mf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_600mf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-600MF: 4,029,776 parameters, 389,787,912 MACs."""
+    return _g_ghost("600mf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_800mf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-800MF: 5,248,328 parameters, 528,571,968 MACs."""
+    return _g_ghost("800mf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_1_6gf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-1.6GF: 7,109,660 parameters, 1,021,379,556 MACs."""
+    return _g_ghost("1_6gf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_3_2gf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-3.2GF: 10,511,000 parameters, 1,801,746,240 MACs."""
+    return _g_ghost("3_2gf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_4_0gf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-4.0GF: 15,726,268 parameters, 2,228,368,516 MACs."""
+    return _g_ghost("4_0gf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_6_4gf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-6.4GF: 17,993,748 parameters, 4,055,260,916 MACs."""
+    return _g_ghost("6_4gf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_8_0gf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-8.0GF: 24,586,928 parameters, 4,149,668,216 MACs."""
+    return _g_ghost("8_0gf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_12gf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-12GF: 30,627,208 parameters, 7,377,522,432 MACs."""
+    return _g_ghost("12gf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_16gf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-16GF: 32,381,704 parameters, 8,997,384,192 MACs."""
+    return _g_ghost("16gf", num_classes, variant, dropout, small_input, weights)
+
+
+@register_model
+def g_ghost_regnet_x_32gf(
+    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
+    weights: str | None = None,
+) -> GGhostRegNetX:  # fmt: skip
+    """G-Ghost RegNetX-32GF: 62,815,448 parameters, 17,157,778,680 MACs."""
+    return _g_ghost("32gf", num_classes, variant, dropout, small_input, weights)

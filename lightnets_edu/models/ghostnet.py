@@ -1,0 +1,314 @@
+"""GhostNet: More Features from Cheap Operations.
+
+Han, Wang, Tian, Guo, Xu, Xu; 2020; arXiv:1911.11907. Called C-GhostNet in the same authors' later paper.
+
+Here as in the authors' PyTorch code, whose parameter names are also timm's ``ghostnet_100``. Their TensorFlow code
+differs in three places: the gate is clip(x, 0, 1), its width is int(C / 4), and the head has a batch norm and no bias.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightnets_edu.formulas import CostFormula, batch_norm2d, conv2d, conv_output_size, linear, make_divisible
+from lightnets_edu.formulas import pointwise_conv2d as pointwise
+from lightnets_edu.formulas.ghost import ghost_bottleneck
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.layers import check_images, relu, scaled_channels
+from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
+from lightnets_edu.models.weights import with_weights
+
+# Table 1, each row a Ghost bottleneck: k the kernel of its depthwise convolutions, exp the channels between its two
+# Ghost modules, c its output channels, SE whether it has a gate, s its stride. k matters only where there is a stride
+# or a shortcut with weights: four convolutions of the network are 5x5. At the right: side of the maps for 224 x 224.
+STEM_CHANNELS = 16  # conv 3x3, s 2                                         112
+BODY = (
+    # (k, exp, c, SE, s)
+    ((3, 16, 16, 0, 1),),  #                                                112
+    ((3, 48, 24, 0, 2),),  #                                                 56
+    ((3, 72, 24, 0, 1),),  #                                                 56
+    ((5, 72, 40, 1, 2),),  #                                                 28
+    ((5, 120, 40, 1, 1),),  #                                                28
+    ((3, 240, 80, 0, 2),),  #                                                14
+    (
+        (3, 200, 80, 0, 1),  #                                               14
+        (3, 184, 80, 0, 1),
+        (3, 184, 80, 0, 1),
+        (3, 480, 112, 1, 1),
+        (3, 672, 112, 1, 1),
+    ),
+    ((5, 672, 160, 1, 2),),  #                                                7
+    (
+        (5, 960, 160, 0, 1),  #                                               7
+        (5, 960, 160, 1, 1),
+        (5, 960, 160, 0, 1),
+        (5, 960, 160, 1, 1),
+    ),
+)
+LAST_CHANNELS = 960  # conv 1x1                                               7
+HEAD_CHANNELS = 1280  # average pool, conv 1x1; not scaled by width_mult      1
+
+
+class GhostModule(nn.Module):
+    """cat(y, cheap(y)) with y = primary(x): few maps from a convolution, their ghosts from depthwise kernels. Eq. 2-3.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        ratio: s of the paper: the primary convolution makes ceil(out_channels / s) maps, each gets s - 1 ghosts, and
+            what exceeds out_channels is dropped.
+        cheap_kernel_size: d of the paper: side of the depthwise kernels.
+        kernel_size: k of the paper: side of the primary convolution's kernel.
+        activate: Whether a ReLU follows each of the two batch norms.
+
+    Shape:
+        ``[N, in_channels, H, W] -> [N, out_channels, H, W]``
+
+    Raises:
+        ValueError: If the ratio is below 2 or a kernel size is even.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, ratio: int = 2, cheap_kernel_size: int = 3, kernel_size: int = 1,
+        activate: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if not isinstance(ratio, int) or ratio < 2:
+            raise ValueError(
+                f"ratio should be a whole number of at least 2 instead of {ratio!r}: with 1 nothing is cheap"
+            )
+        for name, size in (("kernel_size", kernel_size), ("cheap_kernel_size", cheap_kernel_size)):
+            if not isinstance(size, int) or size < 1 or size % 2 == 0:
+                raise ValueError(
+                    f"{name} should be an odd number such as 1, 3 or 5 instead of {size!r}: maps keep their size"
+                )
+        self.out_channels = out_channels
+        intrinsic = math.ceil(out_channels / ratio)
+        ghosts = intrinsic * (ratio - 1)
+        d = cheap_kernel_size
+        self.primary_conv = nn.Sequential(
+            nn.Conv2d(in_channels, intrinsic, kernel_size, padding=kernel_size // 2, bias=False),
+            nn.BatchNorm2d(intrinsic),
+            relu() if activate else nn.Identity(),
+        )
+        self.cheap_operation = nn.Sequential(
+            nn.Conv2d(intrinsic, ghosts, d, padding=d // 2, groups=intrinsic, bias=False),
+            nn.BatchNorm2d(ghosts),
+            relu() if activate else nn.Identity(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The intrinsic maps and their ghosts."""
+        intrinsic = self.primary_conv(x)
+        maps = torch.cat([intrinsic, self.cheap_operation(intrinsic)], dim=1)
+        return maps[:, : self.out_channels]
+
+
+class GhostBottleneck(nn.Module):
+    """x + ghost(ghost(x)); with stride 2 a depthwise convolution between the two. Section 3.2, figure 3.
+
+    No ReLU follows the second module or the sum. Where the shapes differ, the shortcut is a depthwise convolution and
+    a 1x1 convolution.
+
+    Args:
+        in_channels: Channels of the input.
+        hidden_channels: Channels between the two Ghost modules.
+        out_channels: Channels of the output.
+        kernel_size: Of the depthwise convolutions (between the modules, in the shortcut).
+        stride: 1 or 2.
+        squeeze_channels: Channels inside the squeeze-and-excitation, 0 for none.
+        ratio: s of both Ghost modules.
+        cheap_kernel_size: d of both Ghost modules.
+
+    Shape:
+        ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
+    """
+
+    def __init__(
+        self, in_channels: int, hidden_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1,
+        squeeze_channels: int = 0, ratio: int = 2, cheap_kernel_size: int = 3,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.ghost1 = GhostModule(in_channels, hidden_channels, ratio, cheap_kernel_size)
+        if stride > 1:
+            self.conv_dw = _depthwise(hidden_channels, kernel_size, stride)
+            self.bn_dw = nn.BatchNorm2d(hidden_channels)
+        else:
+            self.conv_dw = self.bn_dw = nn.Identity()
+        self.se = nn.Identity()
+        if squeeze_channels:
+            names = ("conv_reduce", "conv_expand")
+            self.se = SqueezeExcitation(hidden_channels, squeeze_channels, "hard_sigmoid", names=names)
+        self.ghost2 = GhostModule(hidden_channels, out_channels, ratio, cheap_kernel_size, activate=False)
+        if stride == 1 and in_channels == out_channels:
+            self.shortcut = nn.Identity()
+        else:
+            self.shortcut = nn.Sequential(
+                _depthwise(in_channels, kernel_size, stride),
+                nn.BatchNorm2d(in_channels),
+                nn.Conv2d(in_channels, out_channels, 1, bias=False),
+                nn.BatchNorm2d(out_channels),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Widen, (shrink the map), (gate the channels), narrow, add."""
+        y = self.bn_dw(self.conv_dw(self.ghost1(x)))
+        y = self.ghost2(self.se(y))
+        y += self.shortcut(x)
+        return y
+
+
+def _depthwise(channels: int, kernel_size: int, stride: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, channels, kernel_size, stride, padding=kernel_size // 2, groups=channels, bias=False)
+
+
+def squeezed(channels: Any) -> Any:
+    """Channels inside a squeeze-and-excitation: a quarter, as a multiple of 4 (72 -> 20, 120 -> 32, 480 -> 120)."""
+    return make_divisible(channels=channels, denominator=4, divisor=4)
+
+
+class GhostNet(Backbone):
+    """The network of table 1.
+
+    Args:
+        width_mult: Scales every number of channels but the head's 1280, to multiples of 4.
+        ratio: s of all Ghost modules: one map in s comes from a convolution, the others are cheap.
+        cheap_kernel_size: d of all Ghost modules: side of the cheap depthwise kernels.
+        num_classes: Outputs of the classifier.
+        dropout: Before the classifier.
+        small_input: For images of about 32 x 32: the first convolution has stride 1.
+
+    Shape:
+        ``[N, 3, H, W] -> [N, num_classes]``, any H and W; logits, without a softmax.
+    """
+
+    def __init__(
+        self, width_mult: float = 1.0, ratio: int = 2, cheap_kernel_size: int = 3, num_classes: int = 1000,
+        dropout: float = 0.2, small_input: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        channels = scaled_channels(STEM_CHANNELS, width_mult, 4)
+        self.conv_stem = nn.Conv2d(3, channels, 3, stride=1 if small_input else 2, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.act1 = relu()
+        stages = []
+        for rows in BODY:
+            stage = []
+            for kernel_size, hidden, out, gated, stride in rows:
+                hidden_channels, out_channels = (scaled_channels(c, width_mult, 4) for c in (hidden, out))
+                gate = squeezed(hidden_channels) if gated else 0
+                block = (channels, hidden_channels, out_channels, kernel_size, stride, gate, ratio, cheap_kernel_size)
+                stage.append(GhostBottleneck(*block))
+                channels = out_channels
+            stages.append(nn.Sequential(*stage))
+        last_channels = scaled_channels(LAST_CHANNELS, width_mult, 4)
+        last = {
+            "conv": nn.Conv2d(channels, last_channels, 1, bias=False),
+            "bn1": nn.BatchNorm2d(last_channels),
+            "act1": relu(),
+        }
+        stages.append(nn.Sequential(nn.Sequential(OrderedDict(last))))
+        self.blocks = nn.Sequential(*stages)
+        self.global_pool = nn.AdaptiveAvgPool2d(1)
+        self.conv_head = nn.Conv2d(last_channels, HEAD_CHANNELS, 1)
+        self.act2 = relu()
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(HEAD_CHANNELS, num_classes)
+        self.apply(_initialise)
+
+    def feature_maps(self, x: Tensor) -> dict[int, Tensor]:
+        """The last map of each stride: ``{2: [N, 16, H/2, W/2], 4: ..., 8: ..., 16: ..., 32: [N, 960, H/32, ...]}``."""
+        check_images(x)
+        x = self.act1(self.bn1(self.conv_stem(x)))
+        maps = {}
+        stride = self.conv_stem.stride[0]
+        for index, stage in enumerate(self.blocks):
+            x = stage(x)
+            stride *= BODY[index][0][-1] if index < len(BODY) else 1
+            maps[stride] = x
+        return maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        x = self.global_pool(self.forward_features(x))
+        x = self.act2(self.conv_head(x)).flatten(1)
+        return self.classifier(self.dropout(x))
+
+
+def _initialise(module: nn.Module) -> None:
+    """He's normal initialisation for convolutions (the paper names none); the classifier keeps torch's own."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+Layer = tuple[str, CostFormula, dict[str, Any]]
+
+
+def layers(
+    width: Callable[[int], Any], size: Any, num_classes: Any = 1000, *, ratio: Any = 2, cheap_kernel_size: Any = 3,
+    stem_stride: int = 2, define: Callable[[str, Any], Any] = lambda name, value: value,
+) -> Iterator[Layer]:  # fmt: skip
+    """The network as formulas: (name, formula, settings), one a block, from the same table as the modules.
+
+    Args:
+        width: Scales a number of channels, such as ``lambda c: scaled_channels(c, 0.5, 4)``.
+        size: Side of the square images; an int, or a SymPy symbol for the page's sliders.
+        num_classes: Outputs of the classifier.
+        ratio: s of all Ghost modules.
+        cheap_kernel_size: d of all Ghost modules.
+        stem_stride: Stride of the first convolution (1 for small images).
+        define: Called with each intermediate channel count and size; a page names them here, others leave them alone.
+    """
+
+    def halved(name: str, side: Any, stride: int) -> Any:
+        if stride == 1:
+            return side
+        return define(name, conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1))
+
+    cheap = {"ratio": ratio, "cheap_kernel_size": cheap_kernel_size}
+    channels = define("channels_stem", width(STEM_CHANNELS))
+    side = halved("side_stem", size, stem_stride)
+    maps = {"out_height": side, "out_width": side}
+    stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3, "in_height": size, "in_width": size}
+    yield "conv_stem", conv2d, {**stem, **maps}
+    yield "bn1", batch_norm2d, {"num_features": channels, **maps}
+    for stage, rows in enumerate(BODY):
+        for index, (kernel_size, hidden, out, gated, stride) in enumerate(rows):
+            hidden_channels = define(f"hidden_{stage}_{index}", width(hidden))
+            out_channels = define(f"channels_{stage}_{index}", width(out))
+            gate = define(f"squeezed_{stage}_{index}", squeezed(hidden_channels)) if gated else 0
+            yield f"blocks.{stage}.{index}", ghost_bottleneck, {
+                "in_channels": channels, "hidden_channels": hidden_channels, "out_channels": out_channels,
+                "kernel_size": kernel_size, "stride": stride, "squeeze_channels": gate, **cheap,
+                "in_height": side, "in_width": side,
+            }  # fmt: skip
+            side = halved(f"side_{stage}", side, stride)
+            channels = out_channels
+    maps = {"out_height": side, "out_width": side}
+    last_channels = define("channels_last", width(LAST_CHANNELS))
+    last = f"blocks.{len(BODY)}.0"
+    yield f"{last}.conv", pointwise, {"in_channels": channels, "out_channels": last_channels, **maps}
+    yield f"{last}.bn1", batch_norm2d, {"num_features": last_channels, **maps}
+    head = {"in_channels": last_channels, "out_channels": HEAD_CHANNELS, "bias": 1, "out_height": 1, "out_width": 1}
+    yield "conv_head", pointwise, head
+    yield "classifier", linear, {"in_features": HEAD_CHANNELS, "out_features": num_classes}
+
+
+@register_model
+def ghostnet(
+    width_mult: float = 1.0, ratio: int = 2, cheap_kernel_size: int = 3, num_classes: int = 1000, dropout: float = 0.2,
+    small_input: bool = False, weights: str | None = None,
+) -> GhostNet:  # fmt: skip
+    """GhostNet 1.0x: 5,182,508 parameters, 141,150,512 MACs. The options are those of `GhostNet`."""
+    model = GhostNet(width_mult, ratio, cheap_kernel_size, num_classes, dropout, small_input)
+    options = {"width_mult": width_mult, "ratio": ratio, "cheap_kernel_size": cheap_kernel_size}
+    return with_weights(model, "ghostnet", weights, num_classes=num_classes, **options)

@@ -1,0 +1,296 @@
+"""RegNetX: Designing Network Design Spaces.
+
+Radosavovic, Kosaraju, Girshick, He, Dollar; 2020; arXiv:2003.13678.
+
+Here as in the authors' code (pycls), whose twelve sizes and names are used: a size is its MACs for a 224 x 224 image.
+Parameter names are those of the G-Ghost code: conv1, bn1, layer1 ... layer4, fc. torchvision's ``regnet_x_400mf`` is
+another network (5,495,976 parameters instead of 5,157,512): it does not round a width down by more than a tenth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightnets_edu.formulas import CostFormula, batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas.ghost import regnet_bottleneck
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.layers import check_images, relu
+from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.weights import with_weights
+
+
+@dataclass(frozen=True)
+class RegNetSize:
+    """One network of the design space.
+
+    Attributes:
+        depths: Blocks of each stage.
+        widths: Channels of each stage.
+        group_width: Channels of each group of the 3x3 convolutions (not the number of groups).
+    """
+
+    depths: tuple[int, int, int, int]
+    widths: tuple[int, int, int, int]
+    group_width: int
+
+
+# The networks of figure 16 as pycls has them: a linear width w_0 + w_a j of block j, quantised to w_0 w_m^s and to
+# multiples of 8 (eq. 2-4), gives stages of constant width; then each width becomes a multiple of the group width.
+STEM_CHANNELS = 32
+SIZES = {
+    # name: depths, widths, group width
+    "200mf": RegNetSize((1, 1, 4, 7), (24, 56, 152, 368), 8),
+    "400mf": RegNetSize((1, 2, 7, 12), (32, 64, 160, 384), 16),
+    "600mf": RegNetSize((1, 3, 5, 7), (48, 96, 240, 528), 24),
+    "800mf": RegNetSize((1, 3, 7, 5), (64, 128, 288, 672), 16),
+    "1_6gf": RegNetSize((2, 4, 10, 2), (72, 168, 408, 912), 24),
+    "3_2gf": RegNetSize((2, 6, 15, 2), (96, 192, 432, 1008), 48),
+    "4_0gf": RegNetSize((2, 5, 14, 2), (80, 240, 560, 1360), 40),
+    "6_4gf": RegNetSize((2, 4, 10, 1), (168, 392, 784, 1624), 56),
+    "8_0gf": RegNetSize((2, 5, 15, 1), (80, 240, 720, 1920), 120),
+    "12gf": RegNetSize((2, 5, 11, 1), (224, 448, 896, 2240), 112),
+    "16gf": RegNetSize((2, 6, 13, 1), (256, 512, 896, 2048), 128),
+    "32gf": RegNetSize((2, 7, 13, 1), (336, 672, 1344, 2520), 168),
+}
+
+
+class Bottleneck(nn.Module):
+    """relu(x + f(x)), f = 1x1, grouped 3x3, 1x1 convolution, all of one width. The X block of figure 4.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output and in between (bottleneck ratio 1).
+        group_width: Channels of each group of the 3x3 convolution; one group if it exceeds out_channels.
+        stride: Of the 3x3 convolution and of the shortcut.
+
+    Shape:
+        ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
+
+    Raises:
+        ValueError: If the group width does not divide out_channels.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, group_width: int, stride: int = 1) -> None:
+        super().__init__()
+        if out_channels % min(out_channels, group_width):
+            raise ValueError(
+                f"group_width={group_width} does not divide out_channels={out_channels}: every group of the 3x3 "
+                "convolution needs the same number of channels"
+            )
+        groups = out_channels // min(out_channels, group_width)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, stride, padding=1, groups=groups, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.conv3 = nn.Conv2d(out_channels, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.relu = relu()
+        self.downsample = nn.Identity()
+        if stride > 1 or in_channels != out_channels:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The bottleneck transform, the shortcut, the sum."""
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        y += self.downsample(x)
+        return self.relu(y)
+
+
+def plain_stage(in_channels: int, out_channels: int, depth: int, group_width: int) -> nn.Module:
+    """``depth`` bottlenecks of one width, the first with stride 2: ``[N, in, H, W] -> [N, out, H / 2, W / 2]``."""
+    blocks = [Bottleneck(in_channels, out_channels, group_width, stride=2)]
+    blocks += [Bottleneck(out_channels, out_channels, group_width) for _ in range(depth - 1)]
+    return nn.Sequential(*blocks)
+
+
+class RegNetX(Backbone):
+    """A stem, four stages and a classifier. Section 3.2, figure 3.
+
+    Args:
+        size: One of `SIZES`, or your own point of the design space.
+        num_classes: Outputs of the classifier.
+        dropout: Before the classifier; the paper has none.
+        small_input: For images of about 32 x 32: the stem has stride 1.
+        make_stage: Builds a stage from (in_channels, out_channels, depth, group_width).
+
+    Shape:
+        ``[N, 3, H, W] -> [N, num_classes]``, any H and W; logits, without a softmax.
+    """
+
+    def __init__(
+        self, size: RegNetSize, num_classes: int = 1000, dropout: float = 0.0, small_input: bool = False,
+        make_stage: Callable[[int, int, int, int], nn.Module] = plain_stage,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, STEM_CHANNELS, 3, stride=1 if small_input else 2, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(STEM_CHANNELS)
+        self.relu = relu()
+        channels = (STEM_CHANNELS, *size.widths)
+        self.layer1, self.layer2, self.layer3, self.layer4 = (
+            make_stage(channels[i], channels[i + 1], size.depths[i], size.group_width) for i in range(4)
+        )
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(size.widths[-1], num_classes)
+        self.apply(_initialise)
+
+    def feature_maps(self, x: Tensor) -> dict[int, Tensor]:
+        """The output of each stage: ``{4: [N, C1, H/4, W/4], 8: ..., 16: ..., 32: [N, C4, H/32, W/32]}``."""
+        check_images(x)
+        x = self.relu(self.bn1(self.conv1(x)))
+        maps = {}
+        stride = self.conv1.stride[0]
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = stage(x)
+            stride *= 2
+            maps[stride] = x
+        return maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        x = self.avgpool(self.forward_features(x)).flatten(1)
+        return self.fc(self.dropout(x))
+
+
+def _initialise(module: nn.Module) -> None:
+    """pycls's initialisation: He's normal one for convolutions, a small normal one for the classifier."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.01)
+        nn.init.zeros_(module.bias)
+
+
+Layer = tuple[str, CostFormula, dict[str, Any]]
+Define = Callable[[str, Any], Any]
+
+
+def plain_stage_layers(
+    name: str, in_channels: int, out_channels: int, depth: int, group_width: int, side: Any, out_side: Any
+) -> Iterator[Layer]:
+    """`plain_stage` as formulas, one a block, for maps of ``side`` that come in and of ``out_side`` that go out."""
+    for index in range(depth):
+        first = index == 0
+        in_side = side if first else out_side
+        settings = {"in_channels": in_channels if first else out_channels, "out_channels": out_channels}
+        settings |= {"group_width": group_width, "stride": 2 if first else 1, "in_height": in_side, "in_width": in_side}
+        yield f"{name}.{index}", regnet_bottleneck, settings
+
+
+def layers(
+    network: RegNetSize, size: Any, num_classes: Any = 1000, *, stem_stride: int = 2,
+    stage_layers: Callable[..., Iterator[Layer]] = plain_stage_layers, define: Define = lambda name, value: value,
+) -> Iterator[Layer]:  # fmt: skip
+    """The network as formulas: (name, formula, settings), one a block, from the same table as the modules.
+
+    Args:
+        network: One of `SIZES`.
+        size: Side of the square images; an int, or a SymPy symbol for the page's sliders.
+        num_classes: Outputs of the classifier.
+        stem_stride: Stride of the stem (1 for small images).
+        stage_layers: Gives a stage's formulas, as `plain_stage_layers`.
+        define: Called with each intermediate size; a page names them here, others leave them alone.
+    """
+
+    def strided(name: str, side: Any, stride: int) -> Any:
+        return define(name, conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1))
+
+    side = strided("side_stem", size, stem_stride)
+    maps = {"out_height": side, "out_width": side}
+    stem = {"in_channels": 3, "out_channels": STEM_CHANNELS, "kernel_size": 3, "in_height": size, "in_width": size}
+    yield "conv1", conv2d, {**stem, **maps}
+    yield "bn1", batch_norm2d, {"num_features": STEM_CHANNELS, **maps}
+    channels = STEM_CHANNELS
+    for stage, (depth, width) in enumerate(zip(network.depths, network.widths, strict=True), start=1):
+        out_side = strided(f"side_{stage}", side, 2)
+        yield from stage_layers(f"layer{stage}", channels, width, depth, network.group_width, side, out_side)
+        side, channels = out_side, width
+    yield "fc", linear, {"in_features": channels, "out_features": num_classes}
+
+
+def _regnet_x(name: str, num_classes: int, small_input: bool, weights: str | None) -> RegNetX:
+    model = RegNetX(SIZES[name], num_classes, small_input=small_input)
+    return with_weights(model, f"regnet_x_{name}", weights, num_classes=num_classes)
+
+
+# The twelve builders. Options of each: those of `RegNetX`; weights as in lightnets_edu.models.weights.
+
+
+@register_model
+def regnet_x_200mf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-200MF: 2,684,792 parameters, 199,039,872 MACs."""
+    return _regnet_x("200mf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_400mf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-400MF: 5,157,512 parameters, 397,677,568 MACs."""
+    return _regnet_x("400mf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_600mf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-600MF: 6,196,040 parameters, 600,890,112 MACs."""
+    return _regnet_x("600mf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_800mf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-800MF: 7,259,656 parameters, 799,699,712 MACs."""
+    return _regnet_x("800mf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_1_6gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-1.6GF: 9,190,136 parameters, 1,602,849,792 MACs."""
+    return _regnet_x("1_6gf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_3_2gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-3.2GF: 15,296,552 parameters, 3,176,621,952 MACs."""
+    return _regnet_x("3_2gf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_4_0gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-4.0GF: 22,118,248 parameters, 3,964,498,816 MACs."""
+    return _regnet_x("4_0gf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_6_4gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-6.4GF: 26,209,256 parameters, 6,460,291,264 MACs."""
+    return _regnet_x("6_4gf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_8_0gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-8.0GF: 39,572,648 parameters, 7,995,132,416 MACs."""
+    return _regnet_x("8_0gf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_12gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-12GF: 46,106,056 parameters, 12,086,678,016 MACs."""
+    return _regnet_x("12gf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_16gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-16GF: 54,278,536 parameters, 15,940,755,456 MACs."""
+    return _regnet_x("16gf", num_classes, small_input, weights)
+
+
+@register_model
+def regnet_x_32gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
+    """RegNetX-32GF: 107,811,560 parameters, 31,735,929,792 MACs."""
+    return _regnet_x("32gf", num_classes, small_input, weights)

@@ -1,0 +1,241 @@
+"""Deep Residual Learning for Image Recognition.
+
+He, Zhang, Ren, Sun; 2016; arXiv:1512.03385.
+
+Here: the bottleneck networks, whose body ResNeXt, Wide ResNet-50-2 and SENet share: they only change how wide the
+bottleneck is, how many groups it has, and what stands at its end. Parameter names are torchvision's.
+The paper's network has the stride in the first 1x1 convolution of a block; torchvision's has it in the 3x3
+("ResNet v1.5"), which costs 6 % more MACs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas.checks import whole_number
+from lightnets_edu.formulas.residual import resnext_bottleneck
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.layers import check_images, relu
+from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.weights import with_weights
+
+# Table 1: a stem, then four stages of bottlenecks (the numbers at the right are the side of the maps for 224 x 224).
+STEM_CHANNELS = 64  # conv1: 7x7, stride 2                                        112
+#                     max pool: 3x3, stride 2                                      56
+STAGES = (
+    # (output channels, stride)
+    (256, 1),  #  conv2_x                                                          56
+    (512, 2),  #  conv3_x                                                          28
+    (1024, 2),  # conv4_x                                                          14
+    (2048, 2),  # conv5_x                                                           7
+)
+DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks a stage
+
+STRIDE_POSITIONS = ("1x1", "3x3")
+STEM_POOLS = ("padded", "ceil")
+
+
+def projection(in_channels: int, out_channels: int, stride: int) -> nn.Sequential | None:
+    """The shortcut where the shape changes, a 1x1 convolution; None for the identity. Section 3.3, option B."""
+    if stride == 1 and in_channels == out_channels:
+        return None
+    convolution = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(out_channels))
+
+
+class Bottleneck(nn.Module):
+    """relu(shortcut(x) + f(x)), f = 1x1 down, 3x3, 1x1 up, each with a batch norm. Figure 5, right.
+
+    Args:
+        in_channels: Channels of the input.
+        width: Channels of the 3x3 convolution.
+        out_channels: Channels of the output.
+        stride: Of the convolution that `stride_in` names, and of the shortcut.
+        groups: Of the 3x3 convolution (1 in ResNet, the cardinality in ResNeXt).
+        stride_in: "3x3" as torchvision, timm and ResNeXt's authors, or "1x1" (the first one) as the paper.
+
+    Shape:
+        ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
+    """
+
+    def __init__(
+        self, in_channels: int, width: int, out_channels: int, stride: int = 1, groups: int = 1, stride_in: str = "3x3"
+    ) -> None:
+        super().__init__()
+        if stride_in not in STRIDE_POSITIONS:
+            raise ValueError(
+                f"stride_in should be '1x1' (the first convolution of a block) or '3x3' instead of {stride_in!r}"
+            )
+        first, middle = (stride, 1) if stride_in == "1x1" else (1, stride)
+        self.conv1 = nn.Conv2d(in_channels, width, 1, stride=first, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride=middle, padding=1, groups=groups, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.relu = relu()
+        self.downsample = projection(in_channels, out_channels, stride)
+
+    def residual(self, x: Tensor) -> Tensor:
+        """The branch f that learns the difference to the shortcut."""
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.bn2(self.conv2(x)))
+        return self.bn3(self.conv3(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Both branches, added."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        out = self.residual(x)
+        out += shortcut
+        return self.relu(out)
+
+
+class ResNet(Backbone):
+    """The network of table 1, with a bottleneck of any width and number of groups.
+
+    Args:
+        depths: Blocks in each of the four stages, such as ``DEPTHS[50]``.
+        groups: Groups of the 3x3 convolutions (1 in ResNet, the cardinality in ResNeXt).
+        group_width: Channels of a group in the first stage; the following stages double it (64 in ResNet).
+        num_classes: Outputs of the classifier.
+        small_input: For images of about 32 x 32: a first convolution of 3x3 with stride 1, and no max pool.
+        stride_in: See `Bottleneck`.
+        stem_pool: "padded" as torchvision and timm: the max pool has padding 1. "ceil" as Caffe's models: no
+            padding, and the last window may hang over the border, so that the windows lie one pixel further on.
+
+    Shape:
+        ``[N, 3, H, W] -> [N, num_classes]``, any H and W ("ceil": from 3 on); logits, without a softmax.
+
+    Raises:
+        ValueError: If an option is not one of those named, or the images are too small.
+    """
+
+    #: What the stages are made of; SENet puts its own block here.
+    make_block: Callable[..., nn.Module] = Bottleneck
+
+    def __init__(
+        self,
+        depths: Sequence[int],
+        groups: int = 1,
+        group_width: int = 64,
+        num_classes: int = 1000,
+        small_input: bool = False,
+        stride_in: str = "3x3",
+        stem_pool: str = "padded",
+    ) -> None:
+        super().__init__()
+        if stem_pool not in STEM_POOLS:
+            raise ValueError(f"stem_pool should be 'padded' or 'ceil' instead of {stem_pool!r}")
+        if len(depths) != len(STAGES):
+            raise ValueError(
+                f"depths should be the blocks of {len(STAGES)} stages, such as {DEPTHS[50]}, instead of {depths}"
+            )
+        width = whole_number("groups", groups, 1) * whole_number("group_width", group_width, 1)
+        kernel_size, stride = (3, 1) if small_input else (7, 2)
+        self.conv1 = nn.Conv2d(3, STEM_CHANNELS, kernel_size, stride, padding=kernel_size // 2, bias=False)
+        self.bn1 = nn.BatchNorm2d(STEM_CHANNELS)
+        self.relu = relu()
+        pool = nn.MaxPool2d(3, 2, padding=1) if stem_pool == "padded" else nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.maxpool = nn.Identity() if small_input else pool
+        channels = STEM_CHANNELS
+        for number, (depth, (out_channels, stride)) in enumerate(zip(depths, STAGES, strict=True), start=1):
+            blocks = [self.make_block(channels, width, out_channels, stride, groups, stride_in)]
+            blocks += [
+                self.make_block(out_channels, width, out_channels, 1, groups, stride_in) for _ in range(1, depth)
+            ]
+            self.add_module(f"layer{number}", nn.Sequential(*blocks))
+            channels, width = out_channels, 2 * width
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(channels, num_classes)
+        self.apply(_initialise)
+
+    def feature_maps(self, x: Tensor) -> dict[int, Tensor]:
+        """The map of each stage: ``{4: [N, 256, H/4, W/4], 8: ..., 16: ..., 32: ...}``."""
+        check_images(x)
+        no_padding = getattr(self.maxpool, "ceil_mode", False)
+        if no_padding and min(x.shape[2:]) < 3:
+            raise ValueError(
+                f"the network needs images of at least 3 x 3 pixels instead of {x.shape[2]} x {x.shape[3]}"
+            )
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        stride = 1 if isinstance(self.maxpool, nn.Identity) else 4
+        maps = {}
+        for stage, (_, stage_stride) in zip((self.layer1, self.layer2, self.layer3, self.layer4), STAGES, strict=True):
+            x = stage(x)
+            stride *= stage_stride
+            maps[stride] = x
+        return maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        return self.fc(self.avgpool(self.forward_features(x)).flatten(1))
+
+
+def _initialise(module: nn.Module) -> None:
+    """He's normal initialisation (arXiv:1502.01852), which the paper cites; a batch norm starts as the identity."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def layers(
+    depths: Sequence[int] = DEPTHS[50],
+    groups: Any = 1,
+    group_width: Any = 64,
+    size: Any = 224,
+    num_classes: Any = 1000,
+    *,
+    small_input: bool = False,
+    stride_in: str = "3x3",
+    stem_pool: str = "padded",
+    reduction: int | None = None,
+) -> Iterator[Layer]:
+    """The network as formulas: one (name, formula, settings) for the stem, each block and the classifier.
+
+    Args:
+        depths: As in `ResNet`, and so the options not named here.
+        groups: Cardinality; an int or a SymPy symbol.
+        group_width: Channels of a group in the first stage; an int or a SymPy symbol.
+        size: Side of the square images; an int or a SymPy symbol.
+        num_classes: Outputs of the classifier.
+        small_input: The stem for small images.
+        stride_in: Which convolution of a block has the stride.
+        stem_pool: The kind of max pool.
+        reduction: SENet's r: a block of C channels squeezes them to C / r. None for blocks without it.
+    """
+    kernel_size, stride = (3, 1) if small_input else (7, 2)
+    side = conv_output_size(in_size=size, kernel_size=kernel_size, stride=stride, padding=kernel_size // 2)
+    stem = {"in_channels": 3, "out_channels": STEM_CHANNELS, "kernel_size": kernel_size}
+    yield "conv1", conv2d, {**stem, "out_height": side, "out_width": side, "in_height": size, "in_width": size}
+    yield "bn1", batch_norm2d, {"num_features": STEM_CHANNELS, "out_height": side, "out_width": side}
+    if not small_input:
+        # A 3x3 window that may hang over by one pixel fits as often as a 2x2 window that may not.
+        window = {"kernel_size": 3, "padding": 1} if stem_pool == "padded" else {"kernel_size": 2, "padding": 0}
+        side = conv_output_size(in_size=side, stride=2, **window)
+    channels = STEM_CHANNELS
+    for number, (depth, (out_channels, stage_stride)) in enumerate(zip(depths, STAGES, strict=True), start=1):
+        for index in range(depth):
+            stride = stage_stride if index == 0 else 1
+            yield f"layer{number}.{index}", resnext_bottleneck, {
+                "in_channels": channels, "out_channels": out_channels, "stride": stride,
+                "groups": groups, "group_width": group_width, "stride_in_first": int(stride_in == "1x1"),
+                "squeeze_channels": out_channels // reduction if reduction else 0,
+                "in_height": side, "in_width": side,
+            }  # fmt: skip
+            side = conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1)
+            channels = out_channels
+        group_width = 2 * group_width
+    yield "fc", linear, {"in_features": channels, "out_features": num_classes}
+
+
+@register_model
+def resnet50(
+    num_classes: int = 1000, small_input: bool = False, stride_in: str = "3x3", weights: str | None = None
+) -> ResNet:
+    """ResNet-50: 25,557,032 parameters, 4,089,184,256 MACs (with ``stride_in="1x1"``, as in the paper, 3.86 G)."""
+    model = ResNet(DEPTHS[50], num_classes=num_classes, small_input=small_input, stride_in=stride_in)
+    return with_weights(model, "resnet50", weights, num_classes=num_classes, stride_in=stride_in)

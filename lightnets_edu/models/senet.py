@@ -1,0 +1,113 @@
+"""Squeeze-and-Excitation Networks.
+
+Hu, Shen, Albanie, Sun, Wu; 2018; arXiv:1709.01507.
+
+Here: ResNet-50 and ResNeXt-50 with a squeeze-and-excitation module at the end of each block's residual branch
+(figure 3, table 1). Parameter names are those of timm's ``seresnet50``: torchvision's ResNet, and ``se`` in a block.
+
+Two families of code differ in two places. The authors' Caffe models have SE-ResNet's stride in the first 1x1
+convolution of a block and a max pool without padding in the stem; timm's ``seresnet50`` has the stride in the 3x3 and
+a padded pool. SE-ResNeXt has the stride in the 3x3 in both. The defaults here are the authors' models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.resnet import DEPTHS, Bottleneck, ResNet
+from lightnets_edu.models.resnet import layers as resnet_layers
+from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
+from lightnets_edu.models.weights import with_weights
+
+REDUCTION = 16  # r: a block of C channels squeezes them to C / r (section 6.1, table 10)
+
+
+class SEBottleneck(Bottleneck):
+    """relu(shortcut(x) + gate(f(x)) f(x)), f as in ResNet or ResNeXt. Figure 3.
+
+    Args:
+        in_channels: Channels of the input.
+        width: Channels of the 3x3 convolution.
+        out_channels: Channels of the output; squeezed to a sixteenth.
+        stride: Of the convolution that `stride_in` names, and of the shortcut.
+        groups: Of the 3x3 convolution.
+        stride_in: "1x1" (the first one) or "3x3".
+
+    Shape:
+        ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
+    """
+
+    def __init__(
+        self, in_channels: int, width: int, out_channels: int, stride: int = 1, groups: int = 1, stride_in: str = "3x3"
+    ) -> None:
+        super().__init__(in_channels, width, out_channels, stride, groups, stride_in)
+        self.se = SqueezeExcitation(out_channels, out_channels // REDUCTION)
+
+    def residual(self, x: Tensor) -> Tensor:
+        """ResNet's branch, each channel times its gate."""
+        return self.se(super().residual(x))
+
+
+class SEResNet(ResNet):
+    """SE-ResNet and SE-ResNeXt of table 1. Arguments, shape and errors are those of `ResNet`."""
+
+    make_block = SEBottleneck
+
+
+def layers(
+    depths: Sequence[int] = DEPTHS[50],
+    groups: Any = 1,
+    group_width: Any = 64,
+    size: Any = 224,
+    num_classes: Any = 1000,
+    *,
+    small_input: bool = False,
+    stride_in: str = "1x1",
+    stem_pool: str = "ceil",
+) -> Iterator[Layer]:
+    """The network as formulas, block by block; the arguments are those of `SEResNet` and the images' side."""
+    options = {"small_input": small_input, "stride_in": stride_in, "stem_pool": stem_pool, "reduction": REDUCTION}
+    return resnet_layers(depths, groups, group_width, size, num_classes, **options)
+
+
+@register_model
+def se_resnet50(
+    num_classes: int = 1000,
+    small_input: bool = False,
+    stride_in: str = "1x1",
+    stem_pool: str = "ceil",
+    weights: str | None = None,
+) -> SEResNet:
+    """SE-ResNet-50: 28,088,024 parameters, 3,860,488,192 MACs (with ``stride_in="3x3"``, as in timm, 4,091,699,200).
+
+    Args:
+        num_classes: Outputs of the classifier.
+        small_input: As in `ResNet`.
+        stride_in: "1x1" as the authors' Caffe model and the paper's 3.87 GFLOPs; "3x3" as timm's ``seresnet50``.
+        stem_pool: "ceil" as the authors' Caffe model, "padded" as timm's ``seresnet50``; it costs no MACs.
+        weights: None, or a name that `weights_info` knows; "imagenet" are the authors' own.
+    """
+    model = SEResNet(DEPTHS[50], 1, 64, num_classes, small_input, stride_in, stem_pool)
+    return with_weights(
+        model, "se_resnet50", weights, num_classes=num_classes, stride_in=stride_in, stem_pool=stem_pool
+    )
+
+
+@register_model
+def se_resnext50_32x4d(
+    num_classes: int = 1000,
+    small_input: bool = False,
+    stride_in: str = "3x3",
+    stem_pool: str = "ceil",
+    weights: str | None = None,
+) -> SEResNet:
+    """SE-ResNeXt-50 32x4d. The options are those of `se_resnet50`; all codes have the stride in the 3x3."""
+    model = SEResNet(DEPTHS[50], 32, 4, num_classes, small_input, stride_in, stem_pool)
+    return with_weights(
+        model, "se_resnext50_32x4d", weights, num_classes=num_classes, stride_in=stride_in, stem_pool=stem_pool
+    )

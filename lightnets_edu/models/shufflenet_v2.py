@@ -1,0 +1,238 @@
+"""ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design.
+
+Ma, Zhang, Zheng, Sun; 2018; arXiv:1807.11164.
+
+Half of the channels pass each unit untouched; the others go through convolutions of equal width, without groups; the
+shuffle mixes the halves. Parameter names are torchvision's, whose network is not quite that of the authors' employer,
+Megvii, which has the paper's numbers; ``variant`` chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightnets_edu.formulas import CostFormula, batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas import pointwise_conv2d as pointwise
+from lightnets_edu.formulas.mobile import shuffle_unit_v2
+from lightnets_edu.models.chain import ChainBackbone, strides_after
+from lightnets_edu.models.channel_shuffle import channel_shuffle
+from lightnets_edu.models.layers import relu
+from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.weights import with_weights
+
+# Table 5: output channels for 0.5x, 1x, 1.5x and 2x.
+CHANNELS = {
+    # Conv1, Stage2, Stage3, Stage4, Conv5
+    "0.5": (24, 48, 96, 192, 1024),
+    "1.0": (24, 116, 232, 464, 1024),
+    "1.5": (24, 176, 352, 704, 1024),
+    "2.0": (24, 244, 488, 976, 2048),
+}
+UNITS = (4, 8, 4)  # Stage2 to Stage4: one unit with stride 2, then Repeat (3, 7, 3) with stride 1
+VARIANTS = ("torchvision", "megvii")
+
+
+def _checked_variant(variant: str) -> str:
+    if variant not in VARIANTS:
+        raise ValueError(f"variant should be 'torchvision' or 'megvii' instead of {variant!r}")
+    return variant
+
+
+class ShuffleUnit(nn.Module):
+    """[a, f(b)] of the input's halves a and b, or with stride 2 [g(x), f(x)]; then a shuffle.
+
+    f = 1x1, 3x3 depthwise, 1x1; g = 3x3 depthwise, 1x1. Section 3, figure 3 c and d.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output; even, and with stride 1 those of the input.
+        stride: 1 or 2.
+        variant: "torchvision": both branches give half of the output, and it is shuffled at the end of every unit;
+            "megvii": with stride 2 the shortcut g keeps its channels and f gives the rest, and the shuffle is at the
+            start of units with stride 1, which take even channels for one half and odd ones for the other.
+
+    Shape:
+        ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, variant: str = "torchvision") -> None:
+        super().__init__()
+        if stride not in (1, 2):
+            raise ValueError(f"stride should be 1 or 2 instead of {stride!r}: the paper has units of no other")
+        if out_channels % 2:
+            raise ValueError(
+                f"out_channels={out_channels} is odd: each of the two branches works on half of the channels"
+            )
+        if stride == 1 and in_channels != out_channels:
+            raise ValueError(
+                f"in_channels={in_channels} and out_channels={out_channels} should be equal for stride 1: half of the "
+                "input is half of the output"
+            )
+        self.stride = stride
+        self.megvii = _checked_variant(variant) == "megvii"
+        half = out_channels // 2
+        branch_in = in_channels if stride == 2 else half
+        shortcut_out = branch_in if self.megvii else half
+        if stride == 2:
+            self.branch1 = nn.Sequential(
+                nn.Conv2d(in_channels, in_channels, 3, stride, padding=1, groups=in_channels, bias=False),
+                nn.BatchNorm2d(in_channels),
+                nn.Conv2d(in_channels, shortcut_out, 1, bias=False),
+                nn.BatchNorm2d(shortcut_out),
+                relu(),
+            )
+        self.branch2 = nn.Sequential(
+            nn.Conv2d(branch_in, half, 1, bias=False),
+            nn.BatchNorm2d(half),
+            relu(),
+            nn.Conv2d(half, half, 3, stride, padding=1, groups=half, bias=False),
+            nn.BatchNorm2d(half),
+            nn.Conv2d(half, out_channels - shortcut_out, 1, bias=False),
+            nn.BatchNorm2d(out_channels - shortcut_out),
+            relu(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Split or both ways, concatenate; shuffle at the end (torchvision) or, with stride 1, before (Megvii)."""
+        if self.stride == 2:
+            x = torch.cat((self.branch1(x), self.branch2(x)), 1)
+        else:
+            if self.megvii:
+                x = channel_shuffle(x, 2, inverse=True)
+            passing, worked_on = x.chunk(2, 1)
+            x = torch.cat((passing, self.branch2(worked_on)), 1)
+        return x if self.megvii else channel_shuffle(x, 2)
+
+
+class ShuffleNetV2(ChainBackbone):
+    """The networks of table 5.
+
+    Args:
+        width: "0.5", "1.0", "1.5" or "2.0".
+        variant: "torchvision", or "megvii": the authors' code, see `ShuffleUnit`; it has no bias in the classifier
+            and, at width 2, dropout 0.2 before it. The paper's 41, 146, 299 and 591 million MACs are this one's.
+        num_classes: Outputs of the classifier.
+        small_input: For images of about 32 x 32: the first convolution has stride 1 and there is no max pool.
+
+    Shape:
+        ``[N, 3, H, W] -> [N, num_classes]``, any H and W; logits, without a softmax.
+    """
+
+    def __init__(
+        self, width: str, variant: str = "torchvision", num_classes: int = 1000, small_input: bool = False
+    ) -> None:
+        super().__init__()
+        megvii = _checked_variant(variant) == "megvii"
+        channels, *stages, last = CHANNELS[width]
+        stem = nn.Conv2d(3, channels, 3, stride=1 if small_input else 2, padding=1, bias=False)
+        self.conv1 = nn.Sequential(stem, nn.BatchNorm2d(channels), relu())
+        self.maxpool = nn.Identity() if small_input else nn.MaxPool2d(3, 2, padding=1)
+        for stage, (units, out_channels) in enumerate(zip(UNITS, stages, strict=True), 2):
+            first = ShuffleUnit(channels, out_channels, 2, variant)
+            others = (ShuffleUnit(out_channels, out_channels, 1, variant) for _ in range(units - 1))
+            self.add_module(f"stage{stage}", nn.Sequential(first, *others))
+            channels = out_channels
+        self.conv5 = nn.Sequential(nn.Conv2d(channels, last, 1, bias=False), nn.BatchNorm2d(last), relu())
+        self.strides = strides_after(self.chain())
+        self.dropout = nn.Dropout(0.2 if megvii and width == "2.0" else 0.0)
+        self.fc = nn.Linear(last, num_classes, bias=not megvii)
+        if megvii:
+            self._initialise()
+
+    def chain(self) -> tuple[nn.Module, ...]:
+        """Strides 2, 4, 8, 16 and 32: Conv1, pool, stages 2 and 3, stage 4 with Conv5."""
+        return self.conv1, self.maxpool, self.stage2, self.stage3, self.stage4, self.conv5
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        x = self.forward_features(x).mean((2, 3))
+        return self.fc(self.dropout(x))
+
+    def _initialise(self) -> None:
+        """As in Megvii's code: normal, deviation 0.01 in stem and classifier, else 1 / (input channels of a kernel)."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                deviation = 0.01 if module is self.conv1[0] else 1 / module.weight.shape[1]
+                nn.init.normal_(module.weight, 0, deviation)
+            elif isinstance(module, nn.BatchNorm2d):
+                nn.init.constant_(module.bias, 0.0001)
+        nn.init.normal_(self.fc.weight, 0, 0.01)
+
+
+def layers(
+    width: str, size: Any, variant: str = "torchvision", num_classes: Any = 1000, *, small_input: bool = False
+) -> Iterator[tuple[str, CostFormula, dict[str, Any]]]:
+    """The network as formulas: one (name, formula, settings) a layer or unit, from the same table as the modules.
+
+    Args:
+        width: "0.5", "1.0", "1.5" or "2.0".
+        size: Side of the square images; an int or a SymPy symbol.
+        variant: As for `ShuffleNetV2`.
+        num_classes: Outputs of the classifier.
+        small_input: As for `ShuffleNetV2`.
+    """
+    megvii = int(_checked_variant(variant) == "megvii")
+    channels, *stages, last = CHANNELS[width]
+    halve = {"kernel_size": 3, "stride": 2, "padding": 1}
+    side = size if small_input else conv_output_size(in_size=size, **halve)
+    out = {"out_height": side, "out_width": side}
+    yield "conv1.0", conv2d, {
+        "in_channels": 3, "out_channels": channels, "kernel_size": 3, **out, "in_height": size, "in_width": size,
+    }  # fmt: skip
+    yield "conv1.1", batch_norm2d, {"num_features": channels, **out}
+    side = side if small_input else conv_output_size(in_size=side, **halve)
+    for stage, (units, out_channels) in enumerate(zip(UNITS, stages, strict=True), 2):
+        for index in range(units):
+            yield f"stage{stage}.{index}", shuffle_unit_v2, {
+                "in_channels": channels, "out_channels": out_channels, "stride": 1 if index else 2,
+                "megvii": megvii, "in_height": side, "in_width": side,
+            }  # fmt: skip
+            side = side if index else conv_output_size(in_size=side, **halve)
+            channels = out_channels
+    out = {"out_height": side, "out_width": side}
+    yield "conv5.0", pointwise, {"in_channels": channels, "out_channels": last, **out}
+    yield "conv5.1", batch_norm2d, {"num_features": last, **out}
+    yield "fc", linear, {"in_features": last, "out_features": num_classes, "bias": 1 - megvii}
+
+
+def _build(
+    width: str, name: str, variant: str, num_classes: int, small_input: bool, weights: str | None
+) -> ShuffleNetV2:
+    model = ShuffleNetV2(width, variant, num_classes, small_input)
+    return with_weights(model, name, weights, num_classes=num_classes, variant=variant)
+
+
+@register_model
+def shufflenet_v2_x0_5(
+    variant: str = "torchvision", num_classes: int = 1000, small_input: bool = False, weights: str | None = None
+) -> ShuffleNetV2:
+    """ShuffleNetV2 0.5x: 1,366,792 parameters. Options: see `ShuffleNetV2`."""
+    return _build("0.5", "shufflenet_v2_x0_5", variant, num_classes, small_input, weights)
+
+
+@register_model
+def shufflenet_v2_x1_0(
+    variant: str = "torchvision", num_classes: int = 1000, small_input: bool = False, weights: str | None = None
+) -> ShuffleNetV2:
+    """ShuffleNetV2 1x: 2,278,604 parameters, 144,907,992 MACs. Options: see `ShuffleNetV2`."""
+    return _build("1.0", "shufflenet_v2_x1_0", variant, num_classes, small_input, weights)
+
+
+@register_model
+def shufflenet_v2_x1_5(
+    variant: str = "torchvision", num_classes: int = 1000, small_input: bool = False, weights: str | None = None
+) -> ShuffleNetV2:
+    """ShuffleNetV2 1.5x: 3,503,624 parameters. Options: see `ShuffleNetV2`."""
+    return _build("1.5", "shufflenet_v2_x1_5", variant, num_classes, small_input, weights)
+
+
+@register_model
+def shufflenet_v2_x2_0(
+    variant: str = "torchvision", num_classes: int = 1000, small_input: bool = False, weights: str | None = None
+) -> ShuffleNetV2:
+    """ShuffleNetV2 2x: 7,393,996 parameters, 583,253,464 MACs. Options: see `ShuffleNetV2`."""
+    return _build("2.0", "shufflenet_v2_x2_0", variant, num_classes, small_input, weights)

@@ -1,0 +1,60 @@
+"""Squeeze-and-excitation: one gate a channel, computed from the whole image. Shared by SENet, MNASNet and GhostNet.
+
+Hu, Shen, Albanie, Sun, Wu; 2018; arXiv:1709.01507; section 3, figures 1-3.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from lightnets_edu.models.layers import Activation, relu
+
+# sigmoid: SENet and MNASNet. hard_sigmoid, relu6(x + 3) / 6: MobileNetV3 and GhostNet.
+GATES = {"sigmoid": nn.Sigmoid, "hard_sigmoid": nn.Hardsigmoid}
+
+
+class SqueezeExcitation(nn.Module):
+    """x times gate(x), gate = sigmoid(expand(relu(reduce(mean of x over the image)))). Equations 2-4.
+
+    The two fully connected layers are 1x1 convolutions with bias on a 1 x 1 map, as timm and Caffe have them.
+
+    Args:
+        channels: Channels of the input; each gets one gate.
+        squeeze_channels: Channels between the two layers (SENet: channels / 16).
+        gate: "sigmoid", or "hard_sigmoid".
+        activation: Makes the non-linearity between the two layers.
+        names: Names of the two layers, which are also their state-dict keys.
+
+    Shape:
+        ``[N, channels, H, W] -> [N, channels, H, W]``
+
+    Raises:
+        ValueError: If the gate is not known.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        squeeze_channels: int,
+        gate: str = "sigmoid",
+        activation: Activation = relu,
+        names: tuple[str, str] = ("fc1", "fc2"),
+    ) -> None:
+        super().__init__()
+        if gate not in GATES:
+            raise ValueError(f"gate should be {' or '.join(map(repr, GATES))} instead of {gate!r}")
+        self.names = names
+        self.add_module(names[0], nn.Conv2d(channels, squeeze_channels, 1))
+        self.activation = activation()
+        self.add_module(names[1], nn.Conv2d(squeeze_channels, channels, 1))
+        self.gate = GATES[gate]()
+
+    def gates(self, x: Tensor) -> Tensor:
+        """One number from 0 to 1 a channel: ``[N, channels, H, W] -> [N, channels, 1, 1]``."""
+        reduce, expand = (self._modules[name] for name in self.names)
+        squeezed = x.mean((2, 3), keepdim=True)
+        return self.gate(expand(self.activation(reduce(squeezed))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Each channel times its gate."""
+        return x * self.gates(x)

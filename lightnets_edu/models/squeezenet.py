@@ -1,0 +1,234 @@
+"""SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size.
+
+Iandola, Han, Moskewicz, Ashraf, Dally, Keutzer; 2016; arXiv:1602.07360.
+
+Fire modules: few 1x1 convolutions squeeze the channels before 3x3 ones see them. No fully connected layer. The authors'
+later SqueezeNet 1.1 pools earlier and has a smaller stem. Parameter names are torchvision's; a complex bypass adds
+``features.N.bypass``. The authors' Caffe network differs in one number: its last convolution has padding 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightnets_edu.formulas import CostFormula, conv2d, conv_output_size
+from lightnets_edu.formulas import pointwise_conv2d as pointwise
+from lightnets_edu.formulas.mobile import fire_module
+from lightnets_edu.models.chain import ChainBackbone, strides_after
+from lightnets_edu.models.layers import relu
+from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.weights import with_weights
+
+BYPASSES = ("none", "simple", "complex")
+
+# Table 1. Fire modules: s1x1 squeeze channels, e1x1 and e3x3 expand channels; "pool": 3x3 max pool, stride 2.
+STEMS = {"1.0": (96, 7), "1.1": (64, 3)}  # channels, kernel; stride 2, no padding
+BODIES = {
+    "1.0": (
+        # s1x1, e1x1, e3x3
+        "pool",  # maxpool1
+        (16, 64, 64),  # fire2
+        (16, 64, 64),  # fire3
+        (32, 128, 128),  # fire4
+        "pool",  # maxpool4
+        (32, 128, 128),  # fire5
+        (48, 192, 192),  # fire6
+        (48, 192, 192),  # fire7
+        (64, 256, 256),  # fire8
+        "pool",  # maxpool8
+        (64, 256, 256),  # fire9
+    ),
+    # Not in the paper: the authors' repository. 2.4 times fewer MACs.
+    "1.1": (
+        "pool",
+        (16, 64, 64),  # fire2
+        (16, 64, 64),  # fire3
+        "pool",
+        (32, 128, 128),  # fire4
+        (32, 128, 128),  # fire5
+        "pool",
+        (48, 192, 192),  # fire6
+        (48, 192, 192),  # fire7
+        (64, 256, 256),  # fire8
+        (64, 256, 256),  # fire9
+    ),
+}
+SMALLEST_IMAGE = {"1.0": 21, "1.1": 17}  # one pixel is left behind the third pool
+SMALLEST_SMALL_IMAGE = 4
+
+
+class Fire(nn.Module):
+    """[e1x1(s(x)), e3x3(s(x))] (+ x, or + bypass(x)): section 3.2, figure 1; bypasses: section 6, figure 2.
+
+    Args:
+        in_channels: Channels of the input.
+        squeeze_channels: Outputs of the 1x1 convolution that squeezes; fewer than the expand channels together.
+        expand1x1_channels: Outputs of the 1x1 convolution that expands.
+        expand3x3_channels: Outputs of the 3x3 convolution that expands.
+        bypass: "none"; "simple": the input is added to the output; "complex": it is added behind a 1x1 convolution.
+
+    Shape:
+        ``[N, in_channels, H, W] -> [N, expand1x1_channels + expand3x3_channels, H, W]``
+    """
+
+    def __init__(
+        self, in_channels: int, squeeze_channels: int, expand1x1_channels: int, expand3x3_channels: int,
+        bypass: str = "none",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        _check_bypass(bypass)
+        out_channels = expand1x1_channels + expand3x3_channels
+        if bypass == "simple" and in_channels != out_channels:
+            raise ValueError(
+                f"a simple bypass adds input and output, so in_channels={in_channels} should be the number of output "
+                f"channels, {expand1x1_channels} + {expand3x3_channels}; a complex bypass fits any"
+            )
+        self.has_bypass = bypass != "none"
+        self.squeeze = nn.Conv2d(in_channels, squeeze_channels, 1)
+        self.squeeze_activation = relu()
+        self.expand1x1 = nn.Conv2d(squeeze_channels, expand1x1_channels, 1)
+        self.expand1x1_activation = relu()
+        self.expand3x3 = nn.Conv2d(squeeze_channels, expand3x3_channels, 3, padding=1)
+        self.expand3x3_activation = relu()
+        if self.has_bypass:
+            self.bypass = nn.Conv2d(in_channels, out_channels, 1) if bypass == "complex" else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Squeeze, expand in two ways, concatenate, add the bypass."""
+        squeezed = self.squeeze_activation(self.squeeze(x))
+        expanded1x1 = self.expand1x1_activation(self.expand1x1(squeezed))
+        expanded3x3 = self.expand3x3_activation(self.expand3x3(squeezed))
+        expanded = torch.cat((expanded1x1, expanded3x3), 1)
+        return expanded + self.bypass(x) if self.has_bypass else expanded
+
+
+def _check_bypass(bypass: str) -> None:
+    if bypass not in BYPASSES:
+        raise ValueError(f"bypass should be 'none', 'simple' or 'complex' instead of {bypass!r}")
+
+
+def _fire_bypass(bypass: str, in_channels: int, out_channels: int) -> str:
+    """Section 6: modules that keep the number of channels get the identity; the others a convolution, or nothing."""
+    if in_channels == out_channels:
+        return "none" if bypass == "none" else "simple"
+    return "complex" if bypass == "complex" else "none"
+
+
+class SqueezeNet(ChainBackbone):
+    """The networks of table 1 and figure 2, and SqueezeNet 1.1.
+
+    Args:
+        version: "1.0" or "1.1".
+        bypass: Shortcuts around fire modules: "none"; "simple": around fire3, 5, 7 and 9, whose input has as many
+            channels as their output; "complex": those, and 1x1 convolutions around fire2, 4, 6 and 8.
+        num_classes: Outputs of the last convolution.
+        dropout: Before the last convolution.
+        small_input: For images of about 32 x 32: the first convolution is 3x3 with stride 1 and padding 1, and the
+            first pool is left out.
+
+    Shape:
+        ``[N, 3, H, W] -> [N, num_classes]``; logits, without a softmax, but behind a ReLU, so never negative. H and W
+        of at least 21 (1.0) or 17 (1.1), at least 4 for small input. The coarsest stride is 16.
+    """
+
+    def __init__(
+        self, version: str, bypass: str = "none", num_classes: int = 1000, dropout: float = 0.5,
+        small_input: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        _check_bypass(bypass)
+        self.smallest_image = SMALLEST_SMALL_IMAGE if small_input else SMALLEST_IMAGE[version]
+        channels, kernel_size = STEMS[version]
+        stem = nn.Conv2d(3, channels, 3, padding=1) if small_input else nn.Conv2d(3, channels, kernel_size, stride=2)
+        features = [stem, relu()]
+        for row in BODIES[version]:
+            if row == "pool":
+                first = len(features) == 2
+                # ceil_mode: the pool's last window may reach over the edge, as in Caffe.
+                features.append(nn.Identity() if first and small_input else nn.MaxPool2d(3, 2, ceil_mode=True))
+            else:
+                _, expand1x1, expand3x3 = row
+                out_channels = expand1x1 + expand3x3
+                features.append(Fire(channels, *row, bypass=_fire_bypass(bypass, channels, out_channels)))
+                channels = out_channels
+        self.features = nn.Sequential(*features)
+        self.strides = strides_after(self.chain())
+        last = nn.Conv2d(channels, num_classes, 1)
+        self.classifier = nn.Sequential(nn.Dropout(dropout), last, relu(), nn.AdaptiveAvgPool2d(1))
+        self.apply(_initialise)
+        nn.init.normal_(last.weight, 0, 0.01)
+
+    def chain(self) -> nn.Sequential:
+        """Strides 2, 4, 8 and 16, no 32; maps are a little smaller than H / stride: there is no padding."""
+        return self.features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        return self.classifier(self.forward_features(x)).flatten(1)
+
+
+def _initialise(module: nn.Module) -> None:
+    """He's uniform initialisation, as in torchvision (the paper points to its Caffe files); biases zero."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+
+
+def layers(
+    version: str, size: Any, bypass: str = "none", num_classes: Any = 1000, *, small_input: bool = False
+) -> Iterator[tuple[str, CostFormula, dict[str, Any]]]:
+    """The network as formulas: one (name, formula, settings) a convolution or fire module, from the modules' table.
+
+    Args:
+        version: "1.0" or "1.1".
+        size: Side of the square images; an int or a SymPy symbol.
+        bypass: As for `SqueezeNet`.
+        num_classes: Outputs of the last convolution.
+        small_input: As for `SqueezeNet`.
+    """
+    channels, kernel_size = STEMS[version]
+    kernel_size, stride, padding = (3, 1, 1) if small_input else (kernel_size, 2, 0)
+    side = conv_output_size(in_size=size, kernel_size=kernel_size, stride=stride, padding=padding)
+    stem = {"in_channels": 3, "out_channels": channels, "kernel_size": kernel_size, "bias": 1}
+    yield "features.0", conv2d, {**stem, "out_height": side, "out_width": side, "in_height": size, "in_width": size}
+    for index, row in enumerate(BODIES[version], 2):
+        if row == "pool":
+            if not (index == 2 and small_input):
+                # A 3x3 pool in ceil mode has as many outputs as a 2x2 pool that stays inside.
+                side = conv_output_size(in_size=side, kernel_size=2, stride=2)
+            continue
+        squeeze, expand1x1, expand3x3 = row
+        out_channels = expand1x1 + expand3x3
+        yield f"features.{index}", fire_module, {
+            "in_channels": channels, "squeeze_channels": squeeze,
+            "expand1x1_channels": expand1x1, "expand3x3_channels": expand3x3,
+            "bypass": BYPASSES.index(_fire_bypass(bypass, channels, out_channels)),
+            "in_height": side, "in_width": side,
+        }  # fmt: skip
+        channels = out_channels
+    last = {"in_channels": channels, "out_channels": num_classes, "bias": 1}
+    yield "classifier.1", pointwise, {**last, "out_height": side, "out_width": side}
+
+
+@register_model
+def squeezenet1_0(
+    bypass: str = "none", num_classes: int = 1000, dropout: float = 0.5, small_input: bool = False,
+    weights: str | None = None,
+) -> SqueezeNet:  # fmt: skip
+    """SqueezeNet 1.0: 1,248,424 parameters, 818,924,576 MACs. Options: see `SqueezeNet`."""
+    model = SqueezeNet("1.0", bypass, num_classes, dropout, small_input)
+    return with_weights(model, "squeezenet1_0", weights, num_classes=num_classes, bypass=bypass)
+
+
+@register_model
+def squeezenet1_1(
+    bypass: str = "none", num_classes: int = 1000, dropout: float = 0.5, small_input: bool = False,
+    weights: str | None = None,
+) -> SqueezeNet:  # fmt: skip
+    """SqueezeNet 1.1: 1,235,496 parameters, 349,151,936 MACs. Options: see `SqueezeNet`."""
+    model = SqueezeNet("1.1", bypass, num_classes, dropout, small_input)
+    return with_weights(model, "squeezenet1_1", weights, num_classes=num_classes, bypass=bypass)

@@ -1,0 +1,196 @@
+"""Wide Residual Networks.
+
+Zagoruyko, Komodakis; 2016; arXiv:1605.07146.
+
+Here: the networks for CIFAR of table 1 (blocks of two 3x3 convolutions, pre-activation, k times as wide as a thin
+ResNet), and WRN-50-2 for ImageNet (ResNet-50 with a bottleneck twice as wide). The latter, and its deeper sister, have
+torchvision's parameter names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas.checks import whole_number
+from lightnets_edu.formulas.residual import wide_basic_block
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.layers import check_images, relu
+from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.resnet import DEPTHS, ResNet
+from lightnets_edu.models.weights import with_weights
+
+# Table 1: a stem, then three groups of N blocks B(3, 3), k times as wide as these channels.
+STEM_CHANNELS = 16  # conv1: 3x3                                      32
+GROUPS = (
+    # (channels at k = 1, stride)
+    (16, 1),  # conv2                                                 32
+    (32, 2),  # conv3                                                 16
+    (64, 2),  # conv4                                                  8
+)
+
+
+class WideBasicBlock(nn.Module):
+    """shortcut(x) + f(x), f = (batch norm, ReLU, 3x3) twice, with dropout between. Figure 1c and d.
+
+    Where the shape changes, the shortcut is a 1x1 convolution of the *pre-activated* input, as in the authors' code.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Of the first convolution and the shortcut.
+        dropout: Probability of a zero before the second convolution.
+
+    Shape:
+        ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.relu = relu()
+        same_shape = stride == 1 and in_channels == out_channels
+        self.shortcut = None if same_shape else nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Both branches, added; no ReLU behind the sum."""
+        active = self.relu(self.bn1(x))
+        shortcut = x if self.shortcut is None else self.shortcut(active)
+        out = self.relu(self.bn2(self.conv1(active)))
+        out = self.conv2(self.dropout(out))
+        out += shortcut
+        return out
+
+
+class WideResNet(Backbone):
+    """WRN-depth-k of table 1, for images of about 32 x 32.
+
+    Args:
+        depth: Number of convolutions, 6 N + 4: 10, 16, 22, 28, 40 ...
+        width: The widening factor k.
+        num_classes: Outputs of the classifier.
+        dropout: Inside each block; the paper uses 0.3 on CIFAR and 0.4 on SVHN (section 3.3).
+
+    Shape:
+        ``[N, 3, H, W] -> [N, num_classes]``, any H and W; logits, without a softmax.
+
+    Raises:
+        ValueError: If the depth is not 6 N + 4.
+    """
+
+    def __init__(self, depth: int, width: int, num_classes: int = 10, dropout: float = 0.0) -> None:
+        super().__init__()
+        blocks_per_group = _blocks_per_group(depth)
+        whole_number("width", width, 1)
+        channels = STEM_CHANNELS
+        self.conv1 = nn.Conv2d(3, channels, 3, padding=1, bias=False)
+        for number, (thin_channels, stride) in enumerate(GROUPS, start=1):
+            out_channels = width * thin_channels
+            blocks = [WideBasicBlock(channels, out_channels, stride, dropout)]
+            blocks += [WideBasicBlock(out_channels, out_channels, 1, dropout) for _ in range(1, blocks_per_group)]
+            self.add_module(f"layer{number}", nn.Sequential(*blocks))
+            channels = out_channels
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu = relu()
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(channels, num_classes)
+        self.apply(_initialise)
+
+    def feature_maps(self, x: Tensor) -> dict[int, Tensor]:
+        """The map of each group, ``{1: [N, 16 k, H, W], 2: ..., 4: ...}``; the last behind its batch norm and ReLU."""
+        check_images(x)
+        first = self.layer1(self.conv1(x))
+        second = self.layer2(first)
+        return {1: first, 2: second, 4: self.relu(self.bn1(self.layer3(second)))}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        return self.fc(self.avgpool(self.forward_features(x)).flatten(1))
+
+
+def _blocks_per_group(depth: int) -> int:
+    blocks, rest = divmod(whole_number("depth", depth, 1) - 4, 2 * len(GROUPS))
+    if rest or blocks < 1:
+        raise ValueError(
+            f"depth should be 6 N + 4 with N blocks a group, such as 10, 16, 22 or 28, instead of {depth}: "
+            "3 groups of N blocks with 2 convolutions each, a stem and 3 shortcuts"
+        )
+    return blocks
+
+
+def _initialise(module: nn.Module) -> None:
+    """He's normal initialisation, as in the authors' code; no bias in the classifier at the start."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+    elif isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)
+
+
+def layers(depth: int, width: Any, size: Any = 32, num_classes: Any = 10) -> Iterator[Layer]:
+    """The network as formulas: one (name, formula, settings) for the stem, each block, and the end.
+
+    Args:
+        depth: As in `WideResNet`.
+        width: The widening factor k; an int or a SymPy symbol.
+        size: Side of the square images; an int or a SymPy symbol.
+        num_classes: Outputs of the classifier.
+    """
+    side, channels = size, STEM_CHANNELS
+    yield "conv1", conv2d, {
+        "in_channels": 3, "out_channels": channels, "kernel_size": 3, "out_height": side, "out_width": side
+    }  # fmt: skip
+    for number, (thin_channels, group_stride) in enumerate(GROUPS, start=1):
+        for index in range(_blocks_per_group(depth)):
+            stride = group_stride if index == 0 else 1
+            maps = {"in_height": side, "in_width": side}
+            settings = {"in_channels": channels, "out_channels": width * thin_channels, "stride": stride, **maps}
+            yield f"layer{number}.{index}", wide_basic_block, settings
+            side = conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1)
+            channels = width * thin_channels
+    yield "bn1", batch_norm2d, {"num_features": channels, "out_height": side, "out_width": side}
+    yield "fc", linear, {"in_features": channels, "out_features": num_classes}
+
+
+@register_model
+def wide_resnet50_2(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> ResNet:
+    """WRN-50-2: 68,883,240 parameters, 11,398,021,120 MACs. Section 3.4, table 8."""
+    model = ResNet(DEPTHS[50], group_width=128, num_classes=num_classes, small_input=small_input)
+    return with_weights(model, "wide_resnet50_2", weights, num_classes=num_classes)
+
+
+@register_model
+def wide_resnet101_2(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> ResNet:
+    """WRN-101-2, ResNet-101 widened in the same way: 126,886,696 parameters. Torchvision's, not in the paper."""
+    model = ResNet(DEPTHS[101], group_width=128, num_classes=num_classes, small_input=small_input)
+    return with_weights(model, "wide_resnet101_2", weights, num_classes=num_classes)
+
+
+@register_model(input_size=32)
+def wide_resnet16_10(
+    num_classes: int = 10, dropout: float = 0.0, small_input: bool = False, weights: str | None = None
+) -> WideResNet:
+    """WRN-16-10 for CIFAR. The options are those of `wide_resnet28_10`."""
+    return with_weights(WideResNet(16, 10, num_classes, dropout), "wide_resnet16_10", weights, num_classes=num_classes)
+
+
+@register_model(input_size=32)
+def wide_resnet28_10(
+    num_classes: int = 10, dropout: float = 0.0, small_input: bool = False, weights: str | None = None
+) -> WideResNet:
+    """WRN-28-10 for CIFAR: 36,479,194 parameters, 5,243,328,768 MACs at 32 x 32. Tables 4 and 5.
+
+    Args:
+        num_classes: Outputs of the classifier.
+        dropout: Inside each block.
+        small_input: Changes nothing: the network is made for images of 32 x 32.
+        weights: None; the authors published no weights of this network in a form that PyTorch reads.
+    """
+    return with_weights(WideResNet(28, 10, num_classes, dropout), "wide_resnet28_10", weights, num_classes=num_classes)

@@ -1,0 +1,107 @@
+"""Build the book: ``python -m lightnets_edu.pages.build`` in the project's root (``make book`` calls it).
+
+Nothing is built twice: a digest of everything that the pages depend on stands beside a finished build.
+Nothing is built halfway: a failed build leaves no digest, and the next one starts from an empty folder (else
+its warnings would be gone).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+CODE = {".py", ".js", ".css", ".json"}
+LIBRARIES = ("torch", "torchvision", "jupyter-book", "matplotlib", "sympy")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _digest(root: Path, paths: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(f"{path.relative_to(root)}\0".encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    for library in LIBRARIES:
+        try:
+            total.update(f"{library}={version(library)}\0".encode())
+        except PackageNotFoundError:
+            total.update(f"{library}=none\0".encode())
+    return total.hexdigest()[:16]
+
+
+def code_digest(root: Path, package: Path = PACKAGE) -> str:
+    """A digest of what chapters depend on beside their cells: this package, recorded results, libraries."""
+    code = [path for path in _files(package) if path.suffix in CODE]
+    recorded = list(_files(root / "results"))
+    return _digest(package, code) + _digest(root, recorded)
+
+
+def book_digest(root: Path) -> str:
+    """A digest of everything that the built pages depend on."""
+    pages = [path for folder in ("book", "notebooks") for path in _files(root / folder)]
+    settings = [root / name for name in ("_config.yml", "_toc.yml")]
+    return code_digest(root) + _digest(root, pages + settings)
+
+
+def sync_notebooks(notebooks: Path) -> None:
+    """Generate the ``.ipynb`` files from the ``.md`` files; byte-identical when repeated."""
+    if sources := [str(path) for path in sorted(notebooks.glob("*.md"))]:
+        jupytext = [sys.executable, "-m", "jupytext", "--quiet", "--to", "ipynb", "--update"]
+        subprocess.run([*jupytext, *sources], check=True)
+
+
+def outdated_notebooks(root: Path) -> list[str]:
+    """The ``.ipynb`` files that are missing or not what their ``.md`` files give; nothing is changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copytree(root / "notebooks", Path(folder) / "notebooks"))
+        shutil.copy(root / "jupytext.toml", folder)
+        sync_notebooks(copy)
+        made = sorted(copy.glob("*.ipynb"))
+        present = {path.name: path.read_bytes() for path in (root / "notebooks").glob("*.ipynb")}
+        return [path.name for path in made if present.get(path.name) != path.read_bytes()]
+
+
+def build(root: Path) -> int:
+    """Build what changed; returns the exit status of Jupyter Book (0 if nothing had to be done)."""
+    sync_notebooks(root / "notebooks")
+    html = root / "_build" / "html"
+    done = root / "_build" / ".digest"
+    digest = book_digest(root)
+    if done.exists() and done.read_text() == digest and (html / "index.html").exists():
+        print("The book is up to date.")
+    else:
+        done.unlink(missing_ok=True)
+        for folder in (html, html.with_name(".doctrees")):
+            shutil.rmtree(folder, ignore_errors=True)
+        jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+        command = [*jupyter_book, "build", "-W", "-n", "--keep-going", str(root)]
+        status = subprocess.run(command).returncode
+        if status:
+            print("The book was not built: the first warning or error above says why.", file=sys.stderr)
+            return status
+        done.write_text(digest)
+    print(f"Open {html / 'index.html'}")
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Build, or with ``--check`` only say whether the generated notebooks are up to date."""
+    if arguments == ["--check"]:
+        if outdated := outdated_notebooks(Path.cwd()):
+            names = ", ".join(outdated)
+            print(f"Not up to date: {names}. `make book` generates them; commit the result.", file=sys.stderr)
+        return bool(outdated)
+    return build(Path.cwd())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

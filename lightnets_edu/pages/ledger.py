@@ -1,0 +1,214 @@
+"""A chapter's ledger: the paper's number, the closed form and every count; the build stops if they differ.
+
+Ledger("params", "macs").claim("Paper, table 8", params="4.2 M", macs="569 M").exact("Closed form", ...).exact(...)
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+SUFFIXES = {"": 0, "K": 3, "M": 6, "B": 9, "G": 9, "T": 12}
+HEADINGS = {
+    "params": "Parameters",
+    "macs": "MACs",
+    "flops": "FLOPs",
+    "exact_flops": "FLOPs, exact",
+    "activations": "Activations",
+    "memory_access": "Memory access",
+    "bytes": "Bytes",
+}
+CLAIM = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*([KMBGT]?)")
+
+
+class LedgerError(ValueError):
+    """Two numbers that must agree do not."""
+
+
+def read_claim(text: str) -> tuple[Decimal, Decimal]:
+    """A printed number and the size of its last digit: ``"4.2 M"`` is 4,200,000 and 100,000.
+
+    Raises:
+        ValueError: If it is not a number with an optional K, M, G (or B) or T.
+    """
+    match = CLAIM.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"a claim should look like '4.2 M', '569 M' or '1,234' instead of {text!r}")
+    digits, suffix = match.groups()
+    value = Decimal(digits.replace(",", "")).scaleb(SUFFIXES[suffix])
+    return value, Decimal(1).scaleb(Decimal(digits.replace(",", "")).as_tuple().exponent + SUFFIXES[suffix])
+
+
+def rounds_to(number: int, claim: str) -> bool:
+    """Whether an exact number rounds to a printed one, at the printed one's own digits."""
+    value, last_digit = read_claim(claim)
+    return abs(number - value) <= last_digit / 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """One source's numbers.
+
+    Attributes:
+        source: Where the numbers come from.
+        kind: ``claim`` (rounded, printed), ``exact`` (must be equal) or ``other`` (may differ if ``why`` says why).
+        values: Numbers or, for claims, texts by quantity; a quantity that the source does not give is left out.
+        why: Why a number differs.
+    """
+
+    source: str
+    kind: str
+    values: dict[str, int | str]
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Rows of numbers that are checked while they are added; each method returns the longer ledger.
+
+    The first exact row is what all others are compared with.
+
+    Attributes:
+        columns: The quantities, such as ``params`` and ``macs``.
+        title: A caption.
+        rows: What was added.
+    """
+
+    columns: tuple[str, ...]
+    title: str
+    rows: tuple[Row, ...]
+
+    def __init__(self, *columns: str, title: str = "The ledger", rows: tuple[Row, ...] = ()) -> None:
+        if not columns:
+            raise ValueError("a ledger needs at least one quantity, such as Ledger('params', 'macs')")
+        for name, value in (("columns", columns), ("title", title), ("rows", rows)):
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def claim(self, source: str, *, why: str = "", **values: str) -> Ledger:
+        """Add printed numbers, such as ``macs="569 M"``; they agree if the exact ones round to them.
+
+        Raises:
+            LedgerError: If one does not and ``why`` is empty.
+        """
+        return self._with(Row(source, "claim", values, why))
+
+    def exact(self, source: str, **values: int) -> Ledger:
+        """Add numbers that must equal those of the other exact rows.
+
+        Raises:
+            LedgerError: If one does not; the sentence names both.
+        """
+        return self._with(Row(source, "exact", values))
+
+    def other(self, source: str, *, why: str = "", **values: int) -> Ledger:
+        """Add numbers that may differ, if ``why`` explains how.
+
+        Raises:
+            LedgerError: If one differs and ``why`` is empty.
+        """
+        return self._with(Row(source, "other", values, why))
+
+    @property
+    def reference(self) -> Row | None:
+        """The first exact row, or None."""
+        return next((row for row in self.rows if row.kind == "exact"), None)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: what was compared, and that it agrees.
+
+        Raises:
+            LedgerError: If there are not yet two exact rows to compare.
+        """
+        exact = [row.source for row in self.rows if row.kind == "exact"]
+        if len(exact) < 2:
+            raise LedgerError("a ledger needs at least two exact rows: one alone cannot be checked")
+        names = ", ".join(self._heading(column) for column in self.columns)
+        return f"{len(exact)} exact sources agree to the last digit on {names}: {', '.join(exact)}."
+
+    def _with(self, row: Row) -> Ledger:
+        if unknown := [name for name in row.values if name not in self.columns]:
+            raise TypeError(
+                f"{row.source!r} gives {unknown[0]!r}, but the ledger's columns are {', '.join(self.columns)}"
+            )
+        return Ledger(*self.columns, title=self.title, rows=(*self.rows, row))
+
+    def _check(self) -> None:
+        for row in self.rows:
+            for column in row.values:
+                if not self._agrees(row, column) and not row.why:
+                    self._refuse(row, column)
+
+    def _refuse(self, row: Row, column: str) -> None:
+        given, expected, first = row.values[column], self.reference.values[column], self.reference.source
+        what = self._heading(column)
+        if row.kind == "claim":
+            raise LedgerError(f"{row.source!r} says {given} {what}, but {first!r} gives {expected:,}, which does not "
+                              f"round to it: if the source is wrong, say so with why=...")  # fmt: skip
+        rule = "both must be exact" if row.kind == "exact" else "explain it with why=..."
+        raise LedgerError(f"{row.source!r} gives {given:,} {what}, but {first!r} gives {expected:,} "
+                          f"(difference {given - expected:+,}): {rule}")  # fmt: skip
+
+    def _agrees(self, row: Row, column: str) -> bool:
+        expected = self.reference.values.get(column) if self.reference else None
+        if expected is None:
+            return True
+        given = row.values[column]
+        return rounds_to(expected, given) if row.kind == "claim" else given == expected
+
+    def _heading(self, column: str) -> str:
+        return HEADINGS.get(column, column.replace("_", " "))
+
+    def _note(self, row: Row) -> str:
+        """In words, so that nothing depends on colour."""
+        if row is self.reference:
+            return "✓ the reference"
+        compared = [column for column in row.values if self.reference and column in self.reference.values]
+        differing = [column for column in compared if not self._agrees(row, column)]
+        if not compared:
+            return row.why
+        if not differing:
+            agreement = "✓ the exact number rounds to it" if row.kind == "claim" else "✓ equal"
+            return f"{agreement}. {row.why}" if row.why else agreement
+        return f"≠ {', '.join(self._difference(row, column) for column in differing)}: {row.why}"
+
+    def _difference(self, row: Row, column: str) -> str:
+        if row.kind == "claim":
+            return f"{self._heading(column)} not {row.values[column]}"
+        return f"{self._heading(column)} {row.values[column] - self.reference.values[column]:+,}"
+
+    def _cells(self) -> list[list[str]]:
+        def text(value: int | str | None) -> str:
+            return "–" if value is None else value if isinstance(value, str) else f"{value:,}"
+
+        return [[row.source, *(text(row.values.get(c)) for c in self.columns), self._note(row)] for row in self.rows]
+
+    def __str__(self) -> str:
+        table = [["Source", *map(self._heading, self.columns), "Note"], *self._cells()]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        numbers = range(1, len(self.columns) + 1)
+        lines = [
+            "  ".join(cell.rjust(width) if i in numbers else cell.ljust(width)
+                      for i, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+            for line in table
+        ]  # fmt: skip
+        return "\n".join([self.title, *lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        def cell(column: int, text: str) -> str:
+            if column == 0:
+                return f'<th scope="row">{html.escape(text)}</th>'
+            kind = "ln-number" if column <= len(self.columns) else "ln-note"
+            return f'<td class="{kind}">{html.escape(text)}</td>'
+
+        head = "".join(f'<th scope="col">{name}</th>' for name in ("Source", *map(self._heading, self.columns), "Note"))
+        body = "".join(f"<tr>{''.join(cell(i, text) for i, text in enumerate(line))}</tr>" for line in self._cells())
+        return (
+            f'<table class="ln-ledger" style="--ln-columns: {len(self.columns)}">'
+            f"<caption>{html.escape(self.title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )

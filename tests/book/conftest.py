@@ -1,0 +1,164 @@
+"""The built pages in a browser, from a disk and from a local server, with every other request refused and recorded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+
+from lightnets_edu.pages.serve import make_server
+
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
+BROWSER_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+def toc_pages() -> list[str]:
+    """Every page of the table of contents, and the search page, relative to the HTML folder."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    return [f"{file}.html" for file in files] + ["search.html"]
+
+
+PAGES = toc_pages()
+
+
+@dataclass
+class Visit:
+    """An open page, and what went wrong on it."""
+
+    page: Page
+    address: str
+    problems: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def widgets(self) -> list[Widget]:
+        return [Widget(self.page, index) for index in range(self.page.locator("[data-widget]").count())]
+
+
+@dataclass
+class Widget:
+    """One widget of an open page."""
+
+    page: Page
+    index: int
+
+    @property
+    def host(self):
+        return self.page.locator("[data-widget]").nth(self.index)
+
+    @property
+    def name(self) -> str:
+        return self.host.get_attribute("data-widget")
+
+    @property
+    def state(self) -> dict:
+        return json.loads(self.host.locator("script[type='application/json']").text_content())["state"]
+
+    def input(self, name: str):
+        return self.host.locator(f"[name='{name}']")
+
+    def set(self, name: str, value: object) -> None:
+        """Set one control as a reader would: through its native input."""
+        element = self.input(name)
+        kind = element.evaluate("element => element.type")
+        if kind == "checkbox":
+            element.set_checked(value)
+        elif kind == "select-one":
+            element.select_option(str(value))
+        else:
+            element.fill(str(value))
+
+    def read(self) -> dict:
+        """What the page shows: numbers by name, texts by name, and the status sentence."""
+        return self.host.evaluate(
+            """host => {
+              const elements = [...host.querySelectorAll("[data-output]")];
+              return {
+                values: elements.map(e => [e.dataset.output, e.dataset.value ?? null]),
+                texts: elements.map(e => [e.dataset.output, e.textContent]),
+                status: host.querySelector("[role=status]").textContent,
+              };
+            }"""
+        )
+
+
+@pytest.fixture(scope="session")
+def html() -> Path:
+    if not (HTML / "index.html").exists():
+        pytest.fail(f"there is no book in {HTML}: run `make book` first", pytrace=False)
+    return HTML
+
+
+@pytest.fixture(scope="session")
+def server(html: Path) -> Iterator[str]:
+    httpd = make_server(html, port=0)
+    httpd.RequestHandlerClass.func.log_message = lambda *args: None
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{httpd.server_port}/"
+    httpd.shutdown()
+    httpd.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=["file", "http"])
+def base(request, html: Path, server: str) -> str:
+    return html.as_uri() + "/" if request.param == "file" else server
+
+
+@pytest.fixture
+def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visit]]:
+    """Open a page; on leaving, nothing may have gone wrong and nothing may have been asked of another machine."""
+    contexts: list[BrowserContext] = []
+    visits: list[Visit] = []
+
+    def open_page(address: str, **options) -> Visit:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        visit = Visit(context.new_page(), address)
+        visits.append(visit)
+
+        def local_only(route: Route) -> None:
+            url = route.request.url
+            if url.startswith((HTML.as_uri(), server, "data:", "blob:")):
+                route.continue_()
+            else:
+                visit.refused.append(url)
+                route.abort()
+
+        context.route("**/*", local_only)
+        page = visit.page
+        page.on("console", lambda message: message.type == "error" and visit.problems.append(message.text))
+        page.on("pageerror", lambda error: visit.problems.append(str(error)))
+        page.goto(address)
+        page.wait_for_function("""() => !document.querySelector("[data-widget]:not([data-ready])")""")
+        page.wait_for_function(
+            """() => !window.MathJax?.startup?.promise || MathJax.startup.promise.then(() => true)"""
+        )
+        return visit
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    for visit in visits:
+        assert visit.problems == [], visit.address
+        assert visit.refused == [], visit.address

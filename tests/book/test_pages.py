@@ -1,0 +1,92 @@
+"""What holds for every page: it works offline, can be read by everyone, and is light."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from .conftest import PAGES, ROOT
+
+# Faults of the theme itself, by rule and selector; anything else fails.
+THEME_FAULTS = {
+    "label-content-name-mismatch": r"search-button|details\.hide|summary",
+    "region": r"^\.sidebar-primary-items__start > \.sidebar-primary-item:nth-child\(1\)$",  # the book's title
+    "aria-required-children": r"^\.citation-list$",
+    "aria-deprecated-role": r"^#id\d+$",  # the entries of the bibliography
+    "aria-allowed-role": r"^#id\d+$",
+}
+VISIBLE_TEXT = """() => {
+  const skipped = "pre, code, script, style, mjx-container, noscript";
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  while (walker.nextNode()) if (!walker.currentNode.parentElement.closest(skipped)) texts.push(walker.currentNode.data);
+  return texts.join(" ");
+}"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_reads_without_network_or_kernel(visit, base, page):
+    """Opening it causes no error and no request elsewhere (`visit` looks), and everything on it can be read."""
+    opened = visit(base + page).page
+    assert opened.title()
+    text = opened.evaluate(VISIBLE_TEXT)
+    assert not re.search(r"\b(NaN|undefined|Infinity)\b", text)
+    assert not re.search(r"\$[^$\n]+\$|\\\(|\\\[|\\frac|\\text", text), "raw TeX is visible"
+    sources, typeset = opened.evaluate(
+        """() => {
+          const all = [...document.querySelectorAll("span.math, div.math")];
+          return [all.length, all.filter(e => e.querySelector("mjx-container")).length];
+        }"""
+    )
+    assert typeset == sources
+    assert opened.locator("mjx-merror").count() == 0
+    for alt in opened.evaluate("() => [...document.images].map(image => image.getAttribute('alt'))"):
+        assert alt is not None
+        assert not re.search(r"\.(png|svg|jpe?g|gif|webp)$|[/\\]", alt), f"{alt!r} is a path"
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
+@pytest.mark.parametrize("page", PAGES)
+def test_accessible_light_and_dark_wide_and_narrow(visit, server, page, scheme, width):
+    size = {"width": width, "height": 800}
+    opened = visit(server + page, color_scheme=scheme, viewport=size, reduced_motion="reduce").page
+    assert opened.evaluate("() => document.documentElement.dataset.theme") == scheme
+    assert opened.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
+    found = Axe().run(opened, options={"preload": False}).response["violations"]
+    faults = [(rule["id"], " ".join(map(str, node["target"]))) for rule in found for node in rule["nodes"]]
+    ours = [(rule, place) for rule, place in faults if not re.search(THEME_FAULTS.get(rule, "$^"), place)]
+    assert ours == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("notebooks/")])
+def test_light(visit, server, page, browser):
+    context = browser.new_context()
+    opened = context.new_page()
+    responses = []
+    opened.on("response", lambda response: responses.append(response))
+    opened.goto(server + page, wait_until="networkidle")
+    bodies = [response.body() for response in responses if response.url.startswith(server)]
+    context.close()
+    assert len(bodies) <= 36
+    assert sum(len(gzip.compress(body)) for body in bodies) <= 800_000
+
+
+def test_executed_outputs_are_visible_without_a_kernel(html):
+    executed = list((ROOT / "_build" / ".jupyter_cache").glob("*/executed/*/base.ipynb"))
+    assert len(executed) >= len([page for page in PAGES if page.startswith("notebooks/")])
+    for notebook in executed:
+        cells = json.loads(notebook.read_text())["cells"]
+        bundles = [output["data"] for cell in cells for output in cell.get("outputs", ()) if "data" in output]
+        for bundle in bundles:
+            assert "application/vnd.jupyter.widget-view+json" not in bundle or "text/html" in bundle
+
+
+def test_colab_opens_the_notebook(html):
+    for page in [page for page in PAGES if page.startswith("notebooks/")]:
+        text = (html / page).read_text()
+        notebook = page.replace(".html", ".ipynb")
+        assert f"https://colab.research.google.com/github/lightnets/lightnets/blob/main/{notebook}" in text

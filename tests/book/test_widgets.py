@@ -1,0 +1,154 @@
+"""Every widget of every page, driven by its native inputs, shows exactly what Python computes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from lightnets_edu.pages import get_widget
+from lightnets_edu.pages.controls import Choice, Slider
+
+from .conftest import PAGES, Widget
+
+SETTINGS = 40
+WIDGET_PAGES = [page for page in PAGES if page.startswith("notebooks/")]
+
+
+def random_value(control, rng: random.Random) -> object:
+    """Often a round value (so that combinations are valid), sometimes any, sometimes an end."""
+    if isinstance(control, Choice):
+        return rng.choice(control.values)
+    if not isinstance(control, Slider):
+        return rng.random() < 0.5
+    low, high, step = (control.code(value) for value in (control.minimum, control.maximum, control.step))
+    grid = range(low, high + 1, step)
+    round_values = [value for value in grid if value in (1, 2, 4, 8, 16, 32, 64, 128, 256)] or list(grid)
+    code = rng.choice([rng.choice(round_values), rng.choice(round_values), rng.choice(grid), rng.choice([low, high])])
+    return code if control.scale == 1 else code / control.scale
+
+
+def assert_page_equals_python(shown: dict, python, inputs: dict) -> bool:
+    """Compare; returns whether the settings were valid."""
+    try:
+        expected = python.evaluate(**inputs)
+    except ValueError as error:
+        assert shown["status"] == str(error), inputs
+        assert {text for _, text in shown["texts"]} == {"–"}, inputs
+        assert {value for _, value in shown["values"]} == {None}, inputs
+        return False
+    assert shown["status"] == "", inputs
+    assert {name for name, _ in shown["values"]} == set(expected), inputs
+    texts = {output.name: output.text(expected[output.name]) for output in python.outputs if output.digits is None}
+    for (name, value), (_, text) in zip(shown["values"], shown["texts"], strict=True):
+        assert type(expected[name])(value) == expected[name], (name, inputs)
+        assert text == texts.get(name, text), (name, inputs)
+    return True
+
+
+@pytest.mark.parametrize("page", WIDGET_PAGES)
+def test_random_settings_equal_python(visit, base, page):
+    widgets = visit(base + page, reduced_motion="reduce").widgets
+    assert widgets, "every chapter has a widget"
+    for widget in widgets:
+        python = get_widget(widget.name)(**widget.state)
+        inputs = {control.name: getattr(python, control.name) for control in python.controls}
+        rng = random.Random(f"{page} {widget.index}")
+        valid = int(assert_page_equals_python(widget.read(), python, inputs))
+        for _ in range(SETTINGS):
+            for control in rng.sample(python.controls, rng.randint(1, len(python.controls))):
+                inputs[control.name] = random_value(control, rng)
+                widget.set(control.name, inputs[control.name])
+            valid += assert_page_equals_python(widget.read(), python, inputs)
+        assert valid >= 10, f"{widget.name}: only {valid} of the settings tried were valid"
+
+
+def focus_by_tab(widget: Widget, name: str) -> None:
+    """Reach a control with the Tab key alone."""
+    for _ in range(400):
+        widget.page.keyboard.press("Tab")
+        if widget.input(name).evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"Tab never reaches {name} of {widget.name}")
+
+
+@pytest.mark.parametrize("page", WIDGET_PAGES)
+def test_keyboard_alone(visit, server, page):
+    widget = visit(server + page).widgets[0]
+    python = get_widget(widget.name)(**widget.state)
+    press = widget.page.keyboard.press
+    for control in python.controls:
+        focus_by_tab(widget, control.name)
+        outline = widget.input(control.name).evaluate("element => getComputedStyle(element).outlineStyle")
+        assert outline != "none", f"{control.name} shows no focus"
+        if isinstance(control, Slider):
+            for key, value in (("Home", control.minimum), ("End", control.maximum)):
+                press(key)
+                assert_page_equals_python(widget.read(), python, {**python.state, control.name: value})
+            press("ArrowLeft")
+            lower = control.read((control.code(control.maximum) - control.code(control.step)) / control.scale)
+            assert_page_equals_python(widget.read(), python, {**python.state, control.name: lower})
+            press("Tab")  # to the button that adds a step
+            press("Space")
+            assert float(widget.input(control.name).input_value()) == control.maximum
+        elif isinstance(control, Choice):
+            press("Home")
+            assert_page_equals_python(widget.read(), python, {**python.state, control.name: control.values[0]})
+        else:
+            press("Space")
+            flipped = not getattr(python, control.name)
+            assert_page_equals_python(widget.read(), python, {**python.state, control.name: flipped})
+        widget.host.get_by_role("button", name="Reset").click()
+        widget.page.evaluate("() => document.activeElement.blur()")
+        assert_page_equals_python(widget.read(), python, python.state)
+
+
+@pytest.mark.parametrize("page", WIDGET_PAGES)
+def test_inputs_are_named_and_described(visit, server, page):
+    for widget in visit(server + page).widgets:
+        for control in get_widget(widget.name).controls:
+            assert widget.input(control.name).count() == 1, control.name
+            assert widget.host.get_by_label(control.label, exact=True).count() == 1, control.label
+        picture = widget.host.locator("svg[role=img]")
+        for label in [picture.nth(i).get_attribute("aria-label") for i in range(picture.count())]:
+            assert label.endswith("."), "a picture says in a sentence what it shows"
+
+
+def test_the_picture_changes_its_sentence(visit, server):
+    (widget,) = [w for w in visit(server + PAGES[1]).widgets if w.name == "convolution_explorer"][:1]
+    picture = widget.host.locator("svg[role=img]")
+    sentences = []
+    for groups in (1, 4, 64):
+        for name, value in {"in_channels": 64, "out_channels": 64, "groups": groups}.items():
+            widget.set(name, value)
+        sentences.append(picture.get_attribute("aria-label").split(":")[0].split(" (")[0])
+    assert sentences == ["Dense", "Block-diagonal", "Diagonal"]
+    widget.set("groups", 3)
+    assert picture.get_attribute("aria-label").startswith("The last possible setting: Diagonal")
+    widget.set("in_channels", 8)
+    widget.set("out_channels", 8)
+    for groups, cells in ((1, 64), (2, 32), (8, 8)):
+        widget.set("groups", groups)
+        assert picture.locator(".ln-cells").get_attribute("d").count("M") == cells
+
+
+@pytest.mark.parametrize("page", WIDGET_PAGES)
+def test_a_moved_slider_answers_within_a_frame(visit, server, page):
+    """A correctness budget, not a benchmark: the median of many events, each far below a frame in practice."""
+    for widget in visit(server + page).widgets:
+        median = widget.host.evaluate(
+            """host => {
+              const input = host.querySelector("input[type=range]");
+              if (!input) return 0;
+              const times = [];
+              for (let i = 0; i < 201; i += 1) {
+                input.value = Number(input.min) + (Number(input.max) - Number(input.min)) * ((i * 37) % 201) / 200;
+                const start = performance.now();
+                input.dispatchEvent(new Event("input", { bubbles: true }));
+                host.getBoundingClientRect();  // layout counts too
+                times.push(performance.now() - start);
+              }
+              return times.sort((a, b) => a - b)[100];
+            }"""
+        )
+        assert median <= 16, f"{widget.name}: {median} ms"

@@ -1,0 +1,240 @@
+"""G-Ghost RegNetX, which no package has: against the official names and numbers, plain arithmetic, a re-statement."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lightnets_edu import count
+from lightnets_edu.models import get_model
+from lightnets_edu.models.cost import network_cost
+from lightnets_edu.models.g_ghost_regnet import (
+    GGhostRegNetX,
+    GGhostStage,
+    PaperGGhostStage,
+    g_ghost_regnet_x_200mf,
+    layers,
+    split_channels,
+)
+from lightnets_edu.models.registry import get_builder
+from lightnets_edu.models.regnet import SIZES, Bottleneck
+
+DATA = Path(__file__).parents[1] / "data"
+REFERENCE = json.loads((DATA / "models.json").read_text(encoding="utf-8"))
+OFFICIAL_STATE = json.loads((DATA / "g_ghost_state_dict.json").read_text(encoding="utf-8"))
+VARIANTS = ("official", "paper")
+
+
+def on_meta(build, *args, **kwargs):
+    with torch.device("meta"):
+        return build(*args, **kwargs)
+
+
+def test_official_names_and_shapes():
+    """So the official file loads strictly."""
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    expected = {f"{name}.weight": shape for name, shape in OFFICIAL_STATE["convolutions"].items()}
+    for name, channels in OFFICIAL_STATE["norms"].items():
+        expected |= {f"{name}.{part}": [channels] for part in ("weight", "bias", *buffers[:2])}
+        expected[f"{name}.num_batches_tracked"] = []
+    expected |= OFFICIAL_STATE["rest"]
+    assert len(expected) == 518
+    state = on_meta(get_model, "g_ghost_regnet_x_3_2gf").state_dict()
+    assert {name: list(tensor.shape) for name, tensor in state.items()} == expected
+
+
+def test_published_numbers():
+    entries = [e for e in REFERENCE if e["model"] == "G-Ghost RegNetX"]
+    assert len(entries) == 7
+    for entry in entries:
+        name = entry["variant"].lower().replace(".", "_")
+        table = count(on_meta(get_model, f"g_ghost_regnet_x_{name}"))
+        assert (table.params, table.macs, table.activations) == tuple(
+            entry[k] for k in ("params", "macs", "activations")
+        )
+        if entry["paper"]:  # the official table has one decimal: 10.5 M, 1.8 G; for 8.0GF it rounds 4.15 G up
+            assert table.params == pytest.approx(entry["paper"]["params"], abs=0.051e6)
+            assert table.macs == pytest.approx(entry["paper"]["macs"], abs=0.051e9)
+
+
+def conv_norm(in_channels, out_channels, kernel_size, groups, side):
+    """(params, MACs) of a convolution without bias and its batch norm."""
+    weights = kernel_size**2 * in_channels * out_channels // groups
+    return weights + 2 * out_channels, weights * side**2
+
+
+def block_parts(in_channels, width, group_width, in_side, side):
+    groups = width // min(width, group_width)
+    parts = [conv_norm(in_channels, width, 1, 1, in_side), conv_norm(width, width, 3, groups, side)]
+    parts.append(conv_norm(width, width, 1, 1, side))
+    return parts + [conv_norm(in_channels, width, 1, 1, side)] * (in_side != side or in_channels != width)
+
+
+def by_hand(size, variant):
+    """(params, MACs) for a 224 x 224 image, added up with plain arithmetic."""
+    parts = [conv_norm(3, 32, 3, 1, 112), (size.widths[-1] * 1000 + 1000, size.widths[-1] * 1000)]  # stem, classifier
+    channels, in_side, gw = 32, 112, size.group_width
+    for width, depth in zip(size.widths, size.depths, strict=True):
+        side = in_side // 2
+        parts += block_parts(channels, width, gw, in_side, side)
+        channels, in_side = width, side
+        if depth <= 2:
+            parts += block_parts(width, width, gw, side, side) * (depth - 1)
+            continue
+        thin_gw = int(0.75 * gw)
+        thin = int(width * 0.5 / thin_gw) * thin_gw
+        ghosts = width - thin
+        thin_block = block_parts(thin, thin, thin_gw, side, side)
+        if variant == "official":
+            parts += thin_block * (depth - 2) + block_parts(width, width, gw, side, side)
+            parts += [conv_norm(ghosts, ghosts, 1, 1, side), conv_norm(ghosts, ghosts, 1, 1, 1)]
+            parts += [conv_norm(width + thin * (depth - 2), ghosts, 1, 1, 1)]
+        else:
+            parts += block_parts(width, thin, thin_gw, side, side) + thin_block * (depth - 2)
+            mixed = thin * (depth - 1)
+            parts += [conv_norm(width, ghosts, 1, 1, side), (mixed * ghosts + ghosts, mixed * ghosts)]
+    return tuple(map(sum, zip(*parts, strict=True)))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", SIZES)
+def test_every_size_by_hand(name, variant):
+    table = count(on_meta(get_model, f"g_ghost_regnet_x_{name}", variant=variant))
+    assert (table.params, table.macs) == by_hand(SIZES[name], variant)
+    if variant == "official":
+        assert f"{table.params:,} parameters, {table.macs:,} MACs" in get_builder(f"g_ghost_regnet_x_{name}").__doc__
+
+
+def test_stage_as_the_paper_draws_it():
+    table = count(on_meta(GGhostRegNetX, SIZES["3_2gf"], variant="paper"))
+    assert (round(table.params / 1e6, 2), round(table.macs / 1e9, 2)) == (10.08, 1.69)
+
+
+def test_share_of_ghosts():
+    """A whole number of thin groups: the share is not always 0.5."""
+    shares = set()
+    for size in SIZES.values():
+        for width, depth in zip(size.widths, size.depths, strict=True):
+            if depth > 2:
+                thin, ghosts, thin_group_width = split_channels(width, size.group_width)
+                assert thin + ghosts == width and thin % thin_group_width == 0
+                shares.add(ghosts / width)
+    assert min(shares) == 0.5 and max(shares) == 0.625
+    assert split_channels(192, 48) == (72, 120, 36) and split_channels(432, 48) == (216, 216, 36)
+
+
+class Restated:
+    """Both stages written out with torch.nn.functional on a state dict."""
+
+    def __init__(self, state, training):
+        self.state, self.training = state, training
+
+    def conv_norm(self, x, conv, norm, stride=1):
+        """The convolution's groups and padding follow from the shape of its weight."""
+        weight = self.state[f"{conv}.weight"]
+        y = F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, groups=x.shape[1] // weight.shape[1])
+        mean, var, scale, shift = (
+            self.state[f"{norm}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        if self.training:
+            mean, var = y.mean((0, 2, 3)), y.var((0, 2, 3), unbiased=False)
+        mean, var, scale, shift = (v[:, None, None] for v in (mean, var, scale, shift))
+        return (y - mean) / (var + 1e-5).sqrt() * scale + shift
+
+    def block(self, x, name, stride=1):
+        y = self.conv_norm(x, f"{name}.conv1", f"{name}.bn1").relu()
+        y = self.conv_norm(y, f"{name}.conv2", f"{name}.bn2", stride).relu()
+        y = self.conv_norm(y, f"{name}.conv3", f"{name}.bn3")
+        if f"{name}.downsample.0.weight" in self.state:
+            x = self.conv_norm(x, f"{name}.downsample.0", f"{name}.downsample.1", stride)
+        return (x + y).relu()
+
+    def official(self, x, depth, thin):
+        y1 = self.block(x, "base", 2)
+        e, pooled = y1[:, :thin], [y1.mean((2, 3), keepdim=True)]
+        for i in range(depth - 2):
+            e = self.block(e, f"layers.{i}")
+            pooled.append(e.mean((2, 3), keepdim=True))
+        m = self.conv_norm(torch.cat(pooled, 1), "merge.1", "merge.2").relu()
+        m = self.conv_norm(m, "merge.4", "merge.5")
+        c = (self.conv_norm(y1[:, thin:], "cheap.0", "cheap.1") + m).relu()
+        return self.block(torch.cat([e, c], 1), "end")
+
+    def paper(self, x, depth, thin):
+        y1 = y = self.block(x, "base", 2)
+        pooled = []
+        for i in range(depth - 1):
+            y = self.block(y, f"layers.{i}")
+            pooled.append(y.mean((2, 3)))
+        tau = torch.cat(pooled, 1) @ self.state["merge.weight"].T + self.state["merge.bias"]
+        return torch.cat([y, (self.conv_norm(y1, "cheap.0", "cheap.1") + tau[:, :, None, None]).relu()], 1)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_same_stage_as_the_restatement(variant, training):
+    stage = {"official": GGhostStage, "paper": PaperGGhostStage}[variant](24, 48, depth=5, group_width=16)
+    for name, tensor in stage.state_dict().items():
+        if tensor.dim() == 1:
+            nn.init.uniform_(tensor, 0.5, 1.5) if "var" in name or "weight" in name else nn.init.normal_(tensor)
+    stage = stage.double().train(training)
+    state = {name: tensor.clone() for name, tensor in stage.state_dict().items()}
+    for size in ((16, 16), (9, 13)):
+        x = torch.randn(2, 24, *size, dtype=torch.float64)
+        with torch.no_grad():
+            want = getattr(Restated(state, training), variant)(x, 5, 24)
+            torch.testing.assert_close(stage(x), want, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("small_input", "strides"), [(False, (4, 8, 16, 32)), (True, (2, 4, 8, 16))])
+def test_feature_maps(variant, small_input, strides):
+    model = g_ghost_regnet_x_200mf(variant=variant, small_input=small_input).eval()
+    with torch.no_grad():
+        maps = model.feature_maps(torch.randn(1, 3, 70, 41))
+    assert {s: tuple(m.shape) for s, m in maps.items()} == {
+        s: (1, width, -(-70 // s), -(-41 // s)) for s, width in zip(strides, SIZES["200mf"].widths, strict=True)
+    }
+
+
+def test_plain_stages_stay_plain():
+    """3.2GF: the second and third stage are G-Ghost stages, the others too shallow."""
+    model = on_meta(GGhostRegNetX, SIZES["3_2gf"])
+    kinds = [type(stage) for stage in (model.layer1, model.layer2, model.layer3, model.layer4)]
+    assert kinds == [nn.Sequential, GGhostStage, GGhostStage, nn.Sequential]
+    assert [len(model.layer1), len(model.layer3.layers), len(model.layer4)] == [2, 13, 2]
+    assert all(isinstance(block, Bottleneck) for block in (*model.layer1, *model.layer4, model.layer2.end))
+    assert model.dropout.p == 0.2
+
+
+def test_bad_options_are_refused():
+    with pytest.raises(ValueError, match=r"variant should be 'official' .* or 'paper' instead of 'figure'"):
+        g_ghost_regnet_x_200mf(variant="figure")
+    with pytest.raises(ValueError, match="variant should be"):
+        next(layers(SIZES["200mf"], 224, variant="figure"))
+    for stage in (GGhostStage, PaperGGhostStage):
+        with pytest.raises(ValueError, match="depth of at least 3 instead of 2"):
+            stage(24, 48, depth=2, group_width=16)
+        for group_width in (48, 1):
+            with pytest.raises(ValueError, match=f"group_width={group_width} does not fit out_channels=48"):
+                stage(24, 48, depth=3, group_width=group_width)
+    with pytest.raises(ValueError, match="g_ghost_regnet_x_200mf has no official weights"):
+        g_ghost_regnet_x_200mf(weights="imagenet")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("name", "size"), [("400mf", 224), ("3_2gf", 97), ("8_0gf", 64)])
+def test_closed_form(name, size, variant):
+    network = SIZES[name]
+    table = count(on_meta(GGhostRegNetX, network, num_classes=7, variant=variant), (1, 3, size, size))
+    for layer in layers(network, size, 7, variant=variant):
+        rows = [row for row in table.rows if row.path == layer[0] or row.path.startswith(f"{layer[0]}.")]
+        cost = network_cost([layer])
+        assert rows and cost.params == sum(row.params for row in rows), layer[0]
+        assert cost.macs == sum(row.macs for row in rows), layer[0]
+    total = network_cost(layers(network, size, 7, variant=variant))
+    got = (total.params, total.macs, total.activations, total.memory_access)
+    assert got == (table.params, table.macs, table.activations, table.memory_access)

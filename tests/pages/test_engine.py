@@ -1,0 +1,154 @@
+"""The JavaScript engine against Python: the same trees, the same sentences, the same numbers."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from lightnets_edu.formulas.checks import fill_message
+from lightnets_edu.formulas.tree import compile_trees
+from lightnets_edu.pages.widgets import static_script
+
+from .test_widgets import Sampler
+
+
+@pytest.fixture(scope="module")
+def page():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser.new_page()
+        browser.close()
+
+
+@pytest.fixture
+def sampler_page(page):
+    page.set_content(
+        f"<!doctype html><main>{Sampler().static_html()}</main><script>{_inline(static_script())}</script>"
+    )
+    page.wait_for_selector("[data-ready]")
+    return page
+
+
+def _inline(script: str) -> str:
+    return script.replace("</", "<\\/")
+
+
+def read(page) -> tuple[dict, str]:
+    values = page.evaluate("() => Object.fromEntries([...document.querySelectorAll('[data-output]')].map("
+                           "e => [e.dataset.output, e.dataset.value ?? null]))")  # fmt: skip
+    return values, page.text_content("[role=status]")
+
+
+def test_every_kind_of_control(sampler_page):
+    rng = random.Random(0)
+    inputs = dict(Sampler().state)
+    del inputs["data"]
+    seen = set()
+    for _ in range(60):
+        inputs |= {"width": rng.randrange(25, 151, 5) / 100, "network": rng.choice("ab"), "squared": rng.random() < 0.5,
+                   "counter": rng.choice(["torch", "fvcore"])}  # fmt: skip
+        sampler_page.fill("[name=width]", str(inputs["width"]))
+        sampler_page.select_option("[name=network]", inputs["network"])
+        sampler_page.select_option("[name=counter]", inputs["counter"])
+        sampler_page.set_checked("[name=squared]", inputs["squared"])
+        values, status = read(sampler_page)
+        try:
+            expected = Sampler().evaluate(**inputs)
+        except ValueError as error:
+            assert status == str(error)
+            assert set(values.values()) == {None}
+            seen.add("refused")
+        else:
+            assert {name: float(value) for name, value in values.items()} == expected
+            assert status == ""
+            seen.add("shown")
+    assert seen == {"refused", "shown"}
+
+
+def test_text_from_python_is_only_text(sampler_page):
+    assert sampler_page.text_content(".ln-title") == "Numbers & <names>"
+
+
+def test_without_scripts_the_numbers_are_there(page):
+    context = page.context.browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.set_content(Sampler().static_html())
+    assert plain.locator("[data-output=number]").get_attribute("data-value") == "200"
+    context.close()
+
+
+OPERATIONS = [
+    "add",
+    "mul",
+    "floordiv",
+    "mod",
+    "max",
+    "min",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "and",
+    "or",
+    "not",
+    "if",
+    "div",
+]
+
+
+def random_tree(rng: random.Random, depth: int):
+    if depth == 0 or rng.random() < 0.2:
+        return rng.choice(["x", "y", "z", rng.randint(-20, 60)])
+    op = rng.choice(OPERATIONS)
+    count = {"not": 1, "if": 3}.get(op, 2)
+    args = [random_tree(rng, depth - 1) for _ in range(count)]
+    if op in ("floordiv", "mod", "div"):  # by whole numbers other than 0, of either sign
+        args[1] = rng.choice([-7, -3, -1, 1, 2, 5, 49])
+    if op in ("and", "or", "not", "if"):
+        args[0] = {"op": "gt", "args": [args[0], 3]}
+    if op in ("and", "or"):
+        args[1] = {"op": "lt", "args": [args[1], 9]}
+    return {"op": op, "args": args}
+
+
+def test_random_trees(page):
+    rng = random.Random(1)
+    trees = [random_tree(rng, 4) for _ in range(400)]
+    points = [[rng.randint(-50, 200) for _ in range(3)] for _ in trees]
+    engine = json.loads(static_script().split("const engine = ", 1)[1].split(";\n", 1)[0])
+    page.goto("about:blank")
+    got = page.evaluate(
+        """async ([engine, trees, points]) => {
+          const { compile } = await import(URL.createObjectURL(new Blob([engine], { type: "text/javascript" })));
+          return trees.map((tree, i) => Number(compile(tree)({ x: points[i][0], y: points[i][1], z: points[i][2] })));
+        }""",
+        [engine, trees, points],
+    )
+    for tree, point, value in zip(trees, points, got, strict=True):
+        (expected,) = compile_trees(["x", "y", "z"], [tree])(*point)
+        assert value == pytest.approx(float(expected), rel=1e-12), (tree, point)
+
+
+@pytest.mark.parametrize("numbers", [(1,), (2,), (12,), (64, 96), (7, 64), (5040,), (512, 512)])
+def test_messages_are_the_same(page, numbers):
+    message = "{a} has {divisors(" + ", ".join("abc"[: len(numbers)]) + ")}"
+    values = dict(zip("abc", numbers, strict=False))
+    engine = json.loads(static_script().split("const engine = ", 1)[1].split(";\n", 1)[0])
+    page.goto("about:blank")
+    got = page.evaluate(
+        """async ([engine, message, values]) => {
+          const source = engine + "\\nexport { fillMessage };";
+          const { fillMessage } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+          return fillMessage(message, values);
+        }""",
+        [engine, message, values],
+    )
+    assert got == fill_message(message, values)

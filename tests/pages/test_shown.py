@@ -1,0 +1,63 @@
+"""Plots, equations, provenance and icons."""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib
+import pytest
+
+from lightnets_edu.formulas import conv2d
+from lightnets_edu.pages import provenance, show
+from lightnets_edu.pages.icons import used_codes
+from lightnets_edu.pages.plots import bar_chart, line_chart
+
+matplotlib.use("Agg")
+
+
+def png_size(figure) -> int:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    return len(buffer.getvalue())
+
+
+def test_figures_are_light_and_local():
+    before = dict(matplotlib.rcParams)
+    series = {f"series {i}": [10.0 * (i + 1), 200, 3000] for i in range(4)}
+    bars = bar_chart(["one", "two", "three"], series, title="Bars", unit="MACs", log=True)
+    lines = line_chart({name: (range(3), ys) for name, ys in series.items()}, title="Lines", x_label="x", y_label="y")
+    assert max(png_size(bars), png_size(lines)) <= 150_000
+    assert dict(matplotlib.rcParams) == before
+    assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_bars_differ_without_colour_and_carry_numbers():
+    (axes,) = bar_chart(["one"], {"a": [1], "b": [2]}, title="", unit="").axes
+    assert len({bar.get_hatch() for bar in axes.patches}) == 2
+    assert {"1", "2"} <= {text.get_text() for text in axes.texts}
+    lines = line_chart({"a": ([1], [1]), "b": ([1], [2])}, title="", x_label="", y_label="").axes[0].lines
+    assert len({line.get_marker() for line in lines}) == 2
+    with pytest.raises(ValueError, match="series 'a' has 2 values for 1 labels"):
+        bar_chart(["one"], {"a": [1, 2]}, title="", unit="")
+
+
+def test_equations():
+    assert show(conv2d.macs).data.startswith(r"\text{MACs} = \frac{")
+    worked = show(conv2d.macs, in_channels=3, out_channels=96, kernel_size=11, out_height=55, out_width=55).data
+    assert worked.count("&=") == 2
+    assert f"{3 * 96 * 11**2 * 55**2:,}".replace(",", "{,}") in worked
+    with pytest.raises(ValueError, match="groups=2 does not divide in_channels=3"):
+        show(conv2d.macs, in_channels=3, out_channels=96, kernel_size=11, out_height=5, out_width=5, groups=2)
+
+
+def test_provenance():
+    line = str(provenance(seed=7, data="made up <here>", device="a toaster"))
+    assert line.startswith("a toaster · Python 3.")
+    assert " · seed 7 · data: made up <here> · 20" in line
+    assert "&lt;here&gt;" in provenance(data="<here>")._repr_html_()
+    assert "seed" not in str(provenance())
+
+
+def test_icons_in_use_are_found():
+    style = '.fa-map:before,.fa-chart:before{content:"\\f279"}.fa-sun:before{content:"\\f185"}.note{content:"\\f05a"}'
+    assert used_codes(style, ['<i class="fa-solid fa-chart"></i>']) == {0xF279, 0xF05A}
