@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import html
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,8 +65,10 @@ def _fvcore(model: nn.Module, images: torch.Tensor) -> int:
     from fvcore.nn import FlopCountAnalysis
 
     logging.getLogger("fvcore").setLevel(logging.ERROR)
-    analysis = FlopCountAnalysis(model, images).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    return int(analysis.total())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it traces with torch.jit, which newer versions of torch warn about
+        analysis = FlopCountAnalysis(model, images).unsupported_ops_warnings(False)
+        return int(analysis.uncalled_modules_warnings(False).total())
 
 
 def _torchinfo(model: nn.Module, images: torch.Tensor) -> int:

@@ -65,9 +65,8 @@ def chain_diagram(module: nn.Module, input_size: Sequence[int], title: str) -> D
     parts.append(f'<text x="12" y="{y + 12}">input {_shape(input_size)}</text>')
     y += 20
     for row in rows:
-        cost = (
-            f"{row.params:,} params · {row.macs:,} MACs" if row.macs else f"{row.params:,} params" if row.params else ""
-        )
+        numbers = {"params": row.params, "MACs": row.macs}
+        cost = " · ".join(f"{number:,} {what}" for what, number in numbers.items() if number)
         weight = 2 if row.macs else 1
         parts.append(f'<path d="M 60 {y} v {_GAP - 4}" stroke="currentColor" marker-end="url(#ln-arrow)"/>')
         y += _GAP

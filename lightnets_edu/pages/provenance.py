@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 import html
-import platform
-import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-
-from lightnets_edu._version import __version__
-
-LIBRARIES = ("torch", "torchvision")
 
 
 @dataclass(frozen=True)
@@ -30,40 +21,26 @@ class Provenance:
         return f'<p class="ln-provenance"><small>Made with: {html.escape(str(self))}</small></p>'
 
 
-def _processor() -> str:
-    """The processor's name where the system tells it, else its kind."""
-    description = Path("/proc/cpuinfo")
-    if description.exists():
-        for line in description.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _device() -> str:
-    """The graphics processor that torch sees, if torch is in use and sees one, else the processor."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return _processor()
-
-
-def provenance(*, seed: int | None = None, data: str | None = None, device: str | None = None) -> Provenance:
+def provenance(*, seed: int | None = None, data: str | None = None, device: str = "auto") -> Provenance:
     """Describe this run: device, versions, seed, date and data.
 
     Args:
         seed: The seed of random numbers, if any were drawn.
         data: Where the data came from, in a few words.
-        device: The device; the one in use if not given.
+        device: What computes, as torch names it; by default the fastest there is.
+
+    Raises:
+        ValueError: If there is no such device here.
     """
-    parts = [device or _device(), f"Python {platform.python_version()}", f"lightnets-edu {__version__}"]
-    for library in LIBRARIES:
-        try:
-            parts.append(f"{library} {version(library)}")
-        except PackageNotFoundError:
-            parts.append(f"no {library}")
+    from lightnets_edu.training.environment import describe_environment
+
+    facts = describe_environment(device)
+    parts = [facts["device_name"], f"Python {facts['python']}", f"lightnets-edu {facts['package']}"]
+    parts += [f"{library} {facts[library] or 'missing'}" for library in ("torch", "torchvision")]
+    if facts["device"] == "cpu":
+        parts.append(f"{facts['threads']} threads")
     if seed is not None:
         parts.append(f"seed {seed}")
     if data is not None:
         parts.append(f"data: {data}")
-    return Provenance((*parts, datetime.now(UTC).date().isoformat()))
+    return Provenance((*parts, facts["date"][:10]))

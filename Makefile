@@ -1,0 +1,50 @@
+# `make` lists the targets. Each one sets up what it needs in its own virtual environment; a second run takes seconds.
+.DEFAULT_GOAL := help
+.PHONY: help book serve test bench clean
+
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+BOOK_READY := $(VENV)/.book-installed
+TEST_READY := $(VENV)/.test-installed
+
+# The first Python that is new enough.
+FIND_PYTHON := for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; \
+	then echo $$python; break; fi; done
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+book: $(BOOK_READY) ## Execute the chapters that changed, build the pages, print where they are
+	@$(PYTHON) -m lightnets_edu.pages.build
+
+serve: book ## Build the book and open it on localhost
+	@$(PYTHON) -m lightnets_edu.pages.serve
+
+test: $(TEST_READY) ## Check style and generated files, build the book, run all tests, the browser's included
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m lightnets_edu.pages.build --check
+	$(PYTHON) -m lightnets_edu.pages.build
+	$(PYTHON) -m pytest
+
+bench: $(TEST_READY) ## Compare speed with other libraries (benchmarks/)
+	@for script in benchmarks/*.py; do $(PYTHON) "$$script" || exit 1; done
+
+clean: ## Delete the built pages and the execution cache (the virtual environment stays)
+	rm -rf _build
+
+$(PYTHON):
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then echo "This needs Python 3.11 or newer, and found none." >&2; exit 1; fi; \
+	$$python -m venv $(VENV)
+
+$(BOOK_READY): pyproject.toml requirements.txt | $(PYTHON)
+	@echo "Installing into $(VENV): some minutes the first time."
+	$(PYTHON) -m pip install --quiet -r requirements.txt
+	@touch $@
+
+$(TEST_READY): $(BOOK_READY)
+	$(PYTHON) -m pip install --quiet -e ".[test]"
+	@command -v chromium >/dev/null || $(PYTHON) -m playwright install chromium
+	@touch $@
