@@ -1,8 +1,8 @@
 """How fast is `count`, beside the other counters, in one run? ``make bench``, or ``python benchmarks/bench_count.py``.
 
 Every counter works on its own copy of each network, in turns (A B C A B C ...), so that a slow moment of the machine
-slows all of them. Each time is the CPU time of this process, one thread. Ratios are medians over the turns. The peers are
-taken at their fastest: torch's FlopCounterMode on the meta device, where no arithmetic is done.
+slows all of them. Each time is the CPU time of this process, one thread. Ratios are medians over the turns. The
+peers are taken at their fastest: torch's FlopCounterMode on the meta device, where no arithmetic is done.
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ def test_python_dash_m_and_a_quick_import():
     command = [sys.executable, "-m", "lightnets_edu", "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     # Importing the package itself brings in none of its heavy parts.
-    code = "import sys, lightnets_edu; print([m for m in ('torch', 'sympy', 'matplotlib', 'anywidget') if m in sys.modules])"
+    heavy = ("torch", "sympy", "matplotlib", "anywidget")
+    code = f"import sys, lightnets_edu; print([m for m in {heavy} if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

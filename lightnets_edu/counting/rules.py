@@ -564,7 +564,8 @@ def getitem(trace: Trace, x, index) -> ShapeTensor:
 def _weights(m: nn.Module) -> tuple:
     """Weight and bias of a layer, past nn.Module's slow attribute look-up where they are plain parameters."""
     parameters = m._parameters
-    return parameters["weight"] if "weight" in parameters else m.weight, parameters["bias"]
+    weight = parameters["weight"] if "weight" in parameters else m.weight  # noqa: SIM401 (m.weight is what is slow)
+    return weight, parameters["bias"]
 
 
 def _conv_layer(dims: int) -> Callable:

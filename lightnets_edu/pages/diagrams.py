@@ -84,7 +84,8 @@ def chain_diagram(module: nn.Module, input_size: Sequence[int], title: str) -> D
     svg = (
         f'<svg role="img" aria-label="{html.escape(text)}" viewBox="0 0 {_WIDTH} {y + 24}" width="{_WIDTH}" '
         'style="max-width:100%;height:auto;font-size:13px" fill="currentColor" xmlns="http://www.w3.org/2000/svg">'
-        '<defs><marker id="ln-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        '<defs><marker id="ln-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+        'orient="auto">'
         '<path d="M 0 0 L 8 4 L 0 8 z" fill="currentColor"/></marker></defs>'
         f"{''.join(parts)}</svg>"
     )
