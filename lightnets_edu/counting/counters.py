@@ -62,11 +62,12 @@ def _torch_flop_counter(model: nn.Module, images: torch.Tensor) -> int:
 
 
 def _fvcore(model: nn.Module, images: torch.Tensor) -> int:
-    from fvcore.nn import FlopCountAnalysis
-
-    logging.getLogger("fvcore").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it traces with torch.jit, which newer versions of torch warn about
+        # It uses torch.jit, when imported and when tracing, and newer versions of torch warn about that.
+        warnings.simplefilter("ignore")
+        from fvcore.nn import FlopCountAnalysis
+
+        logging.getLogger("fvcore").setLevel(logging.ERROR)
         analysis = FlopCountAnalysis(model, images).unsupported_ops_warnings(False)
         return int(analysis.uncalled_modules_warnings(False).total())
 
