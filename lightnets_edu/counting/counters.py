@@ -142,14 +142,14 @@ class CounterComparison:
     def _repr_html_(self) -> str:
         def row(name: str, number: int, words: str) -> str:
             return (
-                f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
-                f'<td style="text-align:right">{number:,}</td><td >{html.escape(words)}</td></tr>'
+                f'<tr><th scope="row">{html.escape(name)}</th><td class="ln-number" style="text-align:right">{number:,}'
+                f'</td><td class="ln-note">{html.escape(words)}</td></tr>'
             )
 
         body = row("count (this book)", self.table.macs, "multiply-accumulates of convolutions and linear layers")
         body += "".join(row(r.counter, r.reported, r.explanation) for r in self.results)
         return (
-            '<table style="font-variant-numeric:tabular-nums"><thead><tr><th scope="col">Counter</th>'
+            '<table class="ln-ledger" style="--ln-columns: 1"><thead><tr><th scope="col">Counter</th>'
             '<th scope="col">Reported</th><th scope="col">Compared with the MACs</th></tr></thead>'
             f"<tbody>{body}</tbody></table>"
         )

@@ -135,7 +135,7 @@ class CountTable:
         title = html.escape(f"{self.model_name} on {_shape_text(self.input_size)}, layer by layer")
         head = line(COLUMNS, "th").replace('scope="row"', 'scope="col"').replace("<th style", '<th scope="col" style')
         return (
-            f'<div class="lightnets-table" role="region" tabindex="0" aria-label="{title}" '
+            f'<div class="ln-count" role="region" tabindex="0" aria-label="{title}" '
             'style="max-height:26rem;overflow:auto">'
             f'<table style="font-variant-numeric:tabular-nums"><caption>{title}</caption><thead>{head}</thead>'
             f"<tbody>{''.join(map(line, self._cells()))}</tbody>"

@@ -127,7 +127,7 @@ class Ledger:
         if len(exact) < 2:
             raise LedgerError("a ledger needs at least two exact rows: one alone cannot be checked")
         names = ", ".join(self._heading(column) for column in self.columns)
-        return f"{len(exact)} exact sources agree to the last digit on {names}: {', '.join(exact)}."
+        return f"{len(exact)} exact sources agree to the last digit on {names}, match: True"
 
     def _with(self, row: Row) -> Ledger:
         if unknown := [name for name in row.values if name not in self.columns]:

@@ -1,0 +1,299 @@
+"""How fast is this machine? A profile of it, measured by microbenchmarks in under a minute."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+
+import torch
+from tqdm import tqdm
+
+from lightnets_edu.timing.clock import forward_step
+from lightnets_edu.timing.microbenchmarks import Bench, Layer, RandomChain, sweep
+from lightnets_edu.timing.operations import KINDS, MULTIPLYING, Operation, operations, operations_of
+from lightnets_edu.training.checks import whole_number
+from lightnets_edu.training.environment import describe_environment, resolve_amp, resolve_device
+from lightnets_edu.training.files import atomic_file
+
+SCHEMA = 1
+CHAINS = 24
+BATCH_SIZES = {"cpu": (1, 4, 16), "mps": (1, 4, 16), "cuda": (1, 8, 64)}
+# Layers that take long are left out of the sweep: beyond this size a layer's speed no longer changes.
+LARGEST = {"cpu": (7e8, 1.6e7), "mps": (4e9, 3e7), "cuda": (4e10, 1.1e8)}  # MACs, elements of a map
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One layer timed alone.
+
+    Attributes:
+        operation: What it runs.
+        seconds: Of one call.
+    """
+
+    operation: Operation
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ChainTiming:
+    """One random chain of layers timed as a whole.
+
+    Attributes:
+        seed: Which chain, as for ``RandomChain``.
+        batch: Images.
+        operations: What it runs.
+        seconds: Of one forward pass.
+    """
+
+    seed: int
+    batch: int
+    operations: tuple[Operation, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class DeviceProfile:
+    """What was measured of a machine; ``lightnets_edu.timing.predict`` does the arithmetic with it.
+
+    Attributes:
+        device: cpu, cuda or mps.
+        threads: Of one PyTorch operation (of no weight on a GPU).
+        amp: Number format of the layers: off (float32), bfloat16 or float16.
+        channels_last: Whether maps lay channels-last in memory.
+        peak_macs: MACs a second of the fastest large convolution.
+        bandwidth: Bytes a second that a large sum of two tensors reads and writes.
+        overhead: Seconds of an operation on next to no data.
+        samples: Single layers, timed alone.
+        chains: Random chains of layers.
+        seconds_taken: How long measuring took.
+        environment: Device name, versions, date; see ``describe_environment``.
+    """
+
+    device: str
+    threads: int
+    amp: str
+    channels_last: bool
+    peak_macs: float
+    bandwidth: float
+    overhead: float
+    samples: tuple[Sample, ...]
+    chains: tuple[ChainTiming, ...]
+    seconds_taken: float
+    environment: dict[str, object]
+
+    @property
+    def bytes_per_element(self) -> int:
+        """Of the maps between two layers."""
+        return 4 if self.amp == "off" else 2
+
+    @cached_property
+    def efficiency(self) -> dict[str, float]:
+        """Of each class, the median part that it reaches of the peak (if it multiplies) or of the bandwidth."""
+        reached: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        for sample in self.samples:
+            reached[sample.operation.kind].append(self.ideal_seconds(sample.operation) / sample.seconds)
+        return {kind: median(values) for kind, values in reached.items() if values}
+
+    def ideal_seconds(self, operation: Operation) -> float:
+        """Seconds at the peak if it multiplies, else at the full bandwidth."""
+        if operation.kind in MULTIPLYING:
+            return operation.macs / self.peak_macs
+        return self.bytes(operation) / self.bandwidth
+
+    def bytes(self, operation: Operation) -> int:
+        """What an operation reads and writes; weights are float32 also where maps are not."""
+        return self.bytes_per_element * (operation.read + operation.written) + 4 * operation.weights
+
+    def require(
+        self, *, device: str | None = None, threads: int | None = None, amp: str | None = None,
+        channels_last: bool | None = None,
+    ) -> None:  # fmt: skip
+        """Check that a measurement and this profile belong together; None is not checked.
+
+        Raises:
+            ValueError: If they do not.
+        """
+        if device is not None and torch.device(device).type != self.device:
+            raise ValueError(
+                f"the profile was measured on {self.device!r} ({self.environment.get('device_name')}) and says nothing "
+                f"about {device!r}: measure one there."
+            )
+        if threads is not None and threads != self.threads and self.device == "cpu":
+            raise ValueError(
+                f"the profile was measured with {self.threads} threads and not {threads}: layers gain differently from "
+                "a second thread, so no factor turns one profile into the other. Measure one for each."
+            )
+        if amp is not None and amp != self.amp:
+            raise ValueError(
+                f"the profile was measured with amp={self.amp!r} and not {amp!r}: another number format has other "
+                "peaks and moves other amounts of data. Measure one for each."
+            )
+        if channels_last is not None and channels_last != self.channels_last:
+            raise ValueError(
+                f"the profile was measured with channels_last={self.channels_last} and not {channels_last}: other "
+                "kernels run on the other layout. Measure one for each."
+            )
+
+    # --- As a file ---------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything as plain data for JSON."""
+        plain = {name: value for name, value in self.__dict__.items() if name not in ("samples", "chains", "efficiency")}
+        return {
+            "schema": SCHEMA,
+            "kind": "device_profile",
+            **plain,
+            "samples": [[*sample.operation.to_list(), sample.seconds] for sample in self.samples],
+            "chains": [
+                {**asdict(chain), "operations": [op.to_list() for op in chain.operations]} for chain in self.chains
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict) -> DeviceProfile:
+        """The opposite of ``to_dict``.
+
+        Raises:
+            ValueError: If it is no profile, or one of another version.
+        """
+        if not isinstance(data, dict) or data.get("kind") != "device_profile":
+            raise ValueError("this is no device profile: its 'kind' must be 'device_profile'.")
+        if data.get("schema") != SCHEMA:
+            raise ValueError(
+                f"the profile has schema {data.get('schema')!r} and this version reads {SCHEMA}: measure it again."
+            )
+        fields = {name: value for name, value in data.items() if name not in ("schema", "kind")}
+        try:
+            fields["samples"] = tuple(Sample(Operation.from_list(row[:-1]), row[-1]) for row in data["samples"])
+            fields["chains"] = tuple(
+                ChainTiming(
+                    chain["seed"], chain["batch"], tuple(map(Operation.from_list, chain["operations"])), chain["seconds"]
+                )
+                for chain in data["chains"]
+            )
+            return cls(**fields)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise ValueError(f"the profile lacks a field or has one too many: {error}.") from error
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write it as JSON; a failure on the way leaves an older file as it was."""
+        with atomic_file(path) as handle:
+            handle.write(json.dumps(self.to_dict(), allow_nan=False).encode() + b"\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> DeviceProfile:
+        """Read one.
+
+        Raises:
+            ValueError: If the file is no profile; the sentence names it.
+            OSError: If it cannot be read.
+        """
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise ValueError(f"{Path(path).name}: {error}") from error
+
+
+# --- Measuring ------------------------------------------------------------------------------------------------------
+
+
+def measure_profile(
+    device: str | torch.device = "auto",
+    *,
+    threads: int | None = None,
+    amp: str = "off",
+    channels_last: bool = False,
+    batch_sizes: tuple[int, ...] | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    layers: Iterable[Layer] | None = None,
+    chains: int = CHAINS,
+) -> DeviceProfile:
+    """Measure a machine: under a minute.
+
+    No network of this book is run: layers and chains come from a random generator.
+
+    Args:
+        device: As for ``resolve_device``.
+        threads: Of one PyTorch operation; by default as PyTorch is set. It is set back afterwards.
+        amp: As for ``resolve_amp``.
+        channels_last: Lay maps channels-last in memory.
+        batch_sizes: Drawn from for the layers; the chains take the least and the largest.
+        seed: Of the generator.
+        progress: Show a progress bar.
+        layers: Layers to time instead of the sweep's.
+        chains: Number of chains.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+    """
+    device = resolve_device(device)
+    amp = resolve_amp(amp, device)
+    before = torch.get_num_threads()
+    threads = before if threads is None else whole_number("threads", threads, 1)
+    batch_sizes = tuple(whole_number("batch size", n, 1) for n in batch_sizes or BATCH_SIZES[device.type])
+    chains = whole_number("chains", chains, 0)
+    bench = Bench(device, threads, amp, channels_last)
+    todo = list(sweep(seed, batch_sizes, *LARGEST[device.type]) if layers is None else layers)
+    started = time.perf_counter()
+    torch.set_num_threads(threads)
+    try:
+        with (
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+            tqdm(total=len(todo) + 2 * chains, desc=f"profile of {device.type}", disable=not progress) as bar,
+        ):
+            peak, bandwidth, overhead = _peak(bench), _bandwidth(bench), _overhead(bench)
+            samples = tuple(_sample(layer, bench, bar) for layer in todo)
+            pairs = ((index, batch) for batch in (min(batch_sizes), max(batch_sizes)) for index in range(chains))
+            timed = tuple(_chain(1000 * (seed + 1) + index, batch, bench, bar) for index, batch in pairs)
+            environment = describe_environment(device)
+    finally:
+        torch.set_num_threads(before)
+    return DeviceProfile(
+        device.type, threads, amp, channels_last, peak, bandwidth, overhead, samples, timed,
+        round(time.perf_counter() - started, 1), environment,
+    )  # fmt: skip
+
+
+def _peak(bench: Bench) -> float:
+    """MACs a second of the fastest of a few large convolutions."""
+    batch = 64 if bench.device.type == "cuda" else 1
+    layers = [Layer("dense", (batch, c, side, side), c, 3) for c, side in ((128, 28), (256, 28), (256, 14), (512, 14))]
+    return max(layer.macs / bench.seconds([layer.function(bench)], sample_seconds=0.02) for layer in layers)
+
+
+def _bandwidth(bench: Bench) -> float:
+    """Bytes a second of a = b + c with 64 MB each: two are read and one is written."""
+    b, c = (torch.rand(16_000_000, device=bench.device) for _ in range(2))
+    a = torch.empty_like(b)
+    return 3 * 4 * b.numel() / bench.seconds([lambda: torch.add(b, c, out=a)], sample_seconds=0.05)
+
+
+def _overhead(bench: Bench) -> float:
+    """Seconds of a layer on eight numbers: the mean of a convolution, a batch norm, a ReLU and a sum."""
+    shape = (1, 8, 1, 1)
+    layers = [Layer("pointwise", shape, 8), Layer("batch_norm", shape), Layer("relu", shape), Layer("add", shape)]
+    return sum(bench.seconds([layer.function(bench)]) for layer in layers) / len(layers)
+
+
+def _sample(layer: Layer, bench: Bench, bar: tqdm) -> Sample:
+    (operation,) = operations_of(layer.function())
+    seconds = bench.seconds(layer.functions(bench))
+    bar.update()
+    return Sample(operation, seconds)
+
+
+def _chain(seed: int, batch: int, bench: Bench, bar: tqdm) -> ChainTiming:
+    chain = RandomChain(seed)
+    size = chain.input_size(batch)
+    run = forward_step(chain, size, device=bench.device, amp=bench.amp, channels_last=bench.channels_last)
+    seconds = bench.pass_seconds(run)
+    bar.update()
+    return ChainTiming(seed, batch, tuple(operations(chain, size)), seconds)
