@@ -3,6 +3,7 @@
 from lightnets_edu.pages.equations import show
 from lightnets_edu.pages.ledger import Ledger, LedgerError
 from lightnets_edu.pages.provenance import provenance
+from lightnets_edu.pages.source import show_source
 from lightnets_edu.pages.widgets import get_widget, list_widgets
 
-__all__ = ["Ledger", "LedgerError", "get_widget", "list_widgets", "provenance", "show"]
+__all__ = ["Ledger", "LedgerError", "get_widget", "list_widgets", "provenance", "show", "show_source"]

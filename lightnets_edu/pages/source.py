@@ -1,0 +1,12 @@
+"""Code of the package inside a chapter, typeset as code."""
+
+from __future__ import annotations
+
+import inspect
+
+from IPython.display import Markdown
+
+
+def show_source(thing: object) -> Markdown:
+    """The source of a class or function, as the package runs it."""
+    return Markdown(f"```python\n{inspect.getsource(thing)}```")
