@@ -8,6 +8,7 @@ keeps only the icons in use.
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from lightnets_edu.pages.widgets import static_script
 LOGGER = logging.getLogger(__name__)
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 SCRIPT = "lightnets-widgets.js"
+ICON_SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?")
 # tex-chtml.js needs its fonts, and loads extensions when a formula uses one: 2 of the package's 24 MB.
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
 
@@ -93,12 +95,24 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
 
 
 def lighten_icons(app: Sphinx, error: Exception | None) -> None:
-    """Keep only the icons in use; the theme's 1.6 MB icon script draws the same ones again, so it is emptied."""
+    """Keep only the icons in use, and leave out the theme's 1.6 MB icon script, which draws the same ones again."""
     if error or app.builder.format != "html":
         return
     html = Path(app.outdir)
-    (html / "_static" / "scripts" / "fontawesome.js").write_text("", encoding="utf-8")
+    (html / "_static" / "scripts" / "fontawesome.js").unlink(missing_ok=True)
+    for page in html.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        if (lighter := ICON_SCRIPT.sub("", text)) != text:
+            page.write_text(lighter, encoding="utf-8")
     shrink_fonts(html)
+
+
+def load_figures_late(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """A figure is fetched when the reader comes near it: a long chapter opens quickly on a phone."""
+    if "body" in context:
+        context["body"] = context["body"].replace("<img ", '<img loading="lazy" ')
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -108,6 +122,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", write_widget_script)
     app.connect("doctree-read", refuse_blank_outputs)
     app.connect("html-page-context", add_widget_script, priority=100)
+    app.connect("html-page-context", load_figures_late)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", lighten_icons)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from lightnets_edu.formulas.checks import fill_message
 from lightnets_edu.formulas.tree import compile_trees
@@ -17,13 +15,10 @@ from .test_widgets import Sampler
 
 
 @pytest.fixture(scope="module")
-def page():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser.new_page()
-        browser.close()
+def page(browser):
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture
