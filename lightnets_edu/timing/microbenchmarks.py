@@ -45,7 +45,9 @@ class Bench:
         """Seconds: the process's own on one thread, where other programs then count less, else the wall's."""
         return time.process_time() if self.device.type == "cpu" and self.threads == 1 else time.perf_counter()
 
-    def seconds(self, functions: list[Callable[[], object]], *, sample_seconds: float = 2e-3, repeats: int = 5) -> float:
+    def seconds(
+        self, functions: list[Callable[[], object]], *, sample_seconds: float = 2e-3, repeats: int = 5
+    ) -> float:
         """Seconds of one call, the least over several samples, of many calls each.
 
         Args:
@@ -96,20 +98,23 @@ class Bench:
             taken.append(start.elapsed_time(end) / 1000)  # milliseconds to seconds
         return min(taken) / calls
 
-    def pass_seconds(self, run: Callable[[], object], *, repeats: int = 9, at_most: float = 0.5) -> float:
+    def pass_seconds(
+        self, run: Callable[[], object], *, repeats: int = 9, warmup: int = 2, at_most: float = 0.35
+    ) -> float:
         """Seconds of one forward pass, issued by Python as usual: the least on the CPU, the median elsewhere.
 
         Args:
             run: From ``forward_step``.
-            repeats: Passes that are timed, but at least three.
-            at_most: No more passes after so many seconds.
+            repeats: Passes that are timed.
+            warmup: Passes before them.
+            at_most: No more passes after so many seconds, but at least three unless ``repeats`` is less.
         """
         device = self.device
-        run()
-        run()
+        for _ in range(warmup):
+            run()
         taken: list[float] = []
         stop = time.perf_counter() + at_most
-        while len(taken) < 3 or (len(taken) < repeats and time.perf_counter() < stop):
+        while len(taken) < min(3, repeats) or (len(taken) < repeats and time.perf_counter() < stop):
             if device.type == "cpu":
                 start = self.clock()
                 run()
@@ -254,7 +259,9 @@ def _draw(chance: random.Random, kind: str, batch: int) -> Layer:
     if kind == "pointwise":
         if chance.random() < 0.15:  # in a gate, a map has one pixel
             return Layer(kind, (batch, _between(chance, 16, 1500, 4), 1, 1), _between(chance, 16, 1500, 4))
-        return Layer(kind, shape, _between(chance, max(8, channels / 8), channels * 8, 4), 1, chance.choice((1, 1, 1, 2)))
+        return Layer(
+            kind, shape, _between(chance, max(8, channels / 8), channels * 8, 4), 1, chance.choice((1, 1, 1, 2))
+        )
     if kind == "grouped":
         kernel = chance.choice((1, 3, 3, 3))
         width, groups = _between(chance, 4, 120, 4), _between(chance, 2, 48)
@@ -313,9 +320,7 @@ class RandomChain(nn.Module):
         return batch, self.in_channels, self.side, self.side
 
 
-def _random_step(
-    chance: random.Random, kind: str, channels: int, out: int, stride: int
-) -> tuple[list[nn.Module], int]:
+def _random_step(chance: random.Random, kind: str, channels: int, out: int, stride: int) -> tuple[list[nn.Module], int]:
     """A few layers and the number of channels that they end with."""
     if kind == "separable":
         first, channels = _random_step(chance, "depthwise", channels, channels, stride)

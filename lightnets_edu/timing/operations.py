@@ -70,13 +70,13 @@ class Operation:
 
     def to_list(self) -> list:
         """For JSON: everything but where it is."""
-        return [self.kind, self.macs, self.work, self.read, self.weights, self.written, list(self.shape)]
+        return [self.name, self.kind, self.macs, self.work, self.read, self.weights, self.written, list(self.shape)]
 
     @classmethod
     def from_list(cls, row: Sequence) -> Operation:
         """The opposite of ``to_list``."""
-        kind, macs, work, read, weights, written, shape = row
-        return cls("", "", kind, macs, work, read, weights, written, tuple(shape))
+        name, kind, macs, work, read, weights, written, shape = row
+        return cls("", name, kind, macs, work, read, weights, written, tuple(shape))
 
 
 def operations(model: nn.Module, input_size: Sequence[int]) -> list[Operation]:
@@ -208,10 +208,9 @@ def _convolution(event: Event) -> Operation:
     x, weight = event.inputs[:2]
     out, groups = event.outputs[0], event.args[8]
     channels, kernel = weight.shape[1], prod(weight.shape[2:])
-    if groups > 1:
-        kind = "depthwise" if channels == 1 else "grouped"
-    else:
-        kind = "pointwise" if kernel == 1 else "dense"
+    together = "pointwise" if kernel == 1 else "dense"
+    apart = "depthwise" if channels == 1 else "grouped"
+    kind = apart if groups > 1 else together
     macs = out.numel() * channels * kernel
     weights = sum(tensor.numel() for tensor in event.inputs[1:])
     shape = (out.shape[0], groups, channels, out.shape[1] // groups, kernel, prod(out.shape[2:]))
@@ -219,7 +218,7 @@ def _convolution(event: Event) -> Operation:
 
 
 def _product(event: Event) -> Operation:
-    a, b = [tensor for tensor in event.inputs if tensor.dim() > 1][-2:]
+    a = [tensor for tensor in event.inputs if tensor.dim() > 1][-2]  # a bias may stand before the two matrices
     out = event.outputs[0]
     macs = out.numel() * a.shape[-1]
     weights = sum(tensor.numel() for tensor in event.inputs) - a.numel()

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -14,6 +14,7 @@ from statistics import median
 import torch
 from tqdm import tqdm
 
+from lightnets_edu.timing.allocator import keep_memory
 from lightnets_edu.timing.clock import forward_step
 from lightnets_edu.timing.microbenchmarks import Bench, Layer, RandomChain, sweep
 from lightnets_edu.timing.operations import KINDS, MULTIPLYING, Operation, operations, operations_of
@@ -23,6 +24,7 @@ from lightnets_edu.training.files import atomic_file
 
 SCHEMA = 1
 CHAINS = 24
+ROUNDS = 2  # each layer and chain is timed as often, and its least time taken
 BATCH_SIZES = {"cpu": (1, 4, 16), "mps": (1, 4, 16), "cuda": (1, 8, 64)}
 # Layers that take long are left out of the sweep: beyond this size a layer's speed no longer changes.
 LARGEST = {"cpu": (7e8, 1.6e7), "mps": (4e9, 3e7), "cuda": (4e10, 1.1e8)}  # MACs, elements of a map
@@ -58,7 +60,7 @@ class ChainTiming:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a profile is itself: what is fitted to it is remembered for it
 class DeviceProfile:
     """What was measured of a machine; ``lightnets_edu.timing.predict`` does the arithmetic with it.
 
@@ -67,19 +69,21 @@ class DeviceProfile:
         threads: Of one PyTorch operation (of no weight on a GPU).
         amp: Number format of the layers: off (float32), bfloat16 or float16.
         channels_last: Whether maps lay channels-last in memory.
+        keeps_memory: Whether ``keep_memory`` was in force.
         peak_macs: MACs a second of the fastest large convolution.
         bandwidth: Bytes a second that a large sum of two tensors reads and writes.
         overhead: Seconds of an operation on next to no data.
         samples: Single layers, timed alone.
         chains: Random chains of layers.
         seconds_taken: How long measuring took.
-        environment: Device name, versions, date; see ``describe_environment``.
+        environment: Device name, versions, date, see ``describe_environment``; and the ``load_average`` afterwards.
     """
 
     device: str
     threads: int
     amp: str
     channels_last: bool
+    keeps_memory: bool
     peak_macs: float
     bandwidth: float
     overhead: float
@@ -113,7 +117,7 @@ class DeviceProfile:
 
     def require(
         self, *, device: str | None = None, threads: int | None = None, amp: str | None = None,
-        channels_last: bool | None = None,
+        channels_last: bool | None = None, keeps_memory: bool | None = None,
     ) -> None:  # fmt: skip
         """Check that a measurement and this profile belong together; None is not checked.
 
@@ -140,20 +144,24 @@ class DeviceProfile:
                 f"the profile was measured with channels_last={self.channels_last} and not {channels_last}: other "
                 "kernels run on the other layout. Measure one for each."
             )
+        if keeps_memory is not None and keeps_memory != self.keeps_memory:
+            raise ValueError(
+                f"the profile was measured with keeps_memory={self.keeps_memory} and not {keeps_memory}: a process "
+                "that gives memory back to the system spends part of its time on getting it again. Call "
+                "lightnets_edu.timing.keep_memory() first, or measure a profile with keep=False."
+            )
 
     # --- As a file ---------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain data for JSON."""
-        plain = {name: value for name, value in self.__dict__.items() if name not in ("samples", "chains", "efficiency")}
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             "schema": SCHEMA,
             "kind": "device_profile",
             **plain,
             "samples": [[*sample.operation.to_list(), sample.seconds] for sample in self.samples],
-            "chains": [
-                {**asdict(chain), "operations": [op.to_list() for op in chain.operations]} for chain in self.chains
-            ],
+            "chains": [[c.seed, c.batch, c.seconds, [op.to_list() for op in c.operations]] for c in self.chains],
         }
 
     @classmethod
@@ -169,16 +177,11 @@ class DeviceProfile:
             raise ValueError(
                 f"the profile has schema {data.get('schema')!r} and this version reads {SCHEMA}: measure it again."
             )
-        fields = {name: value for name, value in data.items() if name not in ("schema", "kind")}
+        known = {name: value for name, value in data.items() if name not in ("schema", "kind")}
         try:
-            fields["samples"] = tuple(Sample(Operation.from_list(row[:-1]), row[-1]) for row in data["samples"])
-            fields["chains"] = tuple(
-                ChainTiming(
-                    chain["seed"], chain["batch"], tuple(map(Operation.from_list, chain["operations"])), chain["seconds"]
-                )
-                for chain in data["chains"]
-            )
-            return cls(**fields)
+            known["samples"] = tuple(Sample(Operation.from_list(row[:-1]), row[-1]) for row in data["samples"])
+            known["chains"] = tuple(map(_chain_from, data["chains"]))
+            return cls(**known)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ValueError(f"the profile lacks a field or has one too many: {error}.") from error
 
@@ -201,6 +204,11 @@ class DeviceProfile:
             raise ValueError(f"{Path(path).name}: {error}") from error
 
 
+def _chain_from(row: list) -> ChainTiming:
+    seed, batch, seconds, ops = row
+    return ChainTiming(seed, batch, tuple(map(Operation.from_list, ops)), seconds)
+
+
 # --- Measuring ------------------------------------------------------------------------------------------------------
 
 
@@ -215,6 +223,7 @@ def measure_profile(
     progress: bool = True,
     layers: Iterable[Layer] | None = None,
     chains: int = CHAINS,
+    keep: bool = True,
 ) -> DeviceProfile:
     """Measure a machine: under a minute.
 
@@ -230,6 +239,7 @@ def measure_profile(
         progress: Show a progress bar.
         layers: Layers to time instead of the sweep's.
         chains: Number of chains.
+        keep: On the CPU, call ``keep_memory`` first, which holds for the whole process and makes times repeatable.
 
     Raises:
         ValueError: If an argument is not allowed.
@@ -241,25 +251,33 @@ def measure_profile(
     batch_sizes = tuple(whole_number("batch size", n, 1) for n in batch_sizes or BATCH_SIZES[device.type])
     chains = whole_number("chains", chains, 0)
     bench = Bench(device, threads, amp, channels_last)
+    pairs = [(1000 * (seed + 1) + index, n) for n in (min(batch_sizes), max(batch_sizes)) for index in range(chains)]
     todo = list(sweep(seed, batch_sizes, *LARGEST[device.type]) if layers is None else layers)
+    kept = keep and device.type == "cpu" and keep_memory()
     started = time.perf_counter()
     torch.set_num_threads(threads)
     try:
         with (
             torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-            tqdm(total=len(todo) + 2 * chains, desc=f"profile of {device.type}", disable=not progress) as bar,
+            tqdm(
+                total=ROUNDS * (len(todo) + len(pairs)), desc=f"profile of {device.type}", disable=not progress
+            ) as bar,
         ):
             peak, bandwidth, overhead = _peak(bench), _bandwidth(bench), _overhead(bench)
-            samples = tuple(_sample(layer, bench, bar) for layer in todo)
-            pairs = ((index, batch) for batch in (min(batch_sizes), max(batch_sizes)) for index in range(chains))
-            timed = tuple(_chain(1000 * (seed + 1) + index, batch, bench, bar) for index, batch in pairs)
-            environment = describe_environment(device)
+            # In rounds with the chains between them, so that a slow moment of the machine spoils no layer for good.
+            samples, timed = _in_rounds(todo, pairs, bench, bar)
+            environment = describe_environment(device) | {"load_average": _load_average()}
     finally:
         torch.set_num_threads(before)
     return DeviceProfile(
-        device.type, threads, amp, channels_last, peak, bandwidth, overhead, samples, timed,
+        device.type, threads, amp, channels_last, kept, peak, bandwidth, overhead, samples, timed,
         round(time.perf_counter() - started, 1), environment,
     )  # fmt: skip
+
+
+def _load_average() -> float | None:
+    """Programs that wanted a core during the last minute, this one among them: more than cores means a busy machine."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def _peak(bench: Bench) -> float:
@@ -283,17 +301,29 @@ def _overhead(bench: Bench) -> float:
     return sum(bench.seconds([layer.function(bench)]) for layer in layers) / len(layers)
 
 
-def _sample(layer: Layer, bench: Bench, bar: tqdm) -> Sample:
-    (operation,) = operations_of(layer.function())
-    seconds = bench.seconds(layer.functions(bench))
-    bar.update()
-    return Sample(operation, seconds)
+def _in_rounds(
+    layers: list[Layer], pairs: list[tuple[int, int]], bench: Bench, bar: tqdm
+) -> tuple[tuple[Sample, ...], tuple[ChainTiming, ...]]:
+    """The least time of each layer and chain over the rounds."""
+    alone, together = [float("inf")] * len(layers), [float("inf")] * len(pairs)
+    for _ in range(ROUNDS):
+        for index, layer in enumerate(layers):
+            alone[index] = min(alone[index], bench.seconds(layer.functions(bench), repeats=3))
+            bar.update()
+        for index, (chain_seed, batch) in enumerate(pairs):
+            together[index] = min(together[index], _chain_seconds(chain_seed, batch, bench))
+            bar.update()
+    samples = (Sample(*operations_of(layer.function()), seconds) for layer, seconds in zip(layers, alone, strict=True))
+    chains = []
+    for (chain_seed, batch), seconds in zip(pairs, together, strict=True):
+        chain = RandomChain(chain_seed)
+        ops = (replace(op, path="") for op in operations(chain, chain.input_size(batch)))
+        chains.append(ChainTiming(chain_seed, batch, tuple(ops), seconds))
+    return tuple(samples), tuple(chains)
 
 
-def _chain(seed: int, batch: int, bench: Bench, bar: tqdm) -> ChainTiming:
+def _chain_seconds(seed: int, batch: int, bench: Bench) -> float:
     chain = RandomChain(seed)
     size = chain.input_size(batch)
     run = forward_step(chain, size, device=bench.device, amp=bench.amp, channels_last=bench.channels_last)
-    seconds = bench.pass_seconds(run)
-    bar.update()
-    return ChainTiming(seed, batch, tuple(operations(chain, size)), seconds)
+    return bench.pass_seconds(run, repeats=5, at_most=0.2)

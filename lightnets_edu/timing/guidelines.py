@@ -1,0 +1,210 @@
+"""The four guidelines of ShuffleNetV2, measured again: equally many MACs, not equally fast.
+
+Ma, Zhang, Zheng, Sun; 2018; arXiv:1807.11164, section 2 and tables 1-4.
+
+G1. Equal channel widths minimise memory access. G2. Too many groups cost memory access. G3. Fragments reduce the degree
+of parallelism. G4. Element-wise operations are not negligible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lightnets_edu.counting import count
+from lightnets_edu.timing.clock import forward_step, paired_ratio, time_interleaved
+from lightnets_edu.training.checks import one_of, whole_number
+
+BLOCKS = 10  # as in the paper
+SIDE = 56  # of the maps, as in the paper
+# The paper starts from 128 channels, where 90 x 180 = 16,200 is 1 % off 128 x 128, and 36 x 432 is 5 % off. From 116,
+# all variants have equally many MACs within 0.2 %.
+WIDTH = 116
+
+# variant, its settings, the paper's batches a second on its GPU (tables 1-4, the setting with the fewest channels)
+TABLE_1 = (("1:1", (116, 116), 1480), ("1:2", (82, 164), 1296), ("1:6", (47, 286), 876), ("1:12", (34, 396), 748))
+TABLE_2 = (("g=1", (116, 1), 2451), ("g=2", (164, 2), 1725), ("g=4", (232, 4), 1026), ("g=8", (328, 8), 634))
+TABLE_3 = (
+    ("1 fragment", (116, 1, False), 2446),
+    ("2 in series", (82, 2, False), 1790),
+    ("4 in series", (58, 4, False), 752),
+    ("2 in parallel", (82, 2, True), 1537),
+    ("4 in parallel", (58, 4, True), 691),
+)
+TABLE_4 = (
+    ("ReLU and shortcut", (True, True), 2427),
+    ("ReLU only", (True, False), None),
+    ("shortcut only", (False, True), None),
+    ("neither", (False, False), 2842),
+)
+
+
+class _Parallel(nn.Module):
+    """The sum of several branches."""
+
+    def __init__(self, branches: list[nn.Module]) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``f1(x) + f2(x) + ...``."""
+        first, *others = [branch(x) for branch in self.branches]
+        for other in others:
+            first = first + other
+        return first
+
+
+class _Bottleneck(nn.Module):
+    """x + f(x), f three convolutions 1x1, 3x3, 1x1 with a quarter of the channels between them."""
+
+    def __init__(self, channels: int, relu: bool, shortcut: bool) -> None:
+        super().__init__()
+        middle = channels // 4
+        convolutions = (_conv(channels, middle), _conv(middle, middle, kernel_size=3), _conv(middle, channels))
+        self.body = nn.Sequential(*(layer for conv in convolutions for layer in (conv, *([nn.ReLU()] if relu else []))))
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W] -> [N, C, H, W]``."""
+        return x + self.body(x) if self.shortcut else self.body(x)
+
+
+def _conv(a: int, b: int, *, kernel_size: int = 1, groups: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(a, b, kernel_size, padding=kernel_size // 2, groups=groups, bias=False)
+
+
+def _channel_ratio(narrow: int, wide: int) -> nn.Module:
+    return nn.Sequential(_conv(narrow, wide), _conv(wide, narrow))
+
+
+def _groups(channels: int, groups: int) -> nn.Module:
+    return _conv(channels, channels, groups=groups)
+
+
+def _fragments(channels: int, fragments: int, parallel: bool) -> nn.Module:
+    convolutions = [_conv(channels, channels) for _ in range(fragments)]
+    return _Parallel(convolutions) if parallel else nn.Sequential(*convolutions)
+
+
+def _element_wise(relu: bool, shortcut: bool) -> nn.Module:
+    return _Bottleneck(WIDTH, relu, shortcut)
+
+
+GUIDELINES = {
+    "G1": ("channel ratio", _channel_ratio, TABLE_1),
+    "G2": ("groups", _groups, TABLE_2),
+    "G3": ("fragments", _fragments, TABLE_3),
+    "G4": ("element-wise operations", _element_wise, TABLE_4),
+}
+
+
+@dataclass(frozen=True)
+class GuidelineRow:
+    """One variant of one guideline's experiment.
+
+    Attributes:
+        guideline: G1 … G4.
+        about: What is varied.
+        variant: Which one.
+        macs: For one image.
+        memory_access: Elements that the convolutions read and write, for one image.
+        images_per_second: Measured here, at the median.
+        relative: That by the first variant's of the same guideline, as the median over the rounds.
+        is_noisy: Whether the timing's spread says not to read small differences out of it.
+        published: The paper's batches a second on its GPU; None where this book has no value to hand.
+        published_relative: That by the first variant's.
+    """
+
+    guideline: str
+    about: str
+    variant: str
+    macs: int
+    memory_access: int
+    images_per_second: float
+    relative: float
+    is_noisy: bool
+    published: int | None
+    published_relative: float | None
+
+
+def guideline_networks(guideline: str) -> dict[str, nn.Module]:
+    """The small networks of one guideline: variant to ten blocks of it.
+
+    Args:
+        guideline: G1, G2, G3 or G4.
+
+    Raises:
+        ValueError: If there is no such guideline.
+    """
+    one_of("guideline", guideline, GUIDELINES)
+    _, block, table = GUIDELINES[guideline]
+    return {variant: nn.Sequential(*(block(*settings) for _ in range(BLOCKS))) for variant, settings, _ in table}
+
+
+def guideline_input(network: nn.Module, batch: int) -> tuple[int, int, int, int]:
+    """Shape of a network's input: maps with as many channels as its first convolution reads."""
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    return batch, first.in_channels, SIDE, SIDE
+
+
+def measure_guidelines(
+    device: str | torch.device = "auto",
+    *,
+    batch_size: int = 1,
+    amp: str = "off",
+    channels_last: bool = False,
+    repeats: int = 15,
+    min_seconds: float = 0.0,
+    guidelines: tuple[str, ...] = tuple(GUIDELINES),
+) -> list[GuidelineRow]:
+    """Time the variants of each guideline in turns, beside the paper's values.
+
+    Args:
+        device: As for ``resolve_device``.
+        batch_size: Images.
+        amp: As for ``resolve_amp``.
+        channels_last: Use the channels-last memory format.
+        repeats: Rounds at least.
+        min_seconds: Go on until a guideline's samples add up to this.
+        guidelines: Which.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+    """
+    batch_size = whole_number("batch_size", batch_size, 1)
+    rows: list[GuidelineRow] = []
+    for guideline in guidelines:
+        networks = guideline_networks(guideline)
+        about, _, table = GUIDELINES[guideline]
+        inputs = {variant: guideline_input(network, batch_size) for variant, network in networks.items()}
+        steps = {
+            variant: forward_step(network, inputs[variant], device=device, amp=amp, channels_last=channels_last)
+            for variant, network in networks.items()
+        }
+        timings = time_interleaved(steps, device=device, repeats=repeats, min_seconds=min_seconds)
+        first = timings[table[0][0]]
+        for variant, _, published in table:
+            counted = count(networks[variant], (1, *inputs[variant][1:]))
+            timing = timings[variant]
+            rows.append(
+                GuidelineRow(
+                    guideline, about, variant, counted.macs, counted.memory_access, batch_size / timing.median,
+                    paired_ratio(first, timing), timing.is_noisy, published, published and published / table[0][2],
+                )
+            )  # fmt: skip
+    return rows
+
+
+def format_guidelines(rows: list[GuidelineRow]) -> str:
+    """The rows as text."""
+    head = f"{'':<4}{'variant':<20}{'MMACs':>8}{'access, M':>11}{'images/s':>10}{'relative':>10}"
+    head += f"{'paper':>8}{'relative':>10}"
+    lines = []
+    for row in rows:
+        paper = f"{row.published:>8}{row.published_relative:>10.2f}" if row.published else f"{'–':>8}{'–':>10}"
+        measured = f"{row.images_per_second:>10.1f}{row.relative:>10.2f}"
+        cost = f"{row.macs / 1e6:>8.1f}{row.memory_access / 1e6:>11.2f}"
+        lines.append(f"{row.guideline:<4}{row.variant:<20}{cost}{measured}{paper}{'  noisy' if row.is_noisy else ''}")
+    return "\n".join([head, *lines, "Paper: ShuffleNetV2, tables 1-4, batches a second on its GPU; as published."])

@@ -1,0 +1,56 @@
+"""ShuffleNetV2's four experiments: equal MACs, complete rows."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lightnets_edu import count
+from lightnets_edu.timing import format_guidelines, guideline_networks, measure_guidelines
+from lightnets_edu.timing.guidelines import BLOCKS, GUIDELINES, guideline_input
+
+
+@pytest.mark.parametrize("guideline", GUIDELINES)
+def test_equal_macs(guideline):
+    networks = guideline_networks(guideline)
+    macs = [count(network, guideline_input(network, 1)).macs for network in networks.values()]
+    assert max(macs) / min(macs) < 1.01
+
+
+def test_what_varies():
+    """G1 by its ratio, G2 by its groups, G3 by its convolutions a block, G4 by what stands between them."""
+    ratio = [network[0][0].out_channels / network[0][0].in_channels for network in guideline_networks("G1").values()]
+    assert ratio == pytest.approx([1, 2, 6, 12], rel=0.05)
+    assert [network[0].groups for network in guideline_networks("G2").values()] == [1, 2, 4, 8]
+    convolutions = [
+        sum(isinstance(m, nn.Conv2d) for m in network.modules()) / BLOCKS
+        for network in guideline_networks("G3").values()
+    ]
+    assert convolutions == [1, 2, 4, 2, 4]
+    relus = [sum(isinstance(m, nn.ReLU) for m in network.modules()) for network in guideline_networks("G4").values()]
+    assert relus == [3 * BLOCKS, 3 * BLOCKS, 0, 0]
+
+
+def test_shortcuts_and_branches_add():
+    x = torch.randn(1, 116, 4, 4)
+    block = guideline_networks("G4")["shortcut only"][0]
+    assert torch.allclose(block(x), x + block.body(x))
+    x = torch.randn(1, 82, 4, 4)
+    block = guideline_networks("G3")["2 in parallel"][0]
+    assert torch.allclose(block(x), block.branches[0](x) + block.branches[1](x))
+
+
+def test_rows():
+    rows = measure_guidelines("cpu", repeats=1, guidelines=("G2",))
+    assert [row.variant for row in rows] == ["g=1", "g=2", "g=4", "g=8"]
+    assert [row.published for row in rows] == [2451, 1725, 1026, 634]
+    assert rows[0].relative == rows[0].published_relative == 1
+    assert [row.memory_access for row in rows] == sorted(row.memory_access for row in rows)
+    assert all(row.images_per_second > 0 for row in rows)
+    assert "2451" in format_guidelines(rows)
+
+
+def test_unknown():
+    with pytest.raises(ValueError, match="guideline='G5' is unknown"):
+        guideline_networks("G5")

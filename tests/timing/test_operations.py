@@ -1,0 +1,74 @@
+"""What PyTorch runs: equal to what is counted, and with what no layer stands for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lightnets_edu import count, get_model
+from lightnets_edu.models.channel_shuffle import ChannelShuffle
+from lightnets_edu.timing import operations
+from lightnets_edu.timing.operations import KINDS, meta_copy
+
+
+@pytest.mark.parametrize("name", ["alexnet", "resnet50", "resnext50_32x4d", "shufflenet_v1", "mnasnet_a1", "ghostnet"])
+def test_macs_are_the_counters(name):
+    model, size = get_model(name), (2, 3, 96, 96)
+    ops, rows = operations(model, size), count(model, size).rows
+    multiplied = [(op.path, op.macs) for op in ops if op.macs]
+    assert multiplied == [(row.path, row.macs) for row in rows if row.macs]
+    assert {op.kind for op in ops} <= set(KINDS)
+
+
+def test_one_layer_of_each_class():
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False),  # [2, 3, 8, 8] -> [2, 8, 4, 4]
+        nn.Conv2d(8, 12, 1, groups=4),
+        nn.Conv2d(12, 12, 3, padding=1, groups=12, bias=False),
+        nn.Conv2d(12, 6, 1, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2, 1),
+        nn.Flatten(),
+        nn.Linear(24, 5),
+    )
+    ops = operations(model.eval(), (2, 3, 8, 8))
+    assert [op.kind for op in ops] == [
+        "dense", "grouped", "depthwise", "pointwise", "batch_norm", "relu", "max_pool", "linear",
+    ]  # fmt: skip
+    maps = 2 * 4 * 4
+    assert [op.macs for op in ops] == [maps * 8 * 27, maps * 12 * 2, maps * 12 * 9, maps * 6 * 12, 0, 0, 0, 2 * 24 * 5]
+    assert [op.read for op in ops] == [2 * 3 * 64, maps * 8, maps * 12, maps * 12, maps * 6, maps * 6, maps * 6, 48]
+    assert [op.weights for op in ops] == [8 * 27, 12 * 2 + 12, 12 * 9, 6 * 12, 4 * 6, 0, 0, 24 * 5 + 5]
+    assert [op.written for op in ops] == [maps * 8, maps * 12, maps * 12, maps * 6, maps * 6, maps * 6, 48, 10]
+    assert ops[6].work == 48 * 9
+
+
+def test_the_copy_of_a_shuffle_is_seen():
+    (op,) = operations(ChannelShuffle(2), (1, 8, 4, 4))
+    assert (op.kind, op.read, op.written, op.macs) == ("copy", 128, 128, 0)
+
+
+def test_the_model_is_left_alone():
+    model = get_model("mobilenet_v1").train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    operations(model, (1, 3, 64, 64))
+    assert model.training
+    assert all(not module._forward_hooks and not module._forward_pre_hooks for module in model.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_the_copy_has_no_numbers_and_shares_what_was_shared():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].weight = model[0].weight
+    copied = meta_copy(model)
+    assert copied[0].weight.is_meta and copied[0].weight is copied[1].weight
+    assert not model[0].weight.is_meta
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match=r"input_size\[0\]=0 is out of range"):
+        operations(nn.ReLU(), (0, 3, 8, 8))
+    with pytest.raises(ValueError, match="must be whole numbers"):
+        operations(nn.ReLU(), 224)

@@ -1,0 +1,119 @@
+"""A device profile: measured on a few layers, stored, read back, and refused where it does not belong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lightnets_edu.timing import DeviceProfile, measure_profile
+from lightnets_edu.timing.microbenchmarks import Layer, RandomChain, sweep
+from lightnets_edu.timing.operations import KINDS, operations, operations_of
+
+
+@pytest.fixture(scope="module")
+def profile() -> DeviceProfile:
+    layers = [
+        Layer("dense", (1, 8, 8, 8), 8, 3), Layer("pointwise", (1, 8, 8, 8), 16), Layer("relu", (1, 8, 8, 8)),
+    ]  # fmt: skip
+    return measure_profile("cpu", threads=1, layers=layers, chains=1, progress=False, keep=False)
+
+
+def test_what_is_measured(profile):
+    assert profile.device == "cpu" and profile.threads == 1 and profile.amp == "off"
+    assert min(profile.peak_macs, profile.bandwidth, profile.overhead) > 0
+    assert [sample.operation.kind for sample in profile.samples] == ["dense", "pointwise", "relu"]
+    assert all(sample.seconds > 0 for sample in profile.samples)
+    assert [chain.batch for chain in profile.chains] == [1, 16]
+    assert set(profile.efficiency) == {"dense", "pointwise", "relu"}
+    for key in ("device_name", "torch", "date", "python"):
+        assert profile.environment[key]
+
+
+def test_efficiency_is_ideal_by_measured(profile):
+    dense = profile.samples[0]
+    assert profile.efficiency["dense"] == pytest.approx(8 * 8 * 8 * 72 / profile.peak_macs / dense.seconds)
+    relu = profile.samples[2]
+    assert profile.efficiency["relu"] == pytest.approx(2 * 4 * 512 / profile.bandwidth / relu.seconds)
+
+
+def test_round_trip(profile, tmp_path):
+    path = tmp_path / "new" / "profile.json"
+    profile.save(path)
+    loaded = DeviceProfile.load(path)
+    assert loaded.to_dict() == profile.to_dict()
+    assert (loaded.samples, loaded.chains) == (profile.samples, profile.chains)
+    assert [file.name for file in path.parent.iterdir()] == ["profile.json"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "timing"}, "is no device profile"),
+        ({"schema": 99}, "schema 99"),
+        ({"chains": [[1, 2]]}, "lacks a field"),
+        ({"nonsense": 1}, "lacks a field or has one too many"),
+    ],
+)
+def test_what_is_no_profile(profile, tmp_path, change, message):
+    path = tmp_path / "broken.json"
+    path.write_text(json.dumps({**profile.to_dict(), **change}))
+    with pytest.raises(ValueError, match=f"broken.json: .*{message}"):
+        DeviceProfile.load(path)
+
+
+def test_a_file_cut_short(profile, tmp_path):
+    path = tmp_path / "cut.json"
+    path.write_text(json.dumps(profile.to_dict())[:200])
+    with pytest.raises(ValueError, match=r"cut\.json"):
+        DeviceProfile.load(path)
+
+
+def test_where_it_does_not_belong(profile):
+    profile.require(device="cpu", threads=1, amp="off", channels_last=False, keeps_memory=False)
+    with pytest.raises(ValueError, match=r"measured on 'cpu'.*says nothing about 'cuda'"):
+        profile.require(device="cuda")
+    with pytest.raises(ValueError, match="with 1 threads and not 2: layers gain differently"):
+        profile.require(threads=2)
+    with pytest.raises(ValueError, match="amp='off' and not 'bfloat16': another number format"):
+        profile.require(amp="bfloat16")
+    with pytest.raises(ValueError, match="channels_last=False and not True"):
+        profile.require(channels_last=True)
+    with pytest.raises(ValueError, match="keeps_memory=False and not True"):
+        profile.require(keeps_memory=True)
+    replace(profile, device="cuda").require(threads=7)  # the CPU's threads say nothing about a GPU
+
+
+def test_settings_are_put_back():
+    before, state = torch.get_num_threads(), torch.get_rng_state()
+    measure_profile("cpu", threads=2, layers=[], chains=0, progress=False, keep=False)
+    assert torch.get_num_threads() == before
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match="threads=0 is out of range"):
+        measure_profile("cpu", threads=0, progress=False)
+    with pytest.raises(ValueError, match="batch size=0"):
+        measure_profile("cpu", batch_sizes=(0,), progress=False)
+
+
+def test_the_sweep_is_of_every_class_and_repeatable():
+    layers = list(sweep(3, (1, 4), 5e7, 1e6))
+    assert layers == list(sweep(3, (1, 4), 5e7, 1e6)) != list(sweep(4, (1, 4), 5e7, 1e6))
+    assert {layer.kind for layer in layers} == set(KINDS)
+    assert all(layer.macs <= 5e7 and layer.elements <= 1e6 for layer in layers)
+    for layer in layers[::7]:
+        (op,) = operations_of(layer.function())
+        assert op.kind == layer.kind
+
+
+@pytest.mark.parametrize("seed", range(1000, 1012))
+def test_chains_run_and_are_repeatable(seed):
+    chain = RandomChain(seed).eval()
+    size = chain.input_size(1)
+    with torch.no_grad():
+        assert chain(torch.randn(size)).shape == (1, 700)
+    assert operations(chain, size) == operations(RandomChain(seed), size)
