@@ -109,9 +109,9 @@ class CounterResult:
     @property
     def explanation(self) -> str:
         """The difference in words and whole numbers."""
-        parts = [f"{number:+,}: {words}" for words, number in self.parts.items() if number]
+        parts = [f"{words} ({number:+,})" for words, number in self.parts.items() if number]
         if self.unexplained:
-            parts.append(f"{self.unexplained:+,}: not explained")
+            parts.append(f"not explained ({self.unexplained:+,})")
         return "; ".join(parts) or "exactly the MACs"
 
 

@@ -98,6 +98,7 @@ def line_chart(
     y_label: str,
     log_x: bool = False,
     log_y: bool = False,
+    x_ticks: Sequence[float] = (),
 ) -> Figure:
     """Lines that differ in marker and dash as well as in colour.
 
@@ -108,6 +109,7 @@ def line_chart(
         y_label: The vertical axis, with its unit.
         log_x: Whether the horizontal axis is logarithmic.
         log_y: Whether the vertical axis is logarithmic.
+        x_ticks: Where the horizontal axis is labelled, if not where matplotlib likes.
     """
     with house_style():
         figure, axes = plt.subplots()
@@ -117,6 +119,9 @@ def line_chart(
         axes.set(xlabel=x_label, ylabel=y_label, title=title)
         axes.set_xscale("log" if log_x else "linear")
         axes.set_yscale("log" if log_y else "linear")
+        if x_ticks:
+            axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
+            axes.set_xticks([], minor=True)
         if len(series) > 1:
             axes.legend()
         return _finish(figure)
@@ -140,7 +145,7 @@ def connectivity_chart(matrices: Mapping[str, Sequence[Sequence[bool]]]) -> Figu
         return _finish(figure)
 
 
-def map_grid(maps: Sequence, titles: Sequence[str], *, title: str, columns: int = 8) -> Figure:
+def map_grid(maps: Sequence, titles: Sequence[str], *, title: str, columns: int = 4) -> Figure:
     """Images or feature maps side by side, each scaled to its own range, in grey.
 
     Args:
@@ -151,11 +156,11 @@ def map_grid(maps: Sequence, titles: Sequence[str], *, title: str, columns: int 
     """
     rows = -(-len(maps) // columns)
     with house_style():
-        figure, panels = plt.subplots(rows, columns, figsize=(7.0, 1.15 * rows + 0.5), squeeze=False)
+        figure, panels = plt.subplots(rows, columns, figsize=(5.6, 1.55 * rows + 0.4), squeeze=False)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
         for axes in panels.flat:
             axes.axis("off")
         for axes, image, words in zip(panels.flat, maps, titles, strict=False):
             axes.imshow(image, cmap="gray")
-            axes.set_title(words, fontsize=8, fontweight="normal", loc="center")
+            axes.set_title(words, fontsize=10, fontweight="normal", loc="center")
         return _finish(figure)

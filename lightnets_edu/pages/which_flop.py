@@ -22,7 +22,7 @@ NETWORKS = (
 COUNTERS = {
     "macs": ("MACs", "MACs"),
     "flops": ("torch FlopCounterMode", "FLOPs, two for each MAC (torch's FlopCounterMode)"),
-    "exact_flops": ("FLOPs, counted one by one", "FLOPs, each multiplication and addition by itself"),
+    "exact_flops": ("FLOPs, counted one by one", "FLOPs, counted one by one"),
     "fvcore": ("fvcore", "fvcore's “flops”"),
     "torchinfo": ("torchinfo", "torchinfo's “mult-adds”"),
 }
