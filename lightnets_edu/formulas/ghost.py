@@ -1,16 +1,21 @@
-"""The cost of GhostNet's, RegNet's and G-Ghost's blocks, composed from the cost of their layers.
-
-As `lightnets_edu.count` totals them: parameters with those of the batch norms; MACs, FLOPs and memory access of
-convolutions and linear layers; activations of convolutions only.
-"""
+"""The cost of GhostNet's, RegNet's and G-Ghost's blocks, composed from the cost of their layers."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import sympy as sp
 
-from lightnets_edu.formulas.blocks import INPUT_MAP, norm_params, strided
+from lightnets_edu.formulas.blocks import (
+    INPUT_MAP,
+    NO_SQUEEZE,
+    norm_params,
+    odd_kernel_check,
+    only_if,
+    pointwise_norm,
+    strided,
+    times,
+)
 from lightnets_edu.formulas.checks import Check
 from lightnets_edu.formulas.cost import CostFormula, CostTerms, Setting
 from lightnets_edu.formulas.layers import (
@@ -29,34 +34,6 @@ from lightnets_edu.formulas.layers import (
 )
 from lightnets_edu.formulas.residual import squeeze_excite
 
-
-def _times(factor: sp.Expr, terms: CostTerms) -> CostTerms:
-    """So many times the same layers; or, for a factor of 0 or 1, layers that are there or not."""
-    return CostTerms(*(factor * getattr(terms, field.name) for field in fields(terms)))
-
-
-def _if(condition: sp.Basic) -> sp.Expr:
-    """1 if the condition holds, else 0."""
-    return sp.Piecewise((sp.Integer(1), condition), (sp.Integer(0), True))
-
-
-def _pointwise_norm(in_channels: sp.Expr, out_channels: sp.Expr, height: sp.Expr, width: sp.Expr) -> CostTerms:
-    """A 1x1 convolution without bias and its batch norm, on a map of the given size."""
-    convolution = pointwise_conv2d.terms(
-        in_channels=in_channels, out_channels=out_channels, out_height=height, out_width=width
-    )
-    return convolution + norm_params(out_channels)
-
-
-def _odd_kernel_check(setting: Setting) -> Check:
-    name = setting.name
-    return Check(
-        sp.Eq(sp.Mod(setting.symbol, 2), 1),
-        f"{name}={{{name}}} is even: with the same padding on each side only an odd kernel keeps the size of the map; "
-        "try 1, 3, 5 …",
-    )
-
-
 # GhostNet (Han et al. 2020)
 
 RATIO = Setting("ratio", "s", "one in this many maps comes from the primary convolution", default=2, minimum=2)
@@ -66,14 +43,11 @@ DEPTHWISE_KERNEL_SIZE = Setting(
     "kernel_size", "k", "side of the kernel of the strided depthwise convolutions, in pixels", default=3
 )
 HIDDEN_CHANNELS = Setting("hidden_channels", r"C_\text{mid}", "channels between the two Ghost modules")
-SQUEEZE_CHANNELS = Setting(
-    "squeeze_channels", "r", "channels between the two layers of SE; 0: no SE", default=0, minimum=0
-)
 # The papers' s is the ratio.
 BOTTLENECK_STRIDE = replace(STRIDE, latex=r"\text{stride}")
 
 ratio, d, k = RATIO.symbol, CHEAP_KERNEL_SIZE.symbol, PRIMARY_KERNEL_SIZE.symbol
-c_mid, squeezed = HIDDEN_CHANNELS.symbol, SQUEEZE_CHANNELS.symbol
+c_mid, squeezed = HIDDEN_CHANNELS.symbol, NO_SQUEEZE.symbol
 
 
 def _ghost_module() -> CostTerms:
@@ -91,7 +65,7 @@ ghost_module = CostFormula(
     "ghost_module",
     (IN_CHANNELS, OUT_CHANNELS, RATIO, CHEAP_KERNEL_SIZE, PRIMARY_KERNEL_SIZE, *INPUT_MAP),
     _ghost_module(),
-    (_odd_kernel_check(PRIMARY_KERNEL_SIZE), _odd_kernel_check(CHEAP_KERNEL_SIZE)),
+    (odd_kernel_check(PRIMARY_KERNEL_SIZE), odd_kernel_check(CHEAP_KERNEL_SIZE)),
     """A Ghost module: a convolution makes one map in `ratio`, cheap depthwise kernels make the others from them
     (Han et al. 2020, GhostNet, section 3.1, eq. 2-3), which saves a factor of about `ratio` (eq. 4-5). No bias; two
     batch norms.""",
@@ -108,23 +82,23 @@ def _ghost_bottleneck() -> CostTerms:
     shortcut = (
         depthwise_conv2d.terms(in_channels=c_in, **after_stride)
         + norm_params(c_in)
-        + _pointwise_norm(c_in, c_out, height, width)
+        + pointwise_norm(c_in, c_out, (height, width))
     )
     return (
         expansion
-        + _times(_if(sp.Gt(s, 1)), downsampling)
-        + _times(_if(sp.Gt(squeezed, 0)), squeeze_excite.terms(channels=c_mid, squeeze_channels=squeezed))
+        + only_if(sp.Gt(s, 1), downsampling)
+        + only_if(sp.Gt(squeezed, 0), squeeze_excite.terms(channels=c_mid, squeeze_channels=squeezed))
         + projection
-        + _times(_if(sp.Or(sp.Gt(s, 1), sp.Ne(c_in, c_out))), shortcut)
+        + only_if(sp.Or(sp.Gt(s, 1), sp.Ne(c_in, c_out)), shortcut)
     )
 
 
 ghost_bottleneck = CostFormula(
     "ghost_bottleneck",
-    (IN_CHANNELS, HIDDEN_CHANNELS, OUT_CHANNELS, DEPTHWISE_KERNEL_SIZE, BOTTLENECK_STRIDE, SQUEEZE_CHANNELS, RATIO,
+    (IN_CHANNELS, HIDDEN_CHANNELS, OUT_CHANNELS, DEPTHWISE_KERNEL_SIZE, BOTTLENECK_STRIDE, NO_SQUEEZE, RATIO,
      CHEAP_KERNEL_SIZE, *INPUT_MAP),
     _ghost_bottleneck(),
-    (_odd_kernel_check(DEPTHWISE_KERNEL_SIZE), _odd_kernel_check(CHEAP_KERNEL_SIZE)),
+    (odd_kernel_check(DEPTHWISE_KERNEL_SIZE), odd_kernel_check(CHEAP_KERNEL_SIZE)),
     """A Ghost bottleneck: a Ghost module widens, another narrows; between them a strided depthwise convolution if
     stride > 1, then squeeze-and-excitation if squeeze_channels > 0. The shortcut costs nothing where the shapes agree,
     else it is a depthwise and a 1x1 convolution (Han et al. 2020, GhostNet, section 3.2, figure 3).""",
@@ -154,11 +128,11 @@ def _regnet_bottleneck() -> CostTerms:
         in_channels=c_in, out_channels=c_out, out_height=height, out_width=width, in_height=h_in, in_width=w_in
     )
     return (
-        _pointwise_norm(c_in, c_out, h_in, w_in)
+        pointwise_norm(c_in, c_out, (h_in, w_in))
         + grouped
         + norm_params(c_out)
-        + _pointwise_norm(c_out, c_out, height, width)
-        + _times(_if(sp.Or(sp.Gt(s, 1), sp.Ne(c_in, c_out))), shortcut + norm_params(c_out))
+        + pointwise_norm(c_out, c_out, (height, width))
+        + only_if(sp.Or(sp.Gt(s, 1), sp.Ne(c_in, c_out)), shortcut + norm_params(c_out))
     )
 
 
@@ -206,20 +180,20 @@ def _g_ghost_stage() -> CostTerms:
     )
     thin_block = block(thin, thin, thin_group_width)
     code = (
-        _times(depth - 2, thin_block)
-        + _pointwise_norm(ghosts, ghosts, height, width)
-        + _pointwise_norm(c_out + (depth - 2) * thin, ghosts, sp.Integer(1), sp.Integer(1))
-        + _pointwise_norm(ghosts, ghosts, sp.Integer(1), sp.Integer(1))
+        times(depth - 2, thin_block)
+        + pointwise_norm(ghosts, ghosts, (height, width))
+        + pointwise_norm(c_out + (depth - 2) * thin, ghosts, (1, 1))
+        + pointwise_norm(ghosts, ghosts, (1, 1))
         + block(c_out, c_out, stage_group_width)
     )
     mix = linear.terms(in_features=(depth - 1) * thin, out_features=ghosts)
     figure = (
         block(c_out, thin, thin_group_width)
-        + _times(depth - 2, thin_block)
-        + _pointwise_norm(c_out, ghosts, height, width)
+        + times(depth - 2, thin_block)
+        + pointwise_norm(c_out, ghosts, (height, width))
         + replace(mix, activations=sp.Integer(0))  # a linear layer's output is no convolution's
     )
-    return first + _times(1 - paper, code) + _times(paper, figure)
+    return first + times(1 - paper, code) + times(paper, figure)
 
 
 g_ghost_stage = CostFormula(

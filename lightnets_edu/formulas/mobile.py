@@ -1,17 +1,20 @@
-"""The cost of SqueezeNet's, the ShuffleNets' and MNASNet's blocks, composed from the cost of their layers.
-
-As `lightnets_edu.count` totals them: parameters with those of the batch norms; MACs, FLOPs and memory access of
-convolutions and linear layers; activations of convolutions only.
-"""
+"""The cost of SqueezeNet's, the ShuffleNets' and MNASNet's blocks, composed from the cost of their layers."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import sympy as sp
 
-from lightnets_edu.formulas.blocks import INPUT_MAP, norm_params, strided
+from lightnets_edu.formulas.blocks import (
+    INPUT_MAP,
+    NO_SQUEEZE,
+    norm_params,
+    odd_kernel_check,
+    only_if,
+    pointwise_norm,
+    strided,
+)
 from lightnets_edu.formulas.checks import Check
 from lightnets_edu.formulas.cost import CostFormula, CostTerms, Setting
 from lightnets_edu.formulas.layers import (
@@ -34,28 +37,15 @@ from lightnets_edu.formulas.layers import (
 from lightnets_edu.formulas.residual import squeeze_excite
 
 #: Before a block's stride, maps have the size of its input.
-BEFORE = {"out_height": h_in, "out_width": w_in}
+BEFORE = (h_in, w_in)
 
 
-def _if(condition: sp.Basic, terms: CostTerms) -> CostTerms:
-    """Layers that are there only if a condition holds."""
-    cases = (((getattr(terms, field.name), condition), (sp.Integer(0), True)) for field in fields(terms))
-    return CostTerms(*(sp.Piecewise(*case) for case in cases))
-
-
-def _pointwise_norm(in_channels: Any, out_channels: Any, groups: Any = 1, **maps: Any) -> CostTerms:
-    """A 1x1 convolution without bias and its batch norm."""
-    convolution = pointwise_conv2d.terms(in_channels=in_channels, out_channels=out_channels, groups=groups, **maps)
-    return convolution + norm_params(out_channels)
-
-
-def _depthwise_norm(channels: Any, kernel_size: Any) -> tuple[CostTerms, dict[str, Any]]:
+def _depthwise_norm(channels: Any, kernel_size: Any) -> tuple[CostTerms, tuple[sp.Expr, sp.Expr]]:
     """A strided depthwise convolution with its batch norm, and the size of the maps behind it."""
     height, width = strided(kernel_size, s)
-    behind = {"out_height": height, "out_width": width}
-    maps = {**behind, "in_height": h_in, "in_width": w_in}
+    maps = {"out_height": height, "out_width": width, "in_height": h_in, "in_width": w_in}
     convolution = depthwise_conv2d.terms(in_channels=channels, kernel_size=kernel_size, **maps)
-    return convolution + norm_params(channels), behind
+    return convolution + norm_params(channels), (height, width)
 
 
 STRIDE_IS_1_OR_2 = Check(sp.Le(s, 2), "stride should be 1 or 2 instead of {stride}: the paper has units of no other")
@@ -78,12 +68,12 @@ squeezed, e1, e3, bypass = (x.symbol for x in (SQUEEZE_WIDTH, EXPAND1X1, EXPAND3
 
 
 def _fire_module() -> CostTerms:
-    biased = {"bias": 1, **BEFORE}
+    biased = {"bias": 1, "out_height": h_in, "out_width": w_in}
     squeeze = pointwise_conv2d.terms(in_channels=c_in, out_channels=squeezed, **biased)
     expand1x1 = pointwise_conv2d.terms(in_channels=squeezed, out_channels=e1, **biased)
     expand3x3 = conv2d.terms(in_channels=squeezed, out_channels=e3, kernel_size=3, **biased)
     complex_bypass = pointwise_conv2d.terms(in_channels=c_in, out_channels=e1 + e3, **biased)
-    return squeeze + expand1x1 + expand3x3 + _if(sp.Eq(bypass, 2), complex_bypass)
+    return squeeze + expand1x1 + expand3x3 + only_if(sp.Eq(bypass, 2), complex_bypass)
 
 
 fire_module = CostFormula(
@@ -118,9 +108,9 @@ COMPUTED_CHANNELS = c_out - (s - 1) * c_in
 
 
 def _shuffle_unit_v1() -> CostTerms:
-    squeeze = _pointwise_norm(c_in, c_mid, g_1, **BEFORE)
+    squeeze = pointwise_norm(c_in, c_mid, BEFORE, g_1)
     depthwise, behind = _depthwise_norm(c_mid, sp.Integer(3))
-    return squeeze + depthwise + _pointwise_norm(c_mid, COMPUTED_CHANNELS, g, **behind)
+    return squeeze + depthwise + pointwise_norm(c_mid, COMPUTED_CHANNELS, behind, g)
 
 
 def _divides(groups: str, channels: str, expr: sp.Expr) -> Check:
@@ -179,11 +169,9 @@ def _shuffle_unit_v2() -> CostTerms:
     half = c_out / 2
     shortcut_out = sp.Piecewise((branch_in, sp.Eq(megvii, 1)), (half, True))
     depthwise, behind = _depthwise_norm(half, sp.Integer(3))
-    main = (
-        _pointwise_norm(branch_in, half, **BEFORE) + depthwise + _pointwise_norm(half, c_out - shortcut_out, **behind)
-    )
+    main = pointwise_norm(branch_in, half, BEFORE) + depthwise + pointwise_norm(half, c_out - shortcut_out, behind)
     shortcut_depthwise, _ = _depthwise_norm(c_in, sp.Integer(3))
-    return main + _if(sp.Eq(s, 2), shortcut_depthwise + _pointwise_norm(c_in, shortcut_out, **behind))
+    return main + only_if(sp.Eq(s, 2), shortcut_depthwise + pointwise_norm(c_in, shortcut_out, behind))
 
 
 shuffle_unit_v2 = CostFormula(
@@ -213,32 +201,25 @@ shuffle_unit_v2 = CostFormula(
 # --- MNASNet (Tan et al. 2019), MobileNetV2 (Sandler et al. 2018) ---------------------------------------------
 
 EXPAND_RATIO = Setting("expand_ratio", "t", "channels of the depthwise convolution for each input channel", default=1)
-SQUEEZE_CHANNELS = Setting(
-    "squeeze_channels", "r", "channels inside the squeeze-and-excitation; 0 for none", default=0, minimum=0
-)
-t, r = EXPAND_RATIO.symbol, SQUEEZE_CHANNELS.symbol
+t, r = EXPAND_RATIO.symbol, NO_SQUEEZE.symbol
 
 
 def _inverted_residual() -> CostTerms:
     hidden = c_in * t
-    expand = _pointwise_norm(c_in, hidden, **BEFORE)
+    expand = pointwise_norm(c_in, hidden, BEFORE)
     depthwise, behind = _depthwise_norm(hidden, k)
     gate = squeeze_excite.terms(channels=hidden, squeeze_channels=r)
-    project = _pointwise_norm(hidden, c_out, **behind)
-    return _if(sp.Gt(t, 1), expand) + depthwise + _if(sp.Gt(r, 0), gate) + project
+    project = pointwise_norm(hidden, c_out, behind)
+    return only_if(sp.Gt(t, 1), expand) + depthwise + only_if(sp.Gt(r, 0), gate) + project
 
 
 inverted_residual = CostFormula(
     "inverted_residual",
-    (IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, STRIDE, EXPAND_RATIO, SQUEEZE_CHANNELS, *INPUT_MAP),
+    (IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, STRIDE, EXPAND_RATIO, NO_SQUEEZE, *INPUT_MAP),
     _inverted_residual(),
     (
         STRIDE_IS_1_OR_2,
-        Check(
-            sp.Eq(sp.Mod(k, 2), 1),
-            "kernel_size={kernel_size} is even: with the same padding on each side only an odd kernel keeps the size "
-            "of the map; try 3 or 5",
-        ),
+        odd_kernel_check(KERNEL_SIZE),
     ),
     """An inverted residual: a 1x1 convolution expands (none for expand_ratio 1), a depthwise one filters, squeeze-and-
     excitation (if any) weighs the channels, a 1x1 one projects; a batch norm behind each, no non-linearity at the end

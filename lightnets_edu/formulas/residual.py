@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from lightnets_edu.formulas.blocks import INPUT_MAP, norm_params, strided
+from lightnets_edu.formulas.blocks import INPUT_MAP, NO_SQUEEZE, norm_params, only_if, strided
 from lightnets_edu.formulas.checks import Check
 from lightnets_edu.formulas.cost import CostFormula, CostTerms, Setting
 from lightnets_edu.formulas.layers import (
@@ -26,9 +26,6 @@ from lightnets_edu.formulas.layers import (
 CARDINALITY = Setting("groups", "g", "groups of the 3x3 convolution: the cardinality (1 in ResNet)", default=1)
 GROUP_WIDTH = Setting("group_width", "d", "channels of one group: the bottleneck has groups times as many")
 SQUEEZE_CHANNELS = Setting("squeeze_channels", "r", "channels between the two layers of squeeze-and-excitation")
-NO_SQUEEZE = Setting(
-    "squeeze_channels", "r", "channels inside squeeze-and-excitation, 0 for a block without it", default=0, minimum=0
-)
 STRIDE_IN_FIRST = Setting(
     "stride_in_first",
     "f",
@@ -42,12 +39,6 @@ channels, g, d, r, f = (x.symbol for x in (CHANNELS, CARDINALITY, GROUP_WIDTH, S
 no_r = NO_SQUEEZE.symbol
 
 
-def _only_if(condition: sp.Basic, terms: CostTerms) -> CostTerms:
-    """The terms where the condition holds, zero elsewhere."""
-    fields = (terms.params, terms.macs, terms.exact_flops, terms.activations, terms.memory_access)
-    return CostTerms(*(sp.Piecewise((field, condition), (0, True)) for field in fields))
-
-
 def _maps(out: tuple[sp.Expr, sp.Expr], into: tuple[sp.Expr, sp.Expr]) -> dict[str, sp.Expr]:
     """The four settings that say how large the maps of a convolution are."""
     return dict(zip(("out_height", "out_width", "in_height", "in_width"), (*out, *into), strict=True))
@@ -58,7 +49,7 @@ def _shortcut(out: tuple[sp.Expr, sp.Expr], norm: bool) -> CostTerms:
     projection = pointwise_conv2d.terms(in_channels=c_in, out_channels=c_out, **_maps(out, (h_in, w_in)))
     if norm:
         projection += norm_params(c_out)
-    return _only_if(sp.Or(sp.Ne(s, 1), sp.Ne(c_in, c_out)), projection)
+    return only_if(sp.Or(sp.Ne(s, 1), sp.Ne(c_in, c_out)), projection)
 
 
 squeeze_excite = CostFormula(
@@ -85,7 +76,7 @@ def _bottleneck() -> CostTerms:
     norms = norm_params(width) + norm_params(width) + norm_params(c_out)
     # Not the symbol of `squeeze_excite`: that one is at least 1, this one may be 0.
     gate = squeeze_excite.terms(channels=c_out, squeeze_channels=no_r)
-    return convolutions + norms + _shortcut(out, norm=True) + _only_if(sp.Gt(no_r, 0), gate)
+    return convolutions + norms + _shortcut(out, norm=True) + only_if(sp.Gt(no_r, 0), gate)
 
 
 resnext_bottleneck = CostFormula(

@@ -16,8 +16,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import CostFormula, conv2d, conv_output_size, linear
-from lightnets_edu.models.chain import ChainBackbone, strides_after
+from lightnets_edu.formulas import conv2d, conv_output_size, linear
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
 from lightnets_edu.models.registry import register_model
 from lightnets_edu.models.weights import with_weights
@@ -62,7 +63,7 @@ def local_response_norm() -> nn.Module:
     return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 
 
-class AlexNet(ChainBackbone):
+class AlexNet(Backbone):
     """Five convolutions, then three fully connected layers.
 
     Args:
@@ -91,7 +92,6 @@ class AlexNet(ChainBackbone):
             features += [local_response_norm() if letter == "N" else nn.MaxPool2d(3, 2) for letter in then]
             in_channels = channels
         self.features = nn.Sequential(*features)
-        self.strides = strides_after(self.chain())
         self.avgpool = nn.AdaptiveAvgPool2d(POOLED_SIDE)
         first = nn.Linear(in_channels * POOLED_SIDE**2, HIDDEN_FEATURES)
         second = nn.Linear(HIDDEN_FEATURES, HIDDEN_FEATURES)
@@ -124,7 +124,7 @@ class AlexNet(ChainBackbone):
 
 def layers(
     version: str, size: Any, groups: Any = 1, num_classes: Any = 1000, *, small_input: bool = False
-) -> Iterator[tuple[str, CostFormula, dict[str, Any]]]:
+) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) a layer, from the same table as the modules.
 
     Args:

@@ -1,4 +1,4 @@
-"""Channel shuffle: how grouped convolutions get to see each other's channels.
+"""What both ShuffleNets share: the channel shuffle, which lets groups see each other, and the initialisation.
 
 ShuffleNet (Zhang, Zhou, Lin, Sun; 2018; arXiv:1707.01083), section 3.1, figure 1.
 """
@@ -37,10 +37,22 @@ def channel_shuffle(x: Tensor, groups: int, inverse: bool = False) -> Tensor:
         )
     rows = channels // groups if inverse else groups
     x = x.reshape(batch, rows, channels // rows, height, width)  # [N, C, H, W] -> [N, rows, C / rows, H, W]
-    x = x.transpose(
-        1, 2
-    )  #                                         [N, rows, C / rows, H, W] -> [N, C / rows, rows, H, W]
+    x = x.transpose(1, 2)  #                                     [N, rows, C / rows, H, W] -> [N, C / rows, rows, H, W]
     return x.reshape(batch, channels, height, width)  #              [N, C / rows, rows, H, W] -> [N, C, H, W]
+
+
+def initialise_as_megvii(network: nn.Module, stem: nn.Conv2d) -> None:
+    """As in Megvii's code: normal, deviation 0.01 in stem and classifier, else 1 / (input channels of a kernel)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            deviation = 0.01 if module is stem else 1 / module.weight.shape[1]
+            nn.init.normal_(module.weight, 0, deviation)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.constant_(module.bias, 0.0001)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, 0, 0.01)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 class ChannelShuffle(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from lightnets_edu.formulas import Cost, CostFormula, CostTerms, batch_norm2d, linear
@@ -29,7 +30,5 @@ def _as_part(formula: CostFormula, cost):
     if formula is batch_norm2d:
         return type(cost)(params=cost.params)
     if formula is linear:
-        from dataclasses import replace
-
         return replace(cost, activations=cost.activations * 0)
     return cost

@@ -25,9 +25,10 @@ import torch
 from torch import Tensor, nn
 
 from lightnets_edu.formulas.ghost import g_ghost_stage
+from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
 from lightnets_edu.models.registry import register_model
-from lightnets_edu.models.regnet import SIZES, Bottleneck, Layer, RegNetSize, RegNetX, plain_stage, plain_stage_layers
+from lightnets_edu.models.regnet import SIZES, Bottleneck, RegNetSize, RegNetX, plain_stage, plain_stage_layers
 from lightnets_edu.models.regnet import layers as regnet_layers
 from lightnets_edu.models.weights import with_weights
 
@@ -84,6 +85,7 @@ class GGhostStage(nn.Module):
         _check_depth(depth)
         thin, ghosts, thin_group_width = split_channels(out_channels, group_width)
         self.split = (thin, ghosts)
+        self.stride = stride
         self.base = Bottleneck(in_channels, out_channels, group_width, stride)
         self.end = Bottleneck(out_channels, out_channels, group_width)
         self.merge = nn.Sequential(
@@ -118,6 +120,7 @@ class PaperGGhostStage(nn.Module):
         super().__init__()
         _check_depth(depth)
         thin, ghosts, thin_group_width = split_channels(out_channels, group_width)
+        self.stride = stride
         self.base = Bottleneck(in_channels, out_channels, group_width, stride)
         widths = (out_channels, *(thin for _ in range(depth - 2)))
         self.layers = nn.Sequential(*(Bottleneck(width, thin, thin_group_width) for width in widths))

@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import CostFormula, batch_norm2d, conv2d, conv_output_size, linear, make_divisible
+from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear, make_divisible
 from lightnets_edu.formulas import pointwise_conv2d as pointwise
 from lightnets_edu.formulas.ghost import ghost_bottleneck
 from lightnets_edu.models.backbone import Backbone
-from lightnets_edu.models.layers import check_images, relu, scaled_channels
+from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.layers import initialise_convolution, relu, scaled_channels
 from lightnets_edu.models.registry import register_model
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
 from lightnets_edu.models.weights import with_weights
@@ -136,6 +137,7 @@ class GhostBottleneck(nn.Module):
         squeeze_channels: int = 0, ratio: int = 2, cheap_kernel_size: int = 3,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.stride = stride
         self.ghost1 = GhostModule(in_channels, hidden_channels, ratio, cheap_kernel_size)
         if stride > 1:
             self.conv_dw = _depthwise(hidden_channels, kernel_size, stride)
@@ -221,36 +223,17 @@ class GhostNet(Backbone):
         self.act2 = relu()
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(HEAD_CHANNELS, num_classes)
-        self.apply(_initialise)
+        self.apply(initialise_convolution)  # the paper names none; the classifier keeps torch's own
 
-    def feature_maps(self, x: Tensor) -> dict[int, Tensor]:
-        """The last map of each stride: ``{2: [N, 16, H/2, W/2], 4: ..., 8: ..., 16: ..., 32: [N, 960, H/32, ...]}``."""
-        check_images(x)
-        x = self.act1(self.bn1(self.conv_stem(x)))
-        maps = {}
-        stride = self.conv_stem.stride[0]
-        for index, stage in enumerate(self.blocks):
-            x = stage(x)
-            stride *= BODY[index][0][-1] if index < len(BODY) else 1
-            maps[stride] = x
-        return maps
+    def chain(self) -> tuple[nn.Module, ...]:
+        """Strides 2, 4, 8, 16 and 32, the last with the 1x1 convolution to 960 channels."""
+        return (self.conv_stem, self.bn1, self.act1, *self.blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""
         x = self.global_pool(self.forward_features(x))
         x = self.act2(self.conv_head(x)).flatten(1)
         return self.classifier(self.dropout(x))
-
-
-def _initialise(module: nn.Module) -> None:
-    """He's normal initialisation for convolutions (the paper names none); the classifier keeps torch's own."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-
-
-Layer = tuple[str, CostFormula, dict[str, Any]]
 
 
 def layers(

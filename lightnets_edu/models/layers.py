@@ -22,6 +22,14 @@ def relu6() -> nn.Module:
     return nn.ReLU6(inplace=True)
 
 
+def initialise_convolution(module: nn.Module) -> None:
+    """He's normal initialisation by a convolution's outputs (arXiv:1502.01852), bias zero; for ``Module.apply``."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
 def scaled_channels(channels: int, width_mult: float, divisor: int = 8) -> int:
     """Channels times the width multiplier, rounded to a multiple of ``divisor`` and not down by more than a tenth.
 

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from lightnets_edu.formulas import CostFormula, batch_norm2d, conv2d, conv_output_size, depthwise_conv2d, linear
 from lightnets_edu.formulas import pointwise_conv2d as pointwise
 from lightnets_edu.formulas.mobile import inverted_residual
-from lightnets_edu.models.chain import ChainBackbone, strides_after
-from lightnets_edu.models.layers import relu, scaled_channels
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.layers import initialise_convolution, relu, scaled_channels
 from lightnets_edu.models.registry import register_model
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
 from lightnets_edu.models.weights import with_weights
@@ -129,7 +130,7 @@ class WithShortcut(nn.Sequential):
         return super().forward(x) + x
 
 
-class MNASNet(ChainBackbone):
+class MNASNet(Backbone):
     """The networks of figure 7 and of Google's code.
 
     Args:
@@ -169,7 +170,6 @@ class MNASNet(ChainBackbone):
         chain += [nn.Sequential(*blocks) for blocks in stages]
         chain += [nn.Conv2d(channels, LAST_CHANNELS, 1, bias=False), norm(LAST_CHANNELS), relu()]
         self.layers = nn.Sequential(*chain)
-        self.strides = strides_after(self.chain())
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(LAST_CHANNELS, num_classes))
         self.apply(_initialise)
 
@@ -187,18 +187,15 @@ class MNASNet(ChainBackbone):
 
 def _initialise(module: nn.Module) -> None:
     """As in Google's code and torchvision: He's normal initialisation by fan-out; uniform for the classifier."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.Linear):
+    initialise_convolution(module)
+    if isinstance(module, nn.Linear):
         nn.init.kaiming_uniform_(module.weight, mode="fan_out", nonlinearity="sigmoid")
         nn.init.zeros_(module.bias)
 
 
 def layers(
     version: str, size: Any, width_mult: float = 1.0, num_classes: Any = 1000, *, small_input: bool = False
-) -> Iterator[tuple[str, CostFormula, dict[str, Any]]]:
+) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) a layer or block, from the same table as the modules.
 
     Args:

@@ -23,37 +23,24 @@ from lightnets_edu.formulas import (
 )
 from lightnets_edu.formulas import pointwise_conv2d as pointwise
 from lightnets_edu.models.backbone import Backbone
-from lightnets_edu.models.layers import check_images, relu, relu6, scaled_channels
+from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.layers import initialise_convolution, relu, relu6, scaled_channels
 from lightnets_edu.models.registry import register_model
 from lightnets_edu.models.weights import with_weights
 
 # Table 1, each row of the body: a depthwise convolution of stride s, then a pointwise one to c channels.
 # Grouped into stages, one a resolution (the numbers at the right are the side of the maps for 224 x 224 images).
 STEM_CHANNELS = 32  # conv 3x3, s 2                                                                            112
+# fmt: off
 BODY = (
     # (s, c)
     ((1, 64),),  #                                                                                             112
-    (
-        (2, 128),
-        (1, 128),
-    ),  #                                                                                    56
-    (
-        (2, 256),
-        (1, 256),
-    ),  #                                                                                    28
-    (
-        (2, 512),
-        (1, 512),
-        (1, 512),
-        (1, 512),
-        (1, 512),
-        (1, 512),
-    ),  #                                            14
-    (
-        (2, 1024),
-        (1, 1024),
-    ),  # the paper prints stride 2 in the last row too; its map sizes need 1               7
+    ((2, 128), (1, 128)),  #                                                                                    56
+    ((2, 256), (1, 256)),  #                                                                                    28
+    ((2, 512), (1, 512), (1, 512), (1, 512), (1, 512), (1, 512)),  #                                            14
+    ((2, 1024), (1, 1024)),  # the paper prints stride 2 in the last row too; its map sizes need 1               7
 )
+# fmt: on
 
 
 class DepthwiseSeparable(nn.Module):
@@ -71,6 +58,7 @@ class DepthwiseSeparable(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, activation: Callable = relu) -> None:
         super().__init__()
+        self.stride = stride
         self.conv_dw = nn.Conv2d(in_channels, in_channels, 3, stride, padding=1, groups=in_channels, bias=False)
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.act1 = activation()
@@ -128,17 +116,9 @@ class MobileNetV1(Backbone):
         self.classifier = nn.Linear(channels, num_classes)
         self.apply(_initialise)
 
-    def feature_maps(self, x: Tensor) -> dict[int, Tensor]:
-        """The last feature map of each stride: ``{2: [N, 64, H/2, W/2], 4: ..., 8: ..., 16: ..., 32: ...}``."""
-        check_images(x)
-        x = self.act1(self.bn1(self.conv_stem(x)))
-        maps = {}
-        stride = self.conv_stem.stride[0]
-        for stage in self.blocks:
-            x = stage(x)
-            stride *= stage[0].conv_dw.stride[0]
-            maps[stride] = x
-        return maps
+    def chain(self) -> tuple[nn.Module, ...]:
+        """Strides 2 (stem and first stage), 4, 8, 16 and 32: one a stage."""
+        return (self.conv_stem, self.bn1, self.act1, *self.blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""
@@ -148,14 +128,10 @@ class MobileNetV1(Backbone):
 
 def _initialise(module: nn.Module) -> None:
     """He's normal initialisation for convolutions (the paper names none); a small uniform one for the classifier."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(module, nn.Linear):
+    initialise_convolution(module)
+    if isinstance(module, nn.Linear):
         nn.init.uniform_(module.weight, -1 / module.in_features**0.5, 1 / module.in_features**0.5)
         nn.init.zeros_(module.bias)
-
-
-Layer = tuple[str, CostFormula, dict[str, Any]]
 
 
 def layers(

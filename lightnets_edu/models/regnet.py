@@ -15,10 +15,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import CostFormula, batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
 from lightnets_edu.formulas.ghost import regnet_bottleneck
 from lightnets_edu.models.backbone import Backbone
-from lightnets_edu.models.layers import check_images, relu
+from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.layers import initialise_convolution, relu
 from lightnets_edu.models.registry import register_model
 from lightnets_edu.models.weights import with_weights
 
@@ -82,6 +83,7 @@ class Bottleneck(nn.Module):
                 "convolution needs the same number of channels"
             )
         groups = out_channels // min(out_channels, group_width)
+        self.stride = stride
         self.conv1 = nn.Conv2d(in_channels, out_channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, stride, padding=1, groups=groups, bias=False)
@@ -142,17 +144,9 @@ class RegNetX(Backbone):
         self.fc = nn.Linear(size.widths[-1], num_classes)
         self.apply(_initialise)
 
-    def feature_maps(self, x: Tensor) -> dict[int, Tensor]:
-        """The output of each stage: ``{4: [N, C1, H/4, W/4], 8: ..., 16: ..., 32: [N, C4, H/32, W/32]}``."""
-        check_images(x)
-        x = self.relu(self.bn1(self.conv1(x)))
-        maps = {}
-        stride = self.conv1.stride[0]
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = stage(x)
-            stride *= 2
-            maps[stride] = x
-        return maps
+    def chain(self) -> tuple[nn.Module, ...]:
+        """Strides 2, 4, 8, 16 and 32: the stem and the four stages."""
+        return self.conv1, self.bn1, self.relu, self.layer1, self.layer2, self.layer3, self.layer4
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""
@@ -162,14 +156,12 @@ class RegNetX(Backbone):
 
 def _initialise(module: nn.Module) -> None:
     """pycls's initialisation: He's normal one for convolutions, a small normal one for the classifier."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(module, nn.Linear):
+    initialise_convolution(module)
+    if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=0.01)
         nn.init.zeros_(module.bias)
 
 
-Layer = tuple[str, CostFormula, dict[str, Any]]
 Define = Callable[[str, Any], Any]
 
 

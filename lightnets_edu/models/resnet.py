@@ -20,7 +20,7 @@ from lightnets_edu.formulas.checks import whole_number
 from lightnets_edu.formulas.residual import resnext_bottleneck
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
-from lightnets_edu.models.layers import check_images, relu
+from lightnets_edu.models.layers import initialise_convolution, relu
 from lightnets_edu.models.registry import register_model
 from lightnets_edu.models.weights import with_weights
 
@@ -71,6 +71,7 @@ class Bottleneck(nn.Module):
             raise ValueError(
                 f"stride_in should be '1x1' (the first convolution of a block) or '3x3' instead of {stride_in!r}"
             )
+        self.stride = stride
         first, middle = (stride, 1) if stride_in == "1x1" else (1, stride)
         self.conv1 = nn.Conv2d(in_channels, width, 1, stride=first, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -83,15 +84,18 @@ class Bottleneck(nn.Module):
 
     def residual(self, x: Tensor) -> Tensor:
         """The branch f that learns the difference to the shortcut."""
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.relu(self.bn2(self.conv2(x)))
-        return self.bn3(self.conv3(x))
+        # In small steps: in one long expression, x would keep the map before the last one in memory.
+        x = self.conv1(x)
+        x = self.relu(self.bn1(x))
+        x = self.conv2(x)
+        x = self.relu(self.bn2(x))
+        x = self.conv3(x)
+        return self.bn3(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Both branches, added."""
-        shortcut = x if self.downsample is None else self.downsample(x)
+        """Both branches, added; the shortcut last, so that its map need not wait in memory."""
         out = self.residual(x)
-        out += shortcut
+        out += x if self.downsample is None else self.downsample(x)
         return self.relu(out)
 
 
@@ -142,6 +146,7 @@ class ResNet(Backbone):
         self.relu = relu()
         pool = nn.MaxPool2d(3, 2, padding=1) if stem_pool == "padded" else nn.MaxPool2d(3, 2, ceil_mode=True)
         self.maxpool = nn.Identity() if small_input else pool
+        self.smallest_image = 3 if stem_pool == "ceil" and not small_input else 1
         channels = STEM_CHANNELS
         for number, (depth, (out_channels, stride)) in enumerate(zip(depths, STAGES, strict=True), start=1):
             blocks = [self.make_block(channels, width, out_channels, stride, groups, stride_in)]
@@ -152,34 +157,16 @@ class ResNet(Backbone):
             channels, width = out_channels, 2 * width
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels, num_classes)
-        self.apply(_initialise)
+        self.apply(initialise_convolution)  # which the paper cites
 
-    def feature_maps(self, x: Tensor) -> dict[int, Tensor]:
-        """The map of each stage: ``{4: [N, 256, H/4, W/4], 8: ..., 16: ..., 32: ...}``."""
-        check_images(x)
-        no_padding = getattr(self.maxpool, "ceil_mode", False)
-        if no_padding and min(x.shape[2:]) < 3:
-            raise ValueError(
-                f"the network needs images of at least 3 x 3 pixels instead of {x.shape[2]} x {x.shape[3]}"
-            )
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        stride = 1 if isinstance(self.maxpool, nn.Identity) else 4
-        maps = {}
-        for stage, (_, stage_stride) in zip((self.layer1, self.layer2, self.layer3, self.layer4), STAGES, strict=True):
-            x = stage(x)
-            stride *= stage_stride
-            maps[stride] = x
-        return maps
+    def chain(self) -> tuple[nn.Module, ...]:
+        """Strides 2 (the first convolution), 4 (the pool and conv2_x), 8, 16 and 32: one a stage."""
+        stem = (self.conv1, self.bn1, self.relu, self.maxpool)
+        return (*stem, self.layer1, self.layer2, self.layer3, self.layer4)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""
         return self.fc(self.avgpool(self.forward_features(x)).flatten(1))
-
-
-def _initialise(module: nn.Module) -> None:
-    """He's normal initialisation (arXiv:1502.01852), which the paper cites; a batch norm starts as the identity."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
 def layers(

@@ -16,10 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import CostFormula, batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
 from lightnets_edu.formulas.mobile import shuffle_unit_v1
-from lightnets_edu.models.chain import ChainBackbone, strides_after
-from lightnets_edu.models.channel_shuffle import ChannelShuffle
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.channel_shuffle import ChannelShuffle, initialise_as_megvii
+from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu, scaled_channels
 from lightnets_edu.models.registry import register_model
 from lightnets_edu.models.weights import with_weights
@@ -61,7 +62,7 @@ def bottleneck_channels(out_channels: int, groups: int) -> int:
 
 
 class ShuffleUnit(nn.Module):
-    """relu(x + f(x)), or with stride 2 [relu(f(x)), pooled x]; f = grouped 1x1, shuffle, 3x3 depthwise, grouped 1x1.
+    """relu(x + f(x)), or with stride 2 relu([f(x), pooled x]); f = grouped 1x1, shuffle, 3x3 depthwise, grouped 1x1.
 
     Section 3.2, figure 2 b and c.
 
@@ -121,11 +122,12 @@ class ShuffleUnit(nn.Module):
         computed = self.branch_main_2(self.branch_main_1(x))
         if self.stride == 1:
             return self.activation(computed + x)
-        computed, shortcut = self.activation(computed), self.branch_proj(x)
-        return torch.cat((shortcut, computed) if self.shortcut_first else (computed, shortcut), 1)
+        shortcut = self.branch_proj(x)
+        parts = (shortcut, computed) if self.shortcut_first else (computed, shortcut)
+        return self.activation(torch.cat(parts, 1))
 
 
-class ShuffleNetV1(ChainBackbone):
+class ShuffleNetV1(Backbone):
     """The networks of table 1 and, scaled, those of section 3.3.
 
     Megvii's networks: ``shuffle="megvii", shortcut_first=True, classifier_bias=False`` and, for width 1.5,
@@ -168,10 +170,9 @@ class ShuffleNetV1(ChainBackbone):
                 units.append(ShuffleUnit(channels, out_channels, groups, stride, **options))
                 channels = out_channels
         self.features = nn.Sequential(*units)
-        self.strides = strides_after(self.chain())
         self.globalpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(nn.Linear(channels, num_classes, bias=classifier_bias))
-        self._initialise()
+        initialise_as_megvii(self, stem)
 
     def chain(self) -> tuple[nn.Module, ...]:
         """Strides 2, 4, 8, 16 and 32: stem, pool, stages 2, 3 and 4."""
@@ -180,19 +181,6 @@ class ShuffleNetV1(ChainBackbone):
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""
         return self.classifier(self.globalpool(self.forward_features(x)).flatten(1))
-
-    def _initialise(self) -> None:
-        """As in Megvii's code: normal, deviation 0.01 in stem and classifier, else 1 / (input channels of a kernel)."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                deviation = 0.01 if module is self.first_conv[0] else 1 / module.weight.shape[1]
-                nn.init.normal_(module.weight, 0, deviation)
-            elif isinstance(module, nn.BatchNorm2d):
-                nn.init.constant_(module.bias, 0.0001)
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
 
 
 def _checked_stem(stem_channels: int, groups: int, stage_channels: int) -> int:
@@ -212,7 +200,7 @@ def _checked_stem(stem_channels: int, groups: int, stage_channels: int) -> int:
 def layers(
     groups: int, width_mult: float, size: Any, num_classes: Any = 1000, *, classifier_bias: bool = True,
     stem_channels: int | None = None, small_input: bool = False,
-) -> Iterator[tuple[str, CostFormula, dict[str, Any]]]:  # fmt: skip
+) -> Iterator[Layer]:  # fmt: skip
     """The network as formulas: one (name, formula, settings) a layer or unit, from the same table as the modules.
 
     Args:

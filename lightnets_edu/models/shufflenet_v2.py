@@ -15,11 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import CostFormula, batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
 from lightnets_edu.formulas import pointwise_conv2d as pointwise
 from lightnets_edu.formulas.mobile import shuffle_unit_v2
-from lightnets_edu.models.chain import ChainBackbone, strides_after
-from lightnets_edu.models.channel_shuffle import channel_shuffle
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.channel_shuffle import channel_shuffle, initialise_as_megvii
+from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
 from lightnets_edu.models.registry import register_model
 from lightnets_edu.models.weights import with_weights
@@ -108,7 +109,7 @@ class ShuffleUnit(nn.Module):
         return x if self.megvii else channel_shuffle(x, 2)
 
 
-class ShuffleNetV2(ChainBackbone):
+class ShuffleNetV2(Backbone):
     """The networks of table 5.
 
     Args:
@@ -137,11 +138,10 @@ class ShuffleNetV2(ChainBackbone):
             self.add_module(f"stage{stage}", nn.Sequential(first, *others))
             channels = out_channels
         self.conv5 = nn.Sequential(nn.Conv2d(channels, last, 1, bias=False), nn.BatchNorm2d(last), relu())
-        self.strides = strides_after(self.chain())
         self.dropout = nn.Dropout(0.2 if megvii and width == "2.0" else 0.0)
         self.fc = nn.Linear(last, num_classes, bias=not megvii)
         if megvii:
-            self._initialise()
+            initialise_as_megvii(self, stem)
 
     def chain(self) -> tuple[nn.Module, ...]:
         """Strides 2, 4, 8, 16 and 32: Conv1, pool, stages 2 and 3, stage 4 with Conv5."""
@@ -152,20 +152,10 @@ class ShuffleNetV2(ChainBackbone):
         x = self.forward_features(x).mean((2, 3))
         return self.fc(self.dropout(x))
 
-    def _initialise(self) -> None:
-        """As in Megvii's code: normal, deviation 0.01 in stem and classifier, else 1 / (input channels of a kernel)."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                deviation = 0.01 if module is self.conv1[0] else 1 / module.weight.shape[1]
-                nn.init.normal_(module.weight, 0, deviation)
-            elif isinstance(module, nn.BatchNorm2d):
-                nn.init.constant_(module.bias, 0.0001)
-        nn.init.normal_(self.fc.weight, 0, 0.01)
-
 
 def layers(
     width: str, size: Any, variant: str = "torchvision", num_classes: Any = 1000, *, small_input: bool = False
-) -> Iterator[tuple[str, CostFormula, dict[str, Any]]]:
+) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) a layer or unit, from the same table as the modules.
 
     Args:

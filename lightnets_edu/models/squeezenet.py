@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import CostFormula, conv2d, conv_output_size
+from lightnets_edu.formulas import conv2d, conv_output_size
 from lightnets_edu.formulas import pointwise_conv2d as pointwise
 from lightnets_edu.formulas.mobile import fire_module
-from lightnets_edu.models.chain import ChainBackbone, strides_after
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
 from lightnets_edu.models.registry import register_model
 from lightnets_edu.models.weights import with_weights
@@ -118,7 +119,7 @@ def _fire_bypass(bypass: str, in_channels: int, out_channels: int) -> str:
     return "complex" if bypass == "complex" else "none"
 
 
-class SqueezeNet(ChainBackbone):
+class SqueezeNet(Backbone):
     """The networks of table 1 and figure 2, and SqueezeNet 1.1.
 
     Args:
@@ -156,7 +157,6 @@ class SqueezeNet(ChainBackbone):
                 features.append(Fire(channels, *row, bypass=_fire_bypass(bypass, channels, out_channels)))
                 channels = out_channels
         self.features = nn.Sequential(*features)
-        self.strides = strides_after(self.chain())
         last = nn.Conv2d(channels, num_classes, 1)
         self.classifier = nn.Sequential(nn.Dropout(dropout), last, relu(), nn.AdaptiveAvgPool2d(1))
         self.apply(_initialise)
@@ -180,7 +180,7 @@ def _initialise(module: nn.Module) -> None:
 
 def layers(
     version: str, size: Any, bypass: str = "none", num_classes: Any = 1000, *, small_input: bool = False
-) -> Iterator[tuple[str, CostFormula, dict[str, Any]]]:
+) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) a convolution or fire module, from the modules' table.
 
     Args:

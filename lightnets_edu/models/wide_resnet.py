@@ -19,7 +19,7 @@ from lightnets_edu.formulas.checks import whole_number
 from lightnets_edu.formulas.residual import wide_basic_block
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
-from lightnets_edu.models.layers import check_images, relu
+from lightnets_edu.models.layers import relu
 from lightnets_edu.models.registry import register_model
 from lightnets_edu.models.resnet import DEPTHS, ResNet
 from lightnets_edu.models.weights import with_weights
@@ -51,6 +51,7 @@ class WideBasicBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
+        self.stride = stride
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(out_channels)
@@ -104,12 +105,9 @@ class WideResNet(Backbone):
         self.fc = nn.Linear(channels, num_classes)
         self.apply(_initialise)
 
-    def feature_maps(self, x: Tensor) -> dict[int, Tensor]:
-        """The map of each group, ``{1: [N, 16 k, H, W], 2: ..., 4: ...}``; the last behind its batch norm and ReLU."""
-        check_images(x)
-        first = self.layer1(self.conv1(x))
-        second = self.layer2(first)
-        return {1: first, 2: second, 4: self.relu(self.bn1(self.layer3(second)))}
+    def chain(self) -> tuple[nn.Module, ...]:
+        """Strides 1, 2 and 4: one a group, the last behind its batch norm and ReLU."""
+        return self.conv1, self.layer1, self.layer2, self.layer3, self.bn1, self.relu
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""

@@ -103,6 +103,7 @@ def test_feature_maps():
     x = torch.randn(1, 3, 65, 96)
     maps = network.feature_maps(x)
     assert {stride: tuple(m.shape) for stride, m in maps.items()} == {
+        2: (1, 64, 33, 48),
         4: (1, 256, 17, 24),
         8: (1, 512, 9, 12),
         16: (1, 1024, 5, 6),
