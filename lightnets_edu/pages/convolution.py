@@ -64,7 +64,9 @@ class ConvolutionExplorer(Widget):
         ),
         Output("macs", "MACs", LAYER.macs, help="multiply-accumulates for one image"),
         Output("flops", "FLOPs", LAYER.flops, help="two for each MAC"),
-        Output("exact_flops", "FLOPs, counted one by one", LAYER.exact_flops, help="the first product needs no addition"),
+        Output(
+            "exact_flops", "FLOPs, counted one by one", LAYER.exact_flops, help="the first product needs no addition"
+        ),
         Output("activations", "Activations", LAYER.activations, help="elements written"),
         Output("memory_access", "Memory access", LAYER.memory_access, help="elements read and written"),
         Output(
