@@ -1,6 +1,6 @@
 # `make` lists the targets. Each one sets up what it needs in its own virtual environment; a second run takes seconds.
 .DEFAULT_GOAL := help
-.PHONY: help book serve test bench clean
+.PHONY: help book serve test bench record clean
 
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
@@ -30,6 +30,9 @@ test: $(TEST_READY) ## Check style and generated files, build the book, run all 
 
 bench: $(TEST_READY) ## Compare speed with other libraries (benchmarks/)
 	@for script in benchmarks/*.py; do $(PYTHON) "$$script" || exit 1; done
+
+record: $(BOOK_READY) ## Train and time every network; ARGS="--only ghostnet --budget-minutes 9"
+	$(PYTHON) -m lightnets_edu record $(ARGS)
 
 clean: ## Delete the built pages and the execution cache (the virtual environment stays)
 	rm -rf _build

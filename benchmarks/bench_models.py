@@ -5,7 +5,7 @@ Each network and its twin in torchvision, timm or pytorchcv run in turns (A B, B
 the machine slows both. A time is the CPU time of this process, one thread; a ratio is the median over the turns of our
 time by theirs. A pair that looks slower than promised is measured again on fresh copies, and all its turns count.
 Memory is that of the tensors, which is the same on every machine. Forward: batch 1 at the network's usual size,
-inference mode. Training step: batch 2 of small images, SGD with momentum. It takes about six minutes.
+inference mode. Training step: batch 2 of small images, SGD with momentum. About six minutes if the machine is idle.
 """
 
 from __future__ import annotations
@@ -151,8 +151,8 @@ def in_turns(steps: Steps, samples: dict[str, list[float]]) -> None:
 def time_ratio(make_steps: Callable[[], Steps]) -> tuple[float, dict[str, Timing], Steps]:
     """Our time by theirs, the timings, and the steps, which have been run.
 
-    While it looks slower than promised, it is measured again on fresh copies: where in memory large weights happen to
-    lie makes a difference of some percent that stays as long as they lie there.
+    While it looks slower than promised, it is measured again on fresh copies, whose tensors lie elsewhere in memory;
+    the turns of all attempts count.
     """
     samples: dict[str, list[float]] = {"ours": [], "theirs": []}
     for _ in range(ATTEMPTS):

@@ -1,6 +1,7 @@
 """Does it learn? Data, a training loop, checkpoints and recorded runs."""
 
 from lightnets_edu.training.batches import Batches, crop_and_flip
+from lightnets_edu.training.catalogue import list_datasets, load_dataset
 from lightnets_edu.training.checkpoints import (
     CheckpointBytes,
     CheckpointError,
@@ -12,13 +13,12 @@ from lightnets_edu.training.data import (
     DatasetError,
     ImageDataset,
     Normalisation,
-    list_datasets,
-    load_dataset,
     load_fashion_mnist,
     load_shapes,
     make_shapes,
 )
 from lightnets_edu.training.environment import describe_environment, resolve_device
+from lightnets_edu.training.folders import FolderBatches, FolderDataset, load_image_folder
 from lightnets_edu.training.library import recorded_run, results_folder
 from lightnets_edu.training.loop import (
     BatchTooLargeError,
@@ -30,6 +30,7 @@ from lightnets_edu.training.loop import (
     train,
 )
 from lightnets_edu.training.record import RecordError, load_record, save_record
+from lightnets_edu.training.torchvision_sets import load_cifar10, load_imagenette
 
 __all__ = [
     "BatchTooLargeError",
@@ -38,6 +39,8 @@ __all__ = [
     "CheckpointError",
     "DatasetError",
     "EpochRecord",
+    "FolderBatches",
+    "FolderDataset",
     "ImageDataset",
     "Normalisation",
     "RecordError",
@@ -50,8 +53,11 @@ __all__ = [
     "evaluate",
     "learning_rate_at",
     "list_datasets",
+    "load_cifar10",
     "load_dataset",
     "load_fashion_mnist",
+    "load_image_folder",
+    "load_imagenette",
     "load_record",
     "load_shapes",
     "make_shapes",

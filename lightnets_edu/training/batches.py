@@ -15,6 +15,69 @@ from lightnets_edu.training.data import ImageDataset, Normalisation
 CROP_MARGIN = 4  # pixels on each side, as for CIFAR in the ResNet paper (He et al. 2016, arXiv:1512.03385, section 4.2)
 
 
+def mixed_seed(*numbers: int) -> int:
+    """One seed out of several numbers, so that (seed 0, epoch 1) and (seed 1, epoch 0) share nothing."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class Order:
+    """Which images come in which batch of which epoch.
+
+    With several processes, each takes its part of every batch: together they take what one process would.
+    """
+
+    def __init__(self, images: int, batch_size: int, shuffle: bool, seed: int, part: tuple[int, int]) -> None:
+        """Check and keep the settings.
+
+        Args:
+            images: Number of images.
+            batch_size: Images a batch, of all processes together.
+            shuffle: See ``Batches``.
+            seed: Of the order.
+            part: (number of this process from 0, number of processes).
+
+        Raises:
+            ValueError: If an argument is not allowed.
+        """
+        self.images, self.shuffle = images, shuffle
+        self.batch_size = whole_number("batch_size", batch_size, 1)
+        self.seed = whole_number("seed", seed, 0, 2**32 - 1)
+        self.part = part
+        if shuffle and self.batch_size > images:
+            raise ValueError(
+                f"batch_size={batch_size} is more than the {images} images of the set: a training "
+                f"batch is full or left out, so no batch would remain. Take at most {images}."
+            )
+        if shuffle and self.batch_size % part[1]:
+            raise ValueError(
+                f"batch_size={batch_size} cannot be shared evenly by {part[1]} processes, and with unequal shares the "
+                "mean of their gradients is not the batch's gradient: take a multiple."
+            )
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self.images // self.batch_size if self.shuffle else -(-self.images // self.batch_size)
+
+    def generator(self, epoch: int) -> torch.Generator:
+        """The random numbers of one epoch."""
+        return torch.Generator().manual_seed(mixed_seed(self.seed, epoch))
+
+    def epoch(self, number: int, generator: torch.Generator | None = None) -> Iterator[Tensor]:
+        """The indices of each batch, or of this process's part of it (left out if that is empty)."""
+        generator = generator or self.generator(number)
+        order = torch.randperm(self.images, generator=generator) if self.shuffle else torch.arange(self.images)
+        for index in range(len(self)):
+            chosen = order[index * self.batch_size : (index + 1) * self.batch_size][self.own]
+            if len(chosen):
+                yield chosen
+
+    @property
+    def own(self) -> slice:
+        """This process's part of a batch."""
+        rank, size = self.part
+        return slice(rank, None, size)
+
+
 class Batches:
     """Batches of normalised images, made on the device from the uint8 images that stay there.
 
@@ -36,6 +99,7 @@ class Batches:
         augment: bool = False,
         normalisation: Normalisation | None = None,
         channels_last: bool = False,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         """Move a data set to the device.
 
@@ -53,18 +117,16 @@ class Batches:
             normalisation: Statistics to normalise with: for a test set, the training set's. Default: the
                 set's own.
             channels_last: Return images in the channels-last memory format.
+            part: (number of this process from 0, number of processes): each process returns its part of
+                every batch, with the augmentation that one process alone would choose.
 
         Raises:
             ValueError: If an argument is not allowed, or shuffled batches are larger than the set.
         """
-        self.batch_size = whole_number("batch_size", batch_size, 1)
-        self.seed = whole_number("seed", seed, 0, 2**32 - 1)
+        self.order = Order(len(dataset), batch_size, shuffle, seed, part)
+        self.images = len(dataset)
+        self.batch_size = self.order.batch_size
         self.image_size = whole_number("image_size", image_size, 1)
-        if shuffle and self.batch_size > len(dataset):
-            raise ValueError(
-                f"batch_size={batch_size} is more than the {len(dataset)} images of the set: a training "
-                f"batch is full or left out, so no batch would remain. Take at most {len(dataset)}."
-            )
         own_channels, height, width = dataset.images.shape[1:]
         if max(height, width) > self.image_size:
             raise ValueError(
@@ -76,22 +138,21 @@ class Batches:
         else:
             one_of("channels", channels, (1, 3))
         self.channels = channels
-        self.shuffle, self.augment, self.channels_last = shuffle, augment, channels_last
+        self.augment, self.channels_last = augment, channels_last
         self.device = device
         self.normalisation = normalisation or dataset.normalisation()
         if len(self.normalisation.mean) != own_channels:
             raise ValueError(
                 f"the normalisation has {len(self.normalisation.mean)} channels, the images have {own_channels}."
             )
-        self._images = _pad(dataset.images, self.image_size).to(device)
+        self._pixels = _pad(dataset.images, self.image_size).to(device)
         self.labels = dataset.labels.to(device)
         self._mean = torch.tensor(self.normalisation.mean, device=device).view(1, -1, 1, 1)
         self._std = torch.tensor(self.normalisation.std, device=device).view(1, -1, 1, 1)
 
     def __len__(self) -> int:
         """Batches an epoch."""
-        images = len(self.labels)
-        return images // self.batch_size if self.shuffle else -(-images // self.batch_size)
+        return len(self.order)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of epoch 0."""
@@ -106,16 +167,14 @@ class Batches:
         Yields:
             Images, float32 [N, channels, image_size, image_size], and labels, int64 [N], on the device.
         """
-        # SeedSequence mixes the two numbers, so that (seed 0, epoch 1) and (seed 1, epoch 0) share nothing.
-        mixed = int(np.random.SeedSequence([self.seed, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-        generator = torch.Generator().manual_seed(mixed)
-        images = len(self.labels)
-        order = torch.randperm(images, generator=generator) if self.shuffle else torch.arange(images)
-        for index in range(len(self)):
-            chosen = order[index * self.batch_size : (index + 1) * self.batch_size].to(self.device)
-            batch = self._images[chosen]
+        generator = self.order.generator(number)
+        for index, chosen in enumerate(self.order.epoch(number, generator)):
+            chosen = chosen.to(self.device)
+            batch = self._pixels[chosen]
             if self.augment:
-                batch = crop_and_flip(batch, generator)
+                whole = min(self.batch_size, self.images - index * self.batch_size)
+                choices = _draw(whole, generator, CROP_MARGIN)
+                batch = _apply(batch, *(choice[self.order.own] for choice in choices), CROP_MARGIN)
             yield self._normalise(batch), self.labels[chosen]
 
     def _normalise(self, images: Tensor) -> Tensor:
@@ -142,10 +201,18 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, margin: int = CROP
     Returns:
         [N, C, H, W], each image cropped out of its own padded copy at its own place.
     """
-    count, _, height, width = images.shape
+    return _apply(images, *_draw(len(images), generator, margin), margin)
+
+
+def _draw(count: int, generator: torch.Generator, margin: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Where each crop begins, down and to the right, and whether it is mirrored: three times [N, 1]."""
     top = torch.randint(0, 2 * margin + 1, (count, 1), generator=generator)
     left = torch.randint(0, 2 * margin + 1, (count, 1), generator=generator)
-    mirrored = torch.rand(count, 1, generator=generator) < 0.5
+    return top, left, torch.rand(count, 1, generator=generator) < 0.5
+
+
+def _apply(images: Tensor, top: Tensor, left: Tensor, mirrored: Tensor, margin: int) -> Tensor:
+    count, _, height, width = images.shape
     rows = top + torch.arange(height)  # [N, H]
     columns = torch.arange(width)
     columns = left + torch.where(mirrored, columns.flip(0), columns)  # [N, W]

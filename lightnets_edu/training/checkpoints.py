@@ -17,7 +17,7 @@ from torch import nn
 
 from lightnets_edu.training.files import atomic_file
 
-FORMAT = "lightnets_edu training checkpoint 1"
+FORMAT = "lightnets_edu training checkpoint 2"
 
 
 class CheckpointError(ValueError):
@@ -110,30 +110,6 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def random_state() -> dict[str, object]:
-    """The state of all global generators, in types that ``torch.load(weights_only=True)`` accepts."""
-    kind, keys, position, has_gauss, cached = np.random.get_state()
-    return {
-        "python": random.getstate(),
-        "numpy": (kind, keys.tolist(), position, has_gauss, cached),
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
-    }
-
-
-def set_random_state(state: dict[str, object]) -> None:
-    """Put back what ``random_state`` returned."""
-    random.setstate(state["python"])
-    kind, keys, *rest = state["numpy"]
-    np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
-    torch.set_rng_state(state["torch"])
-    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
-    if torch.backends.mps.is_available() and state["mps"] is not None:
-        torch.mps.set_rng_state(state["mps"])
-
-
 # --- State of a run -----------------------------------------------------------------------------------------
 
 
@@ -154,7 +130,12 @@ def save_checkpoint(path: str | os.PathLike, state: dict[str, object]) -> None:
         OSError: If the file cannot be written.
     """
     with atomic_file(path) as handle:
-        torch.save({"format": FORMAT, **state}, handle)
+        try:
+            torch.save({"format": FORMAT, **state}, handle)
+        except RuntimeError as error:  # what torch makes of a full disk
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
 
 
 def load_checkpoint(path: str | os.PathLike, identity: dict[str, object]) -> dict[str, object]:

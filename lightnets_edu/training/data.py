@@ -9,7 +9,6 @@ import os
 import struct
 import urllib.request
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -220,7 +219,7 @@ def load_fashion_mnist(
     try:
         arrays, kept = _download(files)
     except (OSError, DatasetError) as error:
-        reason = f"no copy of Fashion-MNIST was found and the download failed ({_one_line(error)})"
+        reason = f"no copy of Fashion-MNIST was found and the download failed ({one_line(error)})"
         if not allow_procedural:
             raise DatasetError(
                 f"Fashion-MNIST cannot be had: {reason}. Connect to a network, or put its four .gz files "
@@ -319,7 +318,8 @@ def _fetch(name: str) -> bytes:
     raise problem
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What an error says, as a clause."""
     return " ".join(str(getattr(error, "reason", error)).split()).rstrip(".") or type(error).__name__
 
 
@@ -426,30 +426,3 @@ def load_shapes(split: str = "train", limit: int | None = None) -> ImageDataset:
     """
     one_of("split", split, SPLITS)
     return make_shapes(10_000 if split == "train" else 2_000, SPLITS.index(split), split=split).first(limit)
-
-
-_LOADERS: dict[str, Callable[..., ImageDataset]] = {
-    "fashion_mnist": load_fashion_mnist,
-    "shapes": load_shapes,
-}
-
-
-def list_datasets() -> list[str]:
-    """The names that ``load_dataset`` knows."""
-    return list(_LOADERS)
-
-
-def load_dataset(name: str, split: str = "train", limit: int | None = None) -> ImageDataset:
-    """Load a data set by name.
-
-    Args:
-        name: ``"fashion_mnist"`` or ``"shapes"``.
-        split: ``"train"`` or ``"test"``.
-        limit: Take only the first so many images.
-
-    Raises:
-        ValueError: If the name is unknown or an argument is not allowed.
-        DatasetError: See ``load_fashion_mnist``.
-    """
-    one_of("name", name, _LOADERS)
-    return _LOADERS[name](split, limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,16 +24,49 @@ def atomic_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
         The open temporary file.
 
     Raises:
-        OSError: If the folder cannot be made or written to.
+        OSError: If the folder cannot be made or written to, or the disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise _explained(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | os.PathLike) -> None:
+    """Find out now, not after hours of work, that a file cannot be written.
+
+    Missing parent folders are made, and what a killed process left of an unfinished ``path`` is removed: only one
+    process at a time may write it.
+
+    Raises:
+        OSError: If the path is a folder, or its folder cannot be made or written to.
+    """
+    path = Path(path)
+    temporary = _temporary(path)
+    try:
+        if path.is_dir():
+            raise OSError("there is a folder of this name")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        for leftover in path.parent.glob(glob.escape(f".{path.name}.") + "*.tmp"):
+            leftover.unlink(missing_ok=True)
+    except OSError as error:
+        raise _explained(path, error) from error
+
+
+def _explained(path: Path, error: OSError) -> OSError:
+    reason = error.strerror or error
+    return OSError(f"{str(path)!r} cannot be written ({reason}): nothing was changed. Make room or name another file.")
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -16,19 +16,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from lightnets_edu.training.batches import Batches
+from lightnets_edu.training.batches import Batches, mixed_seed
 from lightnets_edu.training.checkpoints import (
     describe_model,
     load_checkpoint,
-    random_state,
     save_checkpoint,
     seed_everything,
-    set_random_state,
 )
 from lightnets_edu.training.config import TrainConfig
 from lightnets_edu.training.data import ImageDataset, Normalisation
+from lightnets_edu.training.distributed import World
 from lightnets_edu.training.environment import autocast, describe_environment, resolve_amp, resolve_device
+from lightnets_edu.training.files import check_writable
+from lightnets_edu.training.folders import FolderBatches, FolderDataset
 
+Dataset = ImageDataset | FolderDataset
 CHECK_EVERY = 25  # steps between looks at the loss: each look makes a GPU wait for the CPU
 
 
@@ -69,7 +71,8 @@ class TrainResult:
         parameters: Number of trainable values.
         config: The settings.
         history: One record an epoch.
-        environment: See ``describe_environment``, plus the ``amp`` and ``channels_last`` that "auto" came to.
+        environment: See ``describe_environment``, plus the ``amp`` and ``channels_last`` that "auto" came to, and the
+            number of ``processes`` that shared the work.
         data: The two sets' ``describe()`` under ``train`` and ``test``, and the ``normalisation`` (mean and
             std).
     """
@@ -154,19 +157,26 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
 
 def train(
     model: nn.Module,
-    train_set: ImageDataset,
-    test_set: ImageDataset,
+    train_set: Dataset,
+    test_set: Dataset,
     config: TrainConfig,
     *,
     device: str | torch.device = "auto",
     checkpoint: str | os.PathLike | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
     progress: bool = True,
+    workers: int | None = None,
 ) -> TrainResult:
     """Train a network in place.
 
     On a CPU, the same first weights, sets, settings and thread count give the same result to the last bit.
-    Python's, NumPy's and PyTorch's global generators are seeded.
+    Python's, NumPy's and PyTorch's global generators are seeded at the start of every epoch.
+
+    If PyTorch's process group exists (see ``distributed.process_group``), its processes share the work through
+    DistributedDataParallel. Each takes its part of every batch, and the result is that of one process but for two
+    things: the sums of gradients are rounded in another order, and each process draws its own dropout and computes
+    batch norm's statistics over its own part (as Goyal et al. 2017, arXiv:1706.02677, section 2.3, do; the test uses
+    the first process's). Checkpoints are written and progress is shown by the first process alone.
 
     Args:
         model: A network from images [N, channels, H, W] to logits [N, classes]. It is moved to the device and
@@ -177,9 +187,11 @@ def train(
         device: See ``resolve_device``.
         checkpoint: A file, written after every epoch. If it exists, the run goes on from it and ends as it
             would have ended without the interruption.
-        on_epoch: Called with each epoch's record, after its checkpoint is written. It should draw no random
-            numbers from the global generators: a resumed run does not repeat the calls of earlier epochs.
+        on_epoch: Called with each epoch's record, after its checkpoint is written, in every process.
         progress: Show a progress bar (on standard output).
+        workers: Processes that read images, if the sets are ``FolderDataset`` (by default, as many as this process
+            has cores, but at most 8, and half of them on a CPU, which has to train as well). The result does not
+            depend on it.
 
     Returns:
         The history, with all that is needed to repeat it.
@@ -189,6 +201,8 @@ def train(
         CheckpointError: If ``checkpoint`` holds another run.
         TrainingDivergedError: If the loss becomes infinite or not a number.
         BatchTooLargeError: If the device's memory does not suffice.
+        DatasetError: If an image cannot be read.
+        OSError: If the checkpoint cannot be written.
     """
     if train_set.class_names != test_set.class_names:
         raise ValueError(
@@ -196,19 +210,20 @@ def train(
             "classes: the test would say nothing. Load both splits of one data set."
         )
     device = resolve_device(device)
+    world = World.current()
     amp = resolve_amp(config.amp, device)
     channels_last = device.type == "cuda" if config.channels_last == "auto" else config.channels_last
-    seed_everything(config.seed)
     model.to(device)
     if channels_last:
         model.to(memory_format=torch.channels_last)
 
     layout = {"image_size": config.image_size, "channels": config.channels, "channels_last": channels_last}
-    train_batches = Batches(
+    layout |= {"part": (world.rank, world.size), "workers": workers}
+    train_batches = make_batches(
         train_set, config.batch_size, device, shuffle=True, seed=config.seed, augment=config.augment, **layout
     )
     normalisation = train_batches.normalisation
-    test_batches = Batches(test_set, config.batch_size, device, normalisation=normalisation, **layout)
+    test_batches = make_batches(test_set, config.batch_size, device, normalisation=normalisation, **layout)
 
     optimizer = torch.optim.SGD(
         parameter_groups(model, config.weight_decay),
@@ -222,15 +237,20 @@ def train(
         "test": test_set.describe(),
         "normalisation": {"mean": list(normalisation.mean), "std": list(normalisation.std)},
     }
-    identity = _identity(model, config, data, device, amp)
+    identity = _identity(model, config, data, device, amp, world)
     history: list[EpochRecord] = []
-    if checkpoint is not None and Path(checkpoint).exists():
-        history = _resume(load_checkpoint(checkpoint, identity), model, optimizer, scaler)
+    if checkpoint is not None:
+        state = world.from_first(lambda: _saved_state(checkpoint, identity))
+        if state is not None:
+            history = _resume(state, model, optimizer, scaler)
 
     steps = len(train_batches)
+    forward = _compiled(model, config)
     stepper = _Stepper(
         model=model,
-        forward=torch.compile(model) if config.compile else model,
+        forward=forward,
+        train_forward=world.wrap(forward, device),
+        world=world,
         optimizer=optimizer,
         scaler=scaler,
         config=config,
@@ -244,12 +264,12 @@ def train(
         initial=len(history) * steps,
         unit="step",
         file=sys.stdout,
-        disable=not progress,
+        disable=not progress or not world.is_first,
     ) as bar:
         for epoch in range(len(history), config.epochs):
             record = _run_epoch(stepper, train_batches, test_batches, epoch, bar)
             history.append(record)
-            if checkpoint is not None:
+            if checkpoint is not None and world.is_first:
                 save_checkpoint(
                     checkpoint,
                     {
@@ -258,7 +278,6 @@ def train(
                         "optimizer": optimizer.state_dict(),
                         "scaler": scaler.state_dict(),
                         "history": [asdict(entry) for entry in history],
-                        "random": random_state(),
                     },
                 )
             if on_epoch is not None:
@@ -269,14 +288,35 @@ def train(
         parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         config=config,
         history=tuple(history),
-        environment={**describe_environment(device), "amp": amp, "channels_last": channels_last},
+        environment={
+            **describe_environment(device),
+            "amp": amp,
+            "channels_last": channels_last,
+            "processes": world.size,
+        },
         data=data,
     )
 
 
+def make_batches(
+    dataset: Dataset, batch_size: int, device: torch.device, *, workers: int | None = None, **options
+) -> Batches | FolderBatches:
+    """The batches of a set, from the device's memory or from files; ``options`` are those of both kinds.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+    """
+    if isinstance(dataset, ImageDataset):
+        return Batches(dataset, batch_size, device, **options)
+    if workers is None:
+        cores = os.cpu_count() or 1
+        workers = min(8, cores if device.type == "cuda" else cores // 2)
+    return FolderBatches(dataset, batch_size, device, workers=workers, **options)
+
+
 def evaluate(
     model: nn.Module,
-    dataset: ImageDataset,
+    dataset: Dataset,
     *,
     device: str | torch.device = "auto",
     batch_size: int = 256,
@@ -293,7 +333,7 @@ def evaluate(
         dataset: The images.
         device: See ``resolve_device``.
         batch_size: Images a batch; it decides memory and time only.
-        image_size: Height and width after padding.
+        image_size: Height and width after padding, or of the central crop of an image folder.
         channels: Channels that the network takes; grey images are repeated.
         normalisation: The statistics the network was trained with (``TrainResult.normalisation``). Default:
             the set's own, which is close but not the same.
@@ -307,14 +347,14 @@ def evaluate(
         BatchTooLargeError: If the device's memory does not suffice.
     """
     device = resolve_device(device)
-    batches = Batches(
+    batches = make_batches(
         dataset, batch_size, device, image_size=image_size, channels=channels, normalisation=normalisation
     )
     was_training = model.training
     model.to(device)
     try:
         with _memory_errors_explained(batch_size):
-            return _evaluate(model, model, batches, resolve_amp(amp, device))
+            return _evaluate(model, model, batches, resolve_amp(amp, device), World())
     finally:
         model.train(was_training)
 
@@ -325,6 +365,8 @@ class _Stepper:
 
     model: nn.Module
     forward: Callable[[Tensor], Tensor]  # the model, or its compiled form
+    train_forward: Callable[[Tensor], Tensor]  # the same, averaging gradients over all processes
+    world: World
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     config: TrainConfig
@@ -348,7 +390,7 @@ class _Stepper:
             group["lr"] = self.learning_rate(step)
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device, self.amp):
-            logits = self.forward(images)
+            logits = self.train_forward(images)
         if logits.ndim != 2 or logits.shape[1] < self.classes:
             raise ValueError(
                 f"the network's output has the shape {list(logits.shape)}, but the set has {self.classes} "
@@ -363,11 +405,20 @@ class _Stepper:
         return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
 
-def _run_epoch(stepper: _Stepper, train_batches: Batches, test_batches: Batches, epoch: int, bar: tqdm) -> EpochRecord:
+def _run_epoch(
+    stepper: _Stepper,
+    train_batches: Batches | FolderBatches,
+    test_batches: Batches | FolderBatches,
+    epoch: int,
+    bar: tqdm,
+) -> EpochRecord:
     started = time.perf_counter()
+    # Dropout then depends on seed, epoch and process alone, so a resumed run draws what the interrupted one would have.
+    seed_everything(mixed_seed(stepper.config.seed, epoch, stepper.world.rank) % 2**32)
     with _memory_errors_explained(stepper.config.batch_size):
         train_loss, train_accuracy = _train_epoch(stepper, train_batches, epoch, bar)
-        test_loss, test_accuracy = _evaluate(stepper.model, stepper.forward, test_batches, stepper.amp)
+        stepper.world.share_buffers(stepper.model)
+        test_loss, test_accuracy = _evaluate(stepper.model, stepper.forward, test_batches, stepper.amp, stepper.world)
     last_step = (epoch + 1) * len(train_batches) - 1
     if not math.isfinite(test_loss):
         raise _diverged("test loss", test_loss, epoch, last_step, stepper)
@@ -382,30 +433,32 @@ def _run_epoch(stepper: _Stepper, train_batches: Batches, test_batches: Batches,
     )
 
 
-def _train_epoch(stepper: _Stepper, batches: Batches, epoch: int, bar: tqdm) -> tuple[float, float]:
-    """One pass over the training set; returns mean loss and accuracy."""
+def _train_epoch(stepper: _Stepper, batches: Batches | FolderBatches, epoch: int, bar: tqdm) -> tuple[float, float]:
+    """One pass over the training set; returns mean loss and accuracy over all processes."""
     stepper.model.train()
     steps = len(batches)
     losses: list[Tensor] = []
+    recent: list[Tensor] = []
     right: list[Tensor] = []
     for index, (images, labels) in enumerate(batches.epoch(epoch)):
         loss, correct = stepper.take(epoch * steps + index, images, labels)
-        losses.append(loss)
+        recent.append(loss)
         right.append(correct)
         bar.update()
-        if (index + 1) % CHECK_EVERY == 0 or index + 1 == steps:
-            _check_losses(losses, epoch, stepper)
-    mean_loss = torch.stack(losses).cpu().double().mean()
-    return float(mean_loss), int(torch.stack(right).sum()) / (steps * batches.batch_size)
+        if len(recent) == CHECK_EVERY or index + 1 == steps:
+            losses.append(stepper.world.sum(torch.stack(recent), stepper.device) / stepper.world.size)
+            _check_losses(losses[-1], epoch, index + 1 - len(recent), stepper)
+            recent = []
+    correct = int(stepper.world.sum(torch.stack(right).sum(), stepper.device))
+    return float(torch.cat(losses).double().mean()), correct / (steps * batches.batch_size)
 
 
-def _check_losses(losses: list[Tensor], epoch: int, stepper: _Stepper) -> None:
-    first = max(0, len(losses) - CHECK_EVERY)
-    recent = torch.stack(losses[first:])
-    finite = torch.isfinite(recent)
-    if not finite.all():
-        index = first + int((~finite).int().argmax())
-        step = epoch * stepper.steps_per_epoch + index
+def _check_losses(losses: Tensor, epoch: int, first: int, stepper: _Stepper) -> None:
+    """Look at the losses of the epoch's steps from ``first`` on; all processes see the same ones."""
+    bad = (~torch.isfinite(losses)).nonzero()
+    if len(bad):
+        index = int(bad[0])
+        step = epoch * stepper.steps_per_epoch + first + index
         raise _diverged("training loss", float(losses[index]), epoch, step, stepper)
 
 
@@ -442,22 +495,34 @@ def _memory_errors_explained(batch_size: int) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _evaluate(model: nn.Module, forward: Callable[[Tensor], Tensor], batches: Batches, amp: str) -> tuple[float, float]:
+def _evaluate(
+    model: nn.Module,
+    forward: Callable[[Tensor], Tensor],
+    batches: Batches | FolderBatches,
+    amp: str,
+    world: World,
+) -> tuple[float, float]:
     model.eval()
-    losses: list[Tensor] = []
-    right: list[Tensor] = []
+    losses, right = [torch.zeros((), device=batches.device)], [0]  # a process may have no image of a small set
     for images, labels in batches:
         with autocast(batches.device, amp):
             logits = forward(images)
         logits = logits.float()
         losses.append(F.cross_entropy(logits, labels, reduction="sum"))
         right.append((logits.argmax(1) == labels).sum())
-    images = len(batches.labels)
-    return float(torch.stack(losses).cpu().double().sum()) / images, int(torch.stack(right).sum()) / images
+    own = torch.stack([torch.stack(losses).cpu().double().sum(), torch.as_tensor(sum(right)).cpu().double()])
+    loss, correct = world.sum(own, batches.device)
+    return float(loss) / batches.images, int(correct) / batches.images
+
+
+def _compiled(model: nn.Module, config: TrainConfig) -> Callable[[Tensor], Tensor]:
+    if not config.compile:
+        return model
+    return torch.compile(model, mode=None if config.compile is True else config.compile)
 
 
 def _identity(
-    model: nn.Module, config: TrainConfig, data: dict[str, object], device: torch.device, amp: str
+    model: nn.Module, config: TrainConfig, data: dict[str, object], device: torch.device, amp: str, world: World
 ) -> dict[str, object]:
     """What must be equal for a run to go on: settings, network, images, and the kind of device."""
     identity: dict[str, object] = {f"setting {name}": value for name, value in config.to_dict().items()}
@@ -467,7 +532,14 @@ def _identity(
             identity[f"{split} set's {name}"] = data[split][name]
     identity["device"] = device.type
     identity["amp in use"] = amp
+    identity["number of processes"] = world.size
     return identity
+
+
+def _saved_state(checkpoint: str | os.PathLike, identity: dict[str, object]) -> dict[str, object] | None:
+    """The state from which the run goes on; None if it has not begun."""
+    check_writable(checkpoint)
+    return load_checkpoint(checkpoint, identity) if Path(checkpoint).exists() else None
 
 
 def _resume(
@@ -476,5 +548,4 @@ def _resume(
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     scaler.load_state_dict(state["scaler"])
-    set_random_state(state["random"])
     return [EpochRecord(**entry) for entry in state["history"]]

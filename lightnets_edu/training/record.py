@@ -27,19 +27,29 @@ _ENVIRONMENT = {
     "date": str,
     "commit": _TEXT_OR_NONE,
 }
+_SET = {"name": str, "images": int, "source": str, "is_real": bool}
+_TRAINED = {
+    "config": dict,
+    "data": {"train": _SET, "test": _SET, "normalisation": {"mean": list, "std": list}},
+    "history": list,
+}
 _FIELDS: dict[str, dict[str, object]] = {
-    "training": {
+    "training": {"model": str, "options": dict, "parameters": int, "environment": _ENVIRONMENT, **_TRAINED},
+    # All that is known of one network on one device. What was not run is null: the fields of training (``_TRAINED``,
+    # ``test_accuracy`` and ``training_seconds``) together, or ``timings``.
+    "network": {
         "model": str,
         "options": dict,
+        "seed": int,
+        "input_size": list,
         "parameters": int,
-        "config": dict,
-        "data": {
-            "train": {"name": str, "images": int, "source": str, "is_real": bool},
-            "test": {"name": str, "images": int, "source": str, "is_real": bool},
-            "normalisation": {"mean": list, "std": list},
-        },
+        "macs": int,
+        "activations": int,
+        "memory_access": int,
         "environment": _ENVIRONMENT,
-        "history": list,
+        "test_accuracy": (*_NUMBER, type(None)),
+        "training_seconds": (*_NUMBER, type(None)),
+        "timings": (list, type(None)),
     },
     "timing": {"model": str, "options": dict, "settings": dict, "environment": _ENVIRONMENT, "timings": dict},
 }
@@ -60,6 +70,22 @@ _TIMING = {
     "spread": _NUMBER,
     "repeats": int,
 }
+# One timing of a "network" record. Seconds and bytes are null where they were not asked for or refused.
+_MEASUREMENT = {
+    "step": str,  # forward or training
+    "options": dict,  # of the network; those of the record are the trained one's
+    "input_size": list,
+    "macs": int,  # of one image
+    "amp": str,
+    "channels_last": bool,
+    "compile": bool,
+    "keeps_memory": bool,
+    "measured": (dict, type(None)),
+    "refused": _TEXT_OR_NONE,  # why there is no ``measured``
+    "predicted_seconds": (dict, type(None)),  # by rung of the ladder
+    "peak_bytes": (int, type(None)),
+    "predicted_peak_bytes": (int, type(None)),
+}
 
 
 class RecordError(ValueError):
@@ -71,7 +97,7 @@ def save_record(path: str | os.PathLike, record: Mapping[str, object]) -> None:
 
     Args:
         path: The file to write; missing folders are made.
-        record: From ``TrainResult.to_record`` or ``timing_record``.
+        record: From ``lightnets_edu.recording.network_record``, ``TrainResult.to_record`` or ``timing_record``.
 
     Raises:
         RecordError: If a field is missing or wrong.
@@ -122,15 +148,40 @@ def check_record(record: object, where: str = "the record") -> None:
         )
     kind = record["kind"]
     if kind not in _FIELDS:
-        raise RecordError(f"{where} has kind={kind!r}, but only {' and '.join(map(repr, _FIELDS))} are known.")
+        raise RecordError(f"{where} has kind={kind!r}, but only {', '.join(map(repr, _FIELDS))} are known.")
     _check_fields(record, _FIELDS[kind], where, "")
     if kind == "timing":
         for name, timing in record["timings"].items():
             _check_fields(timing, _TIMING, where, f"timings.{name}.")
-        return
-    if not record["history"]:
+    elif kind == "training":
+        _check_history(record["history"], where)
+    else:
+        _check_network(record, where)
+
+
+def _check_network(record: Mapping[str, object], where: str) -> None:
+    together = (*_TRAINED, "test_accuracy", "training_seconds")
+    trained = {name: record.get(name) is not None for name in together}
+    if any(trained.values()):
+        missing = [name for name, there in trained.items() if not there]
+        if missing:
+            raise RecordError(
+                f"{where} has no {' and no '.join(missing)}, but other fields of a training: all or none."
+            )
+        _check_fields(record, _TRAINED, where, "")
+        _check_history(record["history"], where)
+    for index, row in enumerate(record["timings"] or ()):
+        _check_fields(row, _MEASUREMENT, where, f"timings[{index}].")
+        if (row["measured"] is None) == (row["refused"] is None):
+            raise RecordError(f"{where}: timings[{index}] must have either 'measured' or 'refused', and not both.")
+        if row["measured"] is not None:
+            _check_fields(row["measured"], _TIMING, where, f"timings[{index}].measured.")
+
+
+def _check_history(history: list, where: str) -> None:
+    if not history:
         raise RecordError(f"{where} has an empty history: a run has at least one epoch.")
-    for index, epoch in enumerate(record["history"]):
+    for index, epoch in enumerate(history):
         _check_fields(epoch, _EPOCH, where, f"history[{index}].")
         if epoch["epoch"] != index + 1:
             raise RecordError(f"{where}: history[{index}].epoch is {epoch['epoch']}, but must be {index + 1}.")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import zipfile
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from lightnets_edu.training import checkpoint_bytes
-from lightnets_edu.training.checkpoints import random_state, save_checkpoint, set_random_state
+from lightnets_edu.training.checkpoints import save_checkpoint
 from lightnets_edu.training.files import atomic_file
 
 
@@ -83,15 +81,3 @@ def test_failure_while_a_checkpoint_is_written(tmp_path, monkeypatch):
         save_checkpoint(path, {"epoch": 2})
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]
-
-
-def test_all_random_generators_go_on_where_they_were(tmp_path):
-    def draw():
-        return random.random(), random.gauss(0, 1), np.random.rand(), np.random.randn(), torch.rand(2).tolist()
-
-    draw()  # leaves a second Gaussian number in store in Python's and NumPy's generators
-    torch.save(random_state(), tmp_path / "state.pt")
-    expected = draw()
-    draw()
-    set_random_state(torch.load(tmp_path / "state.pt", weights_only=True))
-    assert draw() == expected

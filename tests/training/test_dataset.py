@@ -302,10 +302,12 @@ def test_shapes_look_like_their_names():
 
 
 def test_load_dataset():
-    assert list_datasets() == ["fashion_mnist", "shapes"]
+    assert list_datasets() == ["fashion_mnist", "cifar10", "imagenette", "shapes"]
     assert load_dataset("shapes", "test", limit=7).images.shape == (7, 1, 28, 28)
-    with pytest.raises(ValueError, match=r"'fashion_mnist', 'shapes'.*did you mean 'fashion_mnist'"):
-        load_dataset("fashion-mnist")
+    with pytest.raises(ValueError, match=r"'fashion_mnist', .*'imagefolder:DIR' \(did you mean 'fashion_mnist'"):
+        load_dataset("fashion-minst")
+    for spelling in ("fashion-mnist", "fashion_mnist"):
+        assert load_dataset(spelling, "test", 3).name == "fashion_mnist"
     with pytest.raises(ValueError, match="split='valid' is unknown: choose one of 'train', 'test'"):
         load_dataset("shapes", "valid")
     for limit in (0, 2001, 1.5, True):

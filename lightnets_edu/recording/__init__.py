@@ -1,0 +1,23 @@
+"""How was it measured? Runs of real networks, written down as one JSON file each, beside what was predicted of them.
+
+It needs torch, torchvision, numpy and tqdm only, so that a bare GPU machine can record from a checkout.
+"""
+
+from lightnets_edu.recording.measurements import StepSetting, format_rows, measure_step, predict_network
+from lightnets_edu.recording.networks import network_options, network_record, train_network
+from lightnets_edu.recording.plan import Outcome, Plan, default_timings, device_folder, record_networks
+
+__all__ = [
+    "Outcome",
+    "Plan",
+    "StepSetting",
+    "default_timings",
+    "device_folder",
+    "format_rows",
+    "measure_step",
+    "network_options",
+    "network_record",
+    "predict_network",
+    "record_networks",
+    "train_network",
+]

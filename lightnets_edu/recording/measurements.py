@@ -1,0 +1,262 @@
+"""One step of one network on one device: how long, how much memory, and what was predicted of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Literal
+
+import torch
+from torch import nn
+
+from lightnets_edu.counting import count
+from lightnets_edu.models import default_input_size, get_model
+from lightnets_edu.timing import (
+    RUNGS,
+    DeviceProfile,
+    Timing,
+    forward_step,
+    keep_memory,
+    measure,
+    measure_memory,
+    predict,
+    predicted_training_memory,
+    training_step,
+)
+from lightnets_edu.timing.clock import NOISE_LIMIT
+from lightnets_edu.training.checks import one_of, whole_number
+from lightnets_edu.training.environment import AMP_CHOICES, resolve_amp, resolve_device
+
+ATTEMPTS = 3  # at a timing that is not noise; each takes twice as long as the one before
+
+
+@dataclass(frozen=True)
+class StepSetting:
+    """What to time.
+
+    Raises:
+        ValueError: If a value is not allowed.
+    """
+
+    step: Literal["forward", "training"] = "forward"  # a pass for inference, or a whole step of SGD with momentum
+    batch_size: int = 1  # images
+    image_size: int | None = None  # side in pixels; None: what the network's paper uses
+    amp: Literal["auto", "off", "bfloat16", "float16"] = "off"  # number format; see resolve_amp
+    channels_last: bool = False  # memory format
+    compile: bool = False  # torch.compile
+    seconds: float = 1.0  # samples add up to at least this
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        one_of("step", self.step, ("forward", "training"))
+        whole_number("batch_size", self.batch_size, 1)
+        if self.image_size is not None:
+            whole_number("image_size", self.image_size, 1)
+        one_of("amp", self.amp, AMP_CHOICES)
+
+    def input_size(self, name: str, options: Mapping[str, object]) -> tuple[int, int, int, int]:
+        """(N, C, H, W) for a network."""
+        side = self.image_size or default_input_size(name, bool(options.get("small_input")))
+        return (self.batch_size, 3, side, side)
+
+    def describe(self, name: str, options: Mapping[str, object], device: torch.device) -> dict[str, object]:
+        """The fields that tell one row of a record from another."""
+        return {
+            "step": self.step,
+            "options": dict(options),
+            "input_size": list(self.input_size(name, options)),
+            "amp": resolve_amp(self.amp, device),
+            "channels_last": self.channels_last,
+            "compile": self.compile,
+        }
+
+
+def measure_step(
+    name: str,
+    options: Mapping[str, object],
+    setting: StepSetting,
+    *,
+    device: str | torch.device = "auto",
+    profile: DeviceProfile | None = None,
+    keep: bool = True,
+) -> dict[str, object]:
+    """Time a step of a network with fresh weights, and measure its memory.
+
+    A timing whose samples scatter too much is taken again, and in the end refused: ``measured`` is then None and
+    ``refused`` says why.
+
+    Args:
+        name: The network, as ``get_model`` knows it.
+        options: What it is built with.
+        setting: What to time.
+        device: As for ``resolve_device``.
+        profile: Of this device, for the predictions; without it they are None.
+        keep: On a CPU, call ``keep_memory`` first: it holds for the whole process.
+
+    Returns:
+        A row of a record's ``timings``.
+
+    Raises:
+        ValueError: If an argument is not allowed, or the profile is of another device.
+    """
+    device = resolve_device(device)
+    kept = keep and device.type == "cpu" and keep_memory()
+    if profile is not None:
+        profile.require(device=device.type, threads=torch.get_num_threads(), keeps_memory=kept)
+    model = get_model(name, **options)
+    size = setting.input_size(name, options)
+    row = setting.describe(name, options, device)
+    row |= {
+        "macs": count(model, (1, *size[1:])).macs,
+        "keeps_memory": kept,
+        "measured": None,
+        "refused": None,
+        "predicted_seconds": None,
+        "peak_bytes": None,
+        "predicted_peak_bytes": None,
+    }
+    try:
+        row |= predict_step(model, size, setting, row["amp"], profile)
+        make = forward_step if setting.step == "forward" else training_step
+        network = torch.compile(model) if setting.compile else model
+        step = make(network, size, device=device, amp=row["amp"], channels_last=setting.channels_last)
+        timing = _quiet_timing(step, setting, device)
+        if timing.is_noisy:
+            row["refused"] = (
+                f"the middle half of {timing.repeats} samples spans {timing.spread:.0%} of their median, more than "
+                f"{NOISE_LIMIT:.0%}, after {ATTEMPTS} attempts: that is noise. Close other programs and measure again."
+            )
+        else:
+            row["measured"] = timing.to_dict()
+        if not setting.compile:  # a compiled step hides its tensors from the counter
+            row["peak_bytes"] = _peak(model, step, size, setting, device)
+    except (RuntimeError, ValueError) as error:
+        row["refused"] = _explained(error, setting)
+    return row
+
+
+def predict_step(
+    model: nn.Module, input_size: Sequence[int], setting: StepSetting, amp: str, profile: DeviceProfile | None
+) -> dict[str, object]:
+    """What the formulas say of a step, as far as they do: time of a forward pass in eager mode, memory in float32.
+
+    Args:
+        model: The network; it is not run.
+        input_size: (N, C, H, W).
+        setting: The step.
+        amp: The number format that ``setting.amp`` comes to.
+        profile: Of the device, in this number format and memory format; others, and None, leave the seconds out.
+
+    Returns:
+        ``predicted_seconds`` (by rung) and ``predicted_peak_bytes``, None where nothing is predicted.
+    """
+    training = setting.step == "training"
+    seconds = peak = None
+    fits = profile is not None and (amp, setting.channels_last) == (profile.amp, profile.channels_last)
+    if fits and not training and not setting.compile:
+        seconds = {rung: predict(model, input_size, profile, rung=rung).seconds for rung in RUNGS}
+    if training and amp == "off":
+        peak = predicted_training_memory(model, input_size)
+    return {"predicted_seconds": seconds, "predicted_peak_bytes": peak}
+
+
+def predict_network(
+    name: str, options: Mapping[str, object], setting: StepSetting, profile: DeviceProfile
+) -> dict[str, object]:
+    """A row like ``measure_step``'s with nothing measured. The profile may be another machine's.
+
+    Number format and memory format are the profile's.
+
+    Raises:
+        ValueError: If the network or an option is not known.
+    """
+    setting = replace(setting, amp=profile.amp, channels_last=profile.channels_last)
+    with torch.device("meta"):
+        model = get_model(name, **options).eval()
+    size = setting.input_size(name, options)
+    return {
+        "step": setting.step,
+        "options": dict(options),
+        "input_size": list(size),
+        "amp": setting.amp,
+        "channels_last": setting.channels_last,
+        "macs": count(model, (1, *size[1:])).macs,
+        **predict_step(model, size, setting, profile.amp, profile),
+    }
+
+
+def format_rows(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows with the network's name under ``model``, as a table for the terminal."""
+    head = ["network", "step", "images", "amp", "median", "images/s", "spread", "peak MB", *(f"{r}?" for r in RUNGS)]
+    head.append("peak MB?")
+    lines, notes = [head], []
+    for row in rows:
+        images = row["input_size"][0]
+        measured = row.get("measured") or {}
+        predicted = row["predicted_seconds"] or {}
+        median = measured.get("median")
+        lines.append([
+            row["model"], row["step"], str(images), row["amp"], _milliseconds(median),
+            f"{images / median:,.1f}" if median else "–", f"{measured['spread']:.1%}" if measured else "–",
+            _megabytes(row.get("peak_bytes")), *(_milliseconds(predicted.get(rung)) for rung in RUNGS),
+            _megabytes(row["predicted_peak_bytes"]),
+        ])  # fmt: skip
+        if row.get("refused"):
+            notes.append(f"{row['model']}, {row['step']}, {images}: {row['refused']}")
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    texts = [
+        "  ".join(
+            cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+    return "\n".join([*texts, "A column with ? is predicted, the others are measured.", *notes])
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{1000 * seconds:.2f} ms"
+
+
+def _megabytes(size: int | None) -> str:
+    return "–" if size is None else f"{size / 1e6:,.1f}"
+
+
+def _quiet_timing(step: Callable[[], object], setting: StepSetting, device: torch.device) -> Timing:
+    """The first timing that is not noise, or the least noisy one."""
+    timings = []
+    for attempt in range(ATTEMPTS):
+        timing = measure(
+            step, device=device, warmup=2 if attempt == 0 else 0, repeats=5, min_seconds=setting.seconds * 2**attempt,
+            images=setting.batch_size,
+        )  # fmt: skip
+        timings.append(timing)
+        if not timing.is_noisy:
+            break
+    return min(timings, key=lambda timing: timing.spread)
+
+
+def _explained(error: Exception, setting: StepSetting) -> str:
+    """Why a step cannot be run; other errors are raised again."""
+    if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+        return f"{setting.batch_size} images do not fit in the device's memory."
+    if "more than 1 value per channel" in str(error):
+        return "batch norm cannot train on one value a channel: take more images, or larger ones."
+    raise error
+
+
+def _peak(
+    model: nn.Module, step: Callable[[], object], size: Sequence[int], setting: StepSetting, device: torch.device
+) -> int:
+    """Bytes of network, images, optimiser and all that the step makes, at the worst moment."""
+    tensors = [*model.parameters(), *model.buffers()]
+    held = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    learning = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
+    images = 4 * prod(size)
+    use = measure_memory(step, device)
+    if setting.step == "forward":
+        return held + images + use.peak_bytes
+    # Momentum is there since the first step. So are the gradients of the step before, which the step drops at once:
+    # the allocator's counter has them in what was there before, the counter of tensors counts new ones only.
+    dropped = learning if use.counter == "allocator" else 0
+    return held + learning + images + dropped + use.peak_bytes

@@ -1,0 +1,308 @@
+"""All networks on one device, one after the other, in parts that end in time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lightnets_edu.models import get_model, list_models
+from lightnets_edu.recording.measurements import StepSetting, measure_step
+from lightnets_edu.recording.networks import network_options, network_record, train_network
+from lightnets_edu.timing import DeviceProfile, measure, training_step
+from lightnets_edu.training import (
+    BatchTooLargeError,
+    DatasetError,
+    EpochRecord,
+    TrainConfig,
+    TrainingDivergedError,
+    TrainResult,
+    load_dataset,
+    load_record,
+    save_record,
+)
+from lightnets_edu.training.checks import real_number
+from lightnets_edu.training.environment import describe_environment, resolve_amp, resolve_device
+from lightnets_edu.training.files import check_writable
+
+RESERVE = 1.2  # an epoch or a timing may take so much longer than the one before it
+WITHOUT_NORM = 0.2  # part of the peak learning rate for networks without batch norm, which diverge at the whole
+
+
+def default_timings(device: torch.device) -> tuple[StepSetting, ...]:
+    """What is timed of every network: batch 1, 64 and 256 in float32 and bfloat16 on a GPU; batch 1 and 16 on a CPU."""
+    if device.type == "cpu":
+        forward = tuple(StepSetting("forward", batch) for batch in (1, 16))
+        return (*forward, StepSetting("training", 4))
+    formats = [("off", False), ("bfloat16", True)] if device.type == "cuda" else [("off", False)]
+    return tuple(
+        StepSetting(step, batch, amp=amp, channels_last=channels_last)
+        for step in ("forward", "training")
+        for amp, channels_last in formats
+        for batch in (1, 64, 256)
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to record of every network.
+
+    Attributes:
+        config: How to train. Networks without batch norm get ``WITHOUT_NORM`` of the learning rate.
+        data: A data set, as ``load_dataset`` knows it.
+        train_images: So many of its training images (None: all).
+        test_images: So many of its test images (None: all).
+        train: Whether to train.
+        timings: What to time.
+        profile: Of the device, for the predictions.
+    """
+
+    config: TrainConfig = field(default_factory=TrainConfig)
+    data: str = "fashion_mnist"
+    train_images: int | None = None
+    test_images: int | None = None
+    train: bool = True
+    timings: tuple[StepSetting, ...] = ()
+    profile: DeviceProfile | None = None
+
+
+@dataclass
+class Outcome:
+    """What became of each network.
+
+    Attributes:
+        recorded: Finished now.
+        skipped: Finished before.
+        left: Not finished: the budget was spent. The same call goes on with them.
+        failed: Network to the sentence that says why; what could be recorded of it was.
+    """
+
+    recorded: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """One line, and one a failure."""
+        parts = [f"{len(self.recorded)} recorded", f"{len(self.skipped)} were there", f"{len(self.left)} left"]
+        again = "; the same command goes on with them" if self.left else ""
+        failures = "".join(f"\n{name} failed: {reason}" for name, reason in self.failed.items())
+        return f"{', '.join(parts)}{again}{failures}"
+
+
+def device_folder(device: torch.device) -> str:
+    """The name of a device's folder in ``results/``: ``cpu``, or the GPU's name in small letters."""
+    if device.type == "cpu":
+        return "cpu"
+    name = describe_environment(device)["device_name"] if device.type == "cuda" else device.type
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def record_networks(
+    names: Sequence[str],
+    plan: Plan,
+    *,
+    folder: str | Path,
+    device: str | torch.device = "auto",
+    budget_minutes: float | None = None,
+    again: bool = False,
+    say: Callable[[str], None] = print,
+) -> Outcome:
+    """Record networks, one file each, until all are done or the time is spent.
+
+    Whatever is finished is written at once: each timing, and a checkpoint after each epoch. The same call again skips
+    what is there and goes on where this one ended.
+
+    Args:
+        names: Networks; none means all of ``list_models``.
+        plan: What to record.
+        folder: The files go to its subfolder ``device_folder(device)``.
+        device: As for ``resolve_device``.
+        budget_minutes: Begin no epoch and no timing that is likely to end later than this from now.
+        again: Record also what is there, from the start.
+        say: Called with a line of progress.
+
+    Raises:
+        ValueError: If a network or a value is not known, or a file there was recorded with other settings.
+        DatasetError: If the images cannot be had.
+        OSError: If a file cannot be written.
+    """
+    device = resolve_device(device)
+    if budget_minutes is not None:
+        real_number("budget_minutes", budget_minutes, "a number above 0", (0, float("inf")), open_low=True)
+    recorder = _Recorder(plan, Path(folder, device_folder(device)), device, _Budget(budget_minutes), say)
+    jobs = [recorder.job(name, again) for name in names or list_models()]
+    outcome = Outcome()
+    for job in jobs:
+        try:
+            (outcome.recorded if recorder.run(job) else outcome.skipped).append(job.name)
+        except _BudgetSpentError:
+            outcome.left.append(job.name)
+        except (TrainingDivergedError, BatchTooLargeError, _TooLongError) as error:
+            outcome.failed[job.name] = str(error)
+    return outcome
+
+
+class _BudgetSpentError(Exception):
+    """What comes next would end too late."""
+
+
+class _TooLongError(Exception):
+    """What comes next would end too late even if nothing came before it."""
+
+
+class _Budget:
+    """The time that is left."""
+
+    def __init__(self, minutes: float | None) -> None:
+        self.minutes = minutes
+        self.end = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+
+    def check(self, seconds: float, what: str) -> None:
+        """Raise unless so many seconds are left."""
+        if self.minutes is not None and seconds > 60 * self.minutes:
+            raise _TooLongError(
+                f"{what} takes about {seconds / 60:.1f} minutes, more than the whole budget of {self.minutes:g}: "
+                "allow more, or take fewer images."
+            )
+        if time.monotonic() + seconds > self.end:
+            raise _BudgetSpentError
+
+
+@dataclass
+class _Job:
+    """One network and its file."""
+
+    name: str
+    path: Path
+    options: dict[str, object]
+    config: TrainConfig
+    record: dict[str, object] | None  # what is in the file
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path.with_suffix(".checkpoint")
+
+
+class _Recorder:
+    """What is the same for all networks."""
+
+    def __init__(
+        self, plan: Plan, folder: Path, device: torch.device, budget: _Budget, say: Callable[[str], None]
+    ) -> None:
+        self.plan, self.folder, self.device, self.budget, self.say = plan, folder, device, budget, say
+        self.longest_row = 0.0  # seconds of the longest timing so far
+        if plan.train:
+            self.train_set = load_dataset(plan.data, "train", plan.train_images)
+            self.test_set = load_dataset(plan.data, "test", plan.test_images)
+            if not self.train_set.is_real and plan.data != "shapes":
+                raise DatasetError(
+                    f"a record of {plan.data} needs the real images, but these are {self.train_set.source}."
+                )
+            self.fingerprints = {"train": self.train_set.fingerprint(), "test": self.test_set.fingerprint()}
+
+    def job(self, name: str, again: bool) -> _Job:
+        """Look at what is there of a network.
+
+        Raises:
+            ValueError: If it was recorded with other settings.
+        """
+        classes = len(self.train_set.class_names) if self.plan.train else 10
+        options = network_options(name, self.plan.config, classes, {})
+        job = _Job(name, self.folder / f"{name}.json", options, _recipe(name, options, self.plan.config), None)
+        check_writable(job.path)
+        if again:
+            job.checkpoint.unlink(missing_ok=True)
+        elif job.path.exists():
+            job.record = load_record(job.path)
+            self._check_same(job)
+        return job
+
+    def _check_same(self, job: _Job) -> None:
+        """A record that is there is gone on with only if it was begun with these settings."""
+        there = {"kind": job.record["kind"], "options": job.record["options"]}
+        wanted: dict[str, object] = {"kind": "network", "options": job.options}
+        if self.plan.train and job.record.get("history") is not None:
+            there |= job.record["config"] | {"data": job.record["data"]["train"].get("fingerprint")}
+            there["test data"] = job.record["data"]["test"].get("fingerprint")
+            wanted |= job.config.to_dict() | {"data": self.fingerprints["train"]}
+            wanted["test data"] = self.fingerprints["test"]
+        for field_name, value in wanted.items():
+            if there.get(field_name) != value:
+                raise ValueError(
+                    f"{str(job.path)!r} was recorded with {field_name}={there.get(field_name)!r}, and now it is "
+                    f"{value!r}: record into another folder, or again from the start."
+                )
+
+    def run(self, job: _Job) -> bool:
+        """Do what is missing of a network; returns whether anything was."""
+        rows = list(job.record["timings"] or ()) if job.record else []
+        missing = [
+            (options, setting)
+            for options, setting in self._settings()
+            if not any(row | setting.describe(job.name, options, self.device) == row for row in rows)
+        ]
+        for options, setting in missing:
+            rows.append(self._timed(job, options, setting))
+            job.record = {**(job.record or self._record(job)), "timings": rows}
+            save_record(job.path, job.record)
+        trains = self.plan.train and (job.record is None or job.record["history"] is None)
+        if trains:
+            self._train(job, rows or None)
+        return bool(missing) or trains
+
+    def _settings(self) -> list[tuple[dict[str, object], StepSetting]]:
+        return [({}, setting) for setting in self.plan.timings]
+
+    def _record(self, job: _Job, result: TrainResult | None = None) -> dict[str, object]:
+        return network_record(job.name, job.options, job.config, result=result, device=self.device)
+
+    def _timed(self, job: _Job, options: Mapping[str, object], setting: StepSetting) -> dict[str, object]:
+        self.budget.check(RESERVE * self.longest_row, f"a timing of {job.name}")
+        started = time.monotonic()
+        row = measure_step(job.name, options, setting, device=self.device, profile=self.plan.profile)
+        self.longest_row = max(self.longest_row, time.monotonic() - started)
+        text = row["refused"] or f"{1000 * row['measured']['median']:.2f} ms"
+        self.say(f"{job.name}: {setting.step}, batch {setting.batch_size}, amp {row['amp']}: {text}")
+        return row
+
+    def _train(self, job: _Job, rows: list[dict[str, object]] | None) -> None:
+        self.budget.check(self._seconds_of_epoch(job), f"an epoch of {job.name}")
+
+        def after(epoch: EpochRecord) -> None:
+            self.say(f"{job.name}: {epoch}")
+            if epoch.epoch < job.config.epochs:
+                self.budget.check(RESERVE * epoch.seconds, f"an epoch of {job.name}")
+
+        result = train_network(
+            job.name, job.options, job.config, self.train_set, self.test_set, device=self.device,
+            checkpoint=job.checkpoint, on_epoch=after, progress=False,
+        )  # fmt: skip
+        save_record(job.path, {**self._record(job, result), "timings": rows})
+        job.checkpoint.unlink(missing_ok=True)
+
+    def _seconds_of_epoch(self, job: _Job) -> float:
+        """An estimate from a few steps; 0 if nobody asks."""
+        if self.budget.minutes is None:
+            return 0.0
+        config = job.config
+        size = (config.batch_size, config.channels, config.image_size, config.image_size)
+        step = training_step(
+            get_model(job.name, **job.options), size, device=self.device, amp=resolve_amp(config.amp, self.device)
+        )
+        seconds = measure(step, device=self.device, warmup=1, repeats=2).median
+        # A forward pass, as the test needs it, is about a third of a step.
+        return RESERVE * seconds * (len(self.train_set) + len(self.test_set) / 3) / config.batch_size
+
+
+def _recipe(name: str, options: Mapping[str, object], config: TrainConfig) -> TrainConfig:
+    with torch.device("meta"):
+        model = get_model(name, **options)
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        return config
+    return replace(config, learning_rate=WITHOUT_NORM * config.learning_rate)

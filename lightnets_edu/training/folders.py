@@ -1,0 +1,287 @@
+"""Image sets that are too large for memory: files in folders, one folder a class."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from lightnets_edu.training.batches import Order, mixed_seed
+from lightnets_edu.training.checks import one_of, whole_number
+from lightnets_edu.training.data import SPLITS, DatasetError, Normalisation
+
+# Of ImageNet's training images; the numbers that torchvision's recipes and weights use.
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+RESIZE = 256 / 224  # the short side before the central crop, as a multiple of the crop's side
+
+
+@dataclass(frozen=True, eq=False)
+class FolderDataset:
+    """A labelled image set whose files are read when their batch comes.
+
+    Attributes:
+        root: The folder that holds the files.
+        files: (path below ``root``, size in bytes, label) of each image. Their order is random, and always the same.
+        class_names: One name a class.
+        name: Short name, such as ``imagenette``.
+        source: Where this copy came from, as a clause for the page; it names no path.
+        split: ``train`` or ``test``.
+        is_real: Always true here: nothing was drawn by this package.
+    """
+
+    root: Path
+    files: tuple[tuple[str, int, int], ...]
+    class_names: tuple[str, ...]
+    name: str
+    source: str
+    split: str
+    is_real: bool = True
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.files)
+
+    def first(self, limit: int | None) -> FolderDataset:
+        """The first ``limit`` images (all of them if it is None).
+
+        Raises:
+            ValueError: If there are fewer.
+        """
+        if limit is None:
+            return self
+        limit = whole_number("limit", limit, 1, len(self), why=f" (the images of this {self.split} split)")
+        return replace(self, files=self.files[:limit])
+
+    def normalisation(self) -> Normalisation:
+        """ImageNet's statistics, whatever the images: the weights of this book's networks expect them."""
+        return IMAGENET
+
+    def fingerprint(self) -> str:
+        """A checksum of the files' names, sizes and labels (CRC-32, hexadecimal). Their content is not read."""
+        listing = "".join(f"{path}\0{size}\0{label}\n" for path, size, label in self.files)
+        return f"{zlib.crc32(listing.encode(errors='surrogateescape')):08x}"
+
+    def describe(self) -> dict[str, object]:
+        """What a recorded run says about this set."""
+        return {
+            "name": self.name,
+            "split": self.split,
+            "images": len(self),
+            "source": self.source,
+            "is_real": self.is_real,
+            "fingerprint": self.fingerprint(),
+        }
+
+
+def load_image_folder(folder: str | os.PathLike, split: str = "train", limit: int | None = None) -> FolderDataset:
+    """Images of your own: ``FOLDER/train/CLASS/*.jpg`` and ``FOLDER/val/CLASS/*.jpg`` (or ``test``), as for ImageNet.
+
+    Args:
+        folder: The folder.
+        split: ``"train"`` or ``"test"``; the folder of the latter may be called ``val``.
+        limit: Take only so many images, drawn at random, always the same ones.
+
+    Raises:
+        ValueError: If ``split`` or ``limit`` is not allowed.
+        DatasetError: If a folder is missing, a file has no bytes, a class has no image, or there are fewer than two
+            classes.
+    """
+    one_of("split", split, SPLITS)
+    folder = Path(folder).expanduser()
+    names = ("train",) if split == "train" else ("val", "test")
+    found = [name for name in names if (folder / name).is_dir()]
+    if not found:
+        wanted = " or ".join(f"'{name}'" for name in names)
+        raise DatasetError(
+            f"{str(folder)!r} has no folder {wanted}: an image folder holds 'train' and 'val', and in each "
+            "one folder a class, with its images."
+        )
+    source = f"images in {found[0]}/ of a folder of the user's"
+    return scan(folder / found[0], "imagefolder", source, split).first(limit)
+
+
+def scan(
+    root: Path, name: str, source: str, split: str, class_names: Callable[[str], str] = lambda folder: folder
+) -> FolderDataset:
+    """List the images below a folder of class folders.
+
+    Args:
+        root: The folder.
+        name: As for ``FolderDataset``.
+        source: As for ``FolderDataset``.
+        split: As for ``FolderDataset``.
+        class_names: From a class's folder to its name.
+
+    Raises:
+        DatasetError: See ``load_image_folder``.
+    """
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
+    classes = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+    if len(classes) < 2:
+        raise DatasetError(
+            f"{str(root)!r} has {len(classes)} class folder{'' if len(classes) == 1 else 's'}: to tell classes apart, "
+            "at least 2 are needed, each a folder with its images."
+        )
+    files: list[tuple[str, int, int]] = []
+    for label, folder in enumerate(classes):
+        images = sorted(path for path in (root / folder).rglob("*") if path.suffix.lower() in IMG_EXTENSIONS)
+        if not images:
+            raise DatasetError(
+                f"{str(root / folder)!r} holds no image: put some there or remove the folder. "
+                f"Known endings are {', '.join(IMG_EXTENSIONS)}."
+            )
+        for path in images:
+            size = path.stat().st_size
+            if size == 0:
+                raise DatasetError(f"{str(path)!r} is empty: delete the file or get a fresh copy.")
+            files.append((path.relative_to(root).as_posix(), size, label))
+    order = torch.randperm(len(files), generator=torch.Generator().manual_seed(0)).tolist()
+    shuffled = tuple(files[index] for index in order)
+    return FolderDataset(root, shuffled, tuple(map(class_names, classes)), name, source, split)
+
+
+class FolderBatches:
+    """Batches of normalised images, read and cropped by worker processes, normalised on the device.
+
+    For training, torchvision's standard: a random part of the image, resized, mirrored one time in two (Szegedy et al.
+    2015, arXiv:1409.4842, section 6). For the test: resized, and the central square. Order and augmentation depend on
+    ``seed``, epoch and image alone, not on the number of workers, so a resumed run sees the batches that the
+    interrupted one would have seen.
+    """
+
+    def __init__(
+        self,
+        dataset: FolderDataset,
+        batch_size: int,
+        device: torch.device,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        image_size: int = 224,
+        channels: int = 3,
+        augment: bool = False,
+        normalisation: Normalisation | None = None,
+        channels_last: bool = False,
+        part: tuple[int, int] = (0, 1),
+        workers: int = 0,
+    ) -> None:
+        """Arguments as for ``Batches``, beside:
+
+        Args:
+            dataset: The images.
+            batch_size: Images a batch.
+            device: Where the batches are wanted.
+            shuffle: As for ``Batches``.
+            seed: As for ``Batches``.
+            image_size: Side of the crops.
+            channels: 3; grey images are read as such.
+            augment: Random crops and mirror images; without it the central crop.
+            normalisation: Statistics to normalise with; by default ImageNet's.
+            channels_last: As for ``Batches``.
+            part: As for ``Batches``.
+            workers: Processes that read images; 0 reads them here.
+
+        Raises:
+            ValueError: If an argument is not allowed.
+        """
+        one_of("channels", channels, (3,))
+        self.images, self.device = len(dataset), device
+        self.order = Order(len(dataset), batch_size, shuffle, seed, part)
+        self.batch_size = self.order.batch_size
+        self.normalisation = normalisation or dataset.normalisation()
+        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self._mean = torch.tensor(self.normalisation.mean, device=device).view(1, -1, 1, 1)
+        self._std = torch.tensor(self.normalisation.std, device=device).view(1, -1, 1, 1)
+        workers = whole_number("workers", workers, 0)
+        self._sampler = _EpochSampler(self.order)
+        self._loader = DataLoader(
+            _Files(dataset, _transform(whole_number("image_size", image_size, 1), augment), self.order.seed),
+            batch_sampler=self._sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=device.type == "cuda",
+        )
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of epoch 0."""
+        return self.epoch(0)
+
+    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of one epoch, as for ``Batches``.
+
+        Raises:
+            DatasetError: If a file is no image that can be read.
+        """
+        self._sampler.epoch = number
+        try:
+            for images, labels in self._loader:
+                images = images.to(self.device, non_blocking=True).float() / 255
+                images = ((images - self._mean) / self._std).contiguous(memory_format=self._memory_format)
+                yield images, labels.to(self.device, non_blocking=True)
+        except DatasetError as error:
+            # From a worker comes the whole traceback as text; its last line is the sentence.
+            raise DatasetError(str(error).strip().splitlines()[-1].rpartition("DatasetError: ")[2]) from None
+
+
+class _EpochSampler(Sampler):
+    """Batches of (epoch, index): the workers learn the epoch with each image."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for chosen in self.order.epoch(self.epoch):
+            yield [(self.epoch, int(index)) for index in chosen]
+
+
+class _Files(Dataset):
+    """Images as uint8 [3, H, W]: a quarter of the bytes to hand over, and normalising is quick on the device."""
+
+    def __init__(self, dataset: FolderDataset, transform: Callable[[object], Tensor], seed: int) -> None:
+        self.dataset, self.transform, self.seed = dataset, transform, seed
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, place: tuple[int, int]) -> tuple[Tensor, int]:
+        epoch, index = place
+        path, _, label = self.dataset.files[index]
+        image = _read(self.dataset.root / path)
+        with torch.random.fork_rng(devices=[]):  # torchvision's transforms draw from the global generator
+            torch.default_generator.manual_seed(mixed_seed(self.seed, epoch, index))
+            return self.transform(image), label
+
+
+def _read(path: Path):
+    from torchvision.datasets.folder import pil_loader
+
+    try:
+        return pil_loader(str(path))
+    except Exception as error:  # Pillow raises many kinds for files that are broken in many ways
+        reason = " ".join(str(error).split()).replace(repr(str(path)), "it")
+        raise DatasetError(f"{str(path)!r} cannot be read as an image ({reason}): delete it or replace it.") from error
+
+
+def _transform(side: int, augment: bool) -> Callable[[object], Tensor]:
+    from torchvision import transforms
+
+    if augment:
+        steps = [transforms.RandomResizedCrop(side), transforms.RandomHorizontalFlip()]
+    else:
+        steps = [transforms.Resize(round(side * RESIZE)), transforms.CenterCrop(side)]
+    return transforms.Compose([*steps, transforms.PILToTensor()])
