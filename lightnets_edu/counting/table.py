@@ -50,7 +50,7 @@ class CountTable:
 
     @cached_property
     def backward_macs(self) -> int:
-        """MACs of the backward pass: one product for each weight gradient, one for each input gradient needed."""
+        """MACs of the backward pass, one product for each gradient of weights and each gradient of inputs needed."""
         return self._total("backward_macs")
 
     @property
