@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lightnets_edu._version import __version__
@@ -79,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     recording.add_argument("--test-limit", type=int, metavar="N", help="use only so many test images")
     recording.add_argument("--no-train", action="store_true", help="time only")
     recording.add_argument("--no-time", action="store_true", help="train only")
+    recording.add_argument(
+        "--guidelines", action="store_true", help="measure ShuffleNetV2's four guidelines instead (half a minute)"
+    )
+    recording.add_argument(
+        "--predict-again", action="store_true", help="only predict what is recorded once more, with another --profile"
+    )
     recording.add_argument("--again", action="store_true", help="record also what is there, from the start")
     for command in (training, recording):
         command.add_argument(
@@ -259,11 +266,26 @@ def _predict(args: argparse.Namespace) -> tuple[dict, str]:
 
 
 def _record(args: argparse.Namespace) -> tuple[dict, str]:
-    from lightnets_edu.recording import Plan, default_timings, record_networks
+    from lightnets_edu.recording import (
+        Plan,
+        default_timings,
+        device_folder,
+        predict_again,
+        record_guidelines,
+        record_networks,
+    )
     from lightnets_edu.timing import DeviceProfile
     from lightnets_edu.training import resolve_device
 
     device = resolve_device(args.device)
+    if args.guidelines:
+        path = record_guidelines(args.out, device)
+        return {"file": str(path)}, f"written to {path}"
+    if args.predict_again:
+        if not args.profile:
+            raise ValueError("--predict-again needs --profile FILE, from which it predicts")
+        number = predict_again(Path(args.out, device_folder(device)), DeviceProfile.load(args.profile))
+        return {"predicted": number}, f"{number} timings predicted again"
     plan = Plan(
         config=_recipe(args), data=args.data, train_images=args.limit, test_images=args.test_limit,
         train=not args.no_train, timings=() if args.no_time else default_timings(device),

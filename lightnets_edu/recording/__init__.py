@@ -3,6 +3,8 @@
 It needs torch, torchvision, numpy and tqdm only, so that a bare GPU machine can record from a checkout.
 """
 
+from lightnets_edu.recording.again import predict_again
+from lightnets_edu.recording.guidelines import record_guidelines
 from lightnets_edu.recording.measurements import StepSetting, format_rows, measure_step, predict_network
 from lightnets_edu.recording.networks import network_options, network_record, train_network
 from lightnets_edu.recording.plan import Outcome, Plan, default_timings, device_folder, record_networks
@@ -17,7 +19,9 @@ __all__ = [
     "measure_step",
     "network_options",
     "network_record",
+    "predict_again",
     "predict_network",
+    "record_guidelines",
     "record_networks",
     "train_network",
 ]

@@ -19,7 +19,13 @@ from lightnets_edu.training.data import (
 )
 from lightnets_edu.training.environment import describe_environment, resolve_device
 from lightnets_edu.training.folders import FolderBatches, FolderDataset, load_image_folder
-from lightnets_edu.training.library import recorded_run, results_folder
+from lightnets_edu.training.library import (
+    recorded_devices,
+    recorded_file,
+    recorded_networks,
+    recorded_run,
+    results_folder,
+)
 from lightnets_edu.training.loop import (
     BatchTooLargeError,
     EpochRecord,
@@ -61,6 +67,9 @@ __all__ = [
     "load_record",
     "load_shapes",
     "make_shapes",
+    "recorded_devices",
+    "recorded_file",
+    "recorded_networks",
     "recorded_run",
     "resolve_device",
     "results_folder",

@@ -51,6 +51,7 @@ _FIELDS: dict[str, dict[str, object]] = {
         "training_seconds": (*_NUMBER, type(None)),
         "timings": (list, type(None)),
     },
+    "guidelines": {"environment": _ENVIRONMENT, "settings": dict, "rows": list},
     "timing": {"model": str, "options": dict, "settings": dict, "environment": _ENVIRONMENT, "timings": dict},
 }
 _EPOCH = {
@@ -61,6 +62,16 @@ _EPOCH = {
     "test_accuracy": _NUMBER,
     "learning_rate": _NUMBER,
     "seconds": _NUMBER,
+}
+_GUIDELINE = {
+    "guideline": str,
+    "variant": str,
+    "macs": int,
+    "memory_access": int,
+    "images_per_second": _NUMBER,
+    "relative": _NUMBER,  # to the guideline's first variant
+    "is_noisy": bool,
+    "published": (int, type(None)),
 }
 _TIMING = {
     "samples": list,
@@ -155,6 +166,9 @@ def check_record(record: object, where: str = "the record") -> None:
             _check_fields(timing, _TIMING, where, f"timings.{name}.")
     elif kind == "training":
         _check_history(record["history"], where)
+    elif kind == "guidelines":
+        for index, row in enumerate(record["rows"]):
+            _check_fields(row, _GUIDELINE, where, f"rows[{index}].")
     else:
         _check_network(record, where)
 

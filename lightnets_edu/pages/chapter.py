@@ -1,0 +1,258 @@
+"""What every chapter does with its network: the ledger, formula against measurement, and the recorded runs replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from lightnets_edu.counting import compare_counters
+from lightnets_edu.models.cost import Layer, network_cost
+from lightnets_edu.pages.ledger import Ledger
+from lightnets_edu.pages.tables import NumberTable
+from lightnets_edu.timing import (
+    EVALUATION_NETWORKS,
+    RUNGS,
+    error_table,
+    measure_memory,
+    training_memory,
+    training_step,
+)
+from lightnets_edu.training import checkpoint_bytes, recorded_devices, recorded_networks, recorded_run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MEMORY_TOLERANCE = 0.1  # of the measured peak
+
+
+def network_ledger(
+    title: str,
+    model: nn.Module,
+    layers: Iterable[Layer],
+    *,
+    input_size: Sequence[int] = (1, 3, 224, 224),
+    claims: Mapping[str, Mapping[str, str]] | None = None,
+    why: Mapping[str, str] | None = None,
+) -> Ledger:
+    """Parameters and MACs of a whole network from every source there is.
+
+    Args:
+        title: The ledger's caption.
+        model: The real network.
+        layers: The same network as closed forms, from ``layers(...)`` of its module.
+        input_size: (N, C, H, W).
+        claims: Printed numbers by source, such as ``{"Paper, as usually quoted": {"params": "4.2 M"}}``.
+        why: For sources whose claim does not agree, the reason.
+
+    Raises:
+        LedgerError: If exact sources differ, or a claim does and nobody says why.
+    """
+    closed_form = network_cost(layers)
+    comparison = compare_counters(model, input_size)
+    table, results = comparison.table, {result.counter: result for result in comparison.results}
+    ledger = (
+        Ledger("params", "macs", title=title)
+        .exact("Closed form, summed over the layers", params=closed_form.params, macs=closed_form.macs)
+        .exact("count, on the real network", params=table.params, macs=table.macs)
+        .exact(
+            "torch: numel, FlopCounterMode / 2",
+            params=sum(p.numel() for p in model.parameters()),
+            macs=results["torch FlopCounterMode"].reported // 2,
+        )
+    )
+    for source, values in (claims or {}).items():
+        ledger = ledger.claim(source, why=(why or {}).get(source, ""), **values)
+    for counter in ("fvcore", "torchinfo"):
+        ledger = ledger.other(counter, macs=results[counter].reported, why=results[counter].explanation)
+    return ledger
+
+
+def parameters_on_disk(model: nn.Module) -> NumberTable:
+    """Bytes of the file of weights beside what the formula says: 4 for each parameter.
+
+    Raises:
+        ValueError: If the parameters do not take 4 bytes each.
+    """
+    size = checkpoint_bytes(model)
+    params = sum(p.numel() for p in model.parameters())
+    if size.parameter_bytes != 4 * params:
+        raise ValueError(f"the file holds {size.parameter_bytes:,} bytes of parameters, predicted were {4 * params:,}")
+    return NumberTable(
+        "The file of weights",
+        ("part", "bytes"),
+        [
+            ("4 × parameters, predicted", 4 * params),
+            ("parameters, in the file", size.parameter_bytes),
+            ("buffers: the batch norms' running mean, variance and counter", size.buffer_bytes),
+            (f"names and headers of {size.tensors:,} tensors", size.overhead_bytes),
+            ("the whole file", size.file_bytes),
+        ],
+        ["Predicted and stored parameters agree to the byte, match: True"],
+    )
+
+
+def training_memory_check(model: nn.Module, input_size: Sequence[int]) -> NumberTable:
+    """Peak memory of a training step, predicted without running anything, beside the measured peak.
+
+    Args:
+        model: The network; it is trained for two steps.
+        input_size: (N, C, H, W).
+
+    Raises:
+        ValueError: If prediction and measurement differ by more than a tenth.
+    """
+    model.train()
+    parts = training_memory(model, tuple(input_size))
+    step = training_step(model, tuple(input_size), device="cpu")
+    step()
+    measured = parts.parameters + parts.optimizer_state + parts.images + measure_memory(step).peak_bytes
+    error = parts.total / measured - 1
+    if abs(error) > MEMORY_TOLERANCE:
+        raise ValueError(
+            f"the peak was predicted as {parts.total:,} bytes and measured as {measured:,}: more than "
+            f"{MEMORY_TOLERANCE:.0%} apart"
+        )
+    return NumberTable(
+        f"Memory of one training step with {input_size[0]} images of {input_size[2]} × {input_size[3]}",
+        ("part", "bytes"),
+        [
+            ("parameters and buffers", parts.parameters),
+            ("the optimiser's state", parts.optimizer_state),
+            ("images", parts.images),
+            ("activations, kept for the backward pass", parts.activations),
+            ("what comes on top during the backward pass", parts.transient),
+            ("peak, predicted", parts.total),
+            ("peak, measured", measured),
+        ],
+        [f"The prediction is off by {error:+.1%}. The measured peak is that of the tensors; what the library takes "
+         "for itself inside an operation is not seen."],
+    )  # fmt: skip
+
+
+def recorded_training(name: str) -> NumberTable:
+    """A recorded training run, epoch by epoch, with where and how it was recorded.
+
+    Args:
+        name: Such as ``"cpu/ghostnet"``.
+
+    Raises:
+        ValueError: If there is no such run, or it holds no training.
+    """
+    record = _trained(name)
+    data, config, where = record["data"], record["config"], record["environment"]
+    options = ", ".join(f"{option}={value}" for option, value in record["options"].items())
+    last = record["history"][-1]
+    return NumberTable(
+        f"Recorded beforehand: {record['model']} ({options})",
+        ("epoch", "training loss", "test images right", "seconds"),
+        [
+            (str(e["epoch"]), f"{e['train_loss']:.3f}", f"{e['test_accuracy']:.1%}", f"{e['seconds']:.1f}")
+            for e in record["history"]
+        ],
+        [
+            f"{data['train']['images']:,} training and {data['test']['images']:,} test images of "
+            f"{data['train']['name'].replace('_', '-')}; batches of {config['batch_size']}, peak learning rate "
+            f"{config['learning_rate']:g}, seed {config['seed']}.",
+            f"Recorded {where['date'][:10]} on {where['device_name']}, {where['threads']} thread(s), "
+            f"torch {where['torch']}. In the end {last['test_accuracy']:.2%} of the test images were right.",
+        ],
+    )
+
+
+def recorded_curves(runs: Mapping[str, str], *, title: str = "Recorded runs: how they learned") -> Figure:
+    """Test accuracy by epoch of recorded runs.
+
+    Args:
+        runs: Label to the run's name, such as ``{"GhostNet": "cpu/ghostnet"}``.
+        title: What the figure says.
+    """
+    from lightnets_edu.pages.plots import line_chart
+
+    records = {label: _trained(name) for label, name in runs.items()}
+    return line_chart(
+        {
+            label: ([e["epoch"] for e in r["history"]], [100 * e["test_accuracy"] for e in r["history"]])
+            for label, r in records.items()
+        },
+        title=title,
+        x_label="epoch",
+        y_label="test images right, per cent",
+    )
+
+
+def _trained(name: str) -> dict:
+    record = recorded_run(name)
+    if record.get("history") is None:
+        raise ValueError(f"the record {name!r} holds timings only, and no training")
+    return record
+
+
+def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
+    """Recorded forward passes, predicted and measured, on every device that has a record of them.
+
+    Args:
+        names: Networks.
+        batch_size: Images.
+
+    Raises:
+        ValueError: If no device has a record of any of them.
+    """
+    rows = []
+    for device in recorded_devices():
+        records = recorded_networks(device)
+        for name in names:
+            for row in forward_rows(records.get(name), batch_size):
+                rows.append((name, device, row["macs"], *_seconds(row)))
+    if not rows:
+        raise ValueError(f"no device has a record of a forward pass of {', '.join(names)} with {batch_size} images")
+    return NumberTable(
+        f"Forward passes with {batch_size} image(s): predicted and measured, in milliseconds",
+        ("network", "device", "MACs of one image", *(f"{rung}?" for rung in RUNGS), "measured"),
+        rows,
+        ["A column with ? is predicted; the last is the median of a recorded measurement, or a dash if it was noise."],
+    )
+
+
+def forward_rows(record: Mapping | None, batch_size: int) -> list[dict]:
+    """The rows of a network's record that time a float32 forward pass with so many images."""
+    return [
+        row
+        for row in (record or {}).get("timings") or ()
+        if row["step"] == "forward" and row["input_size"][0] == batch_size and row["amp"] == "off"
+        and not row["channels_last"] and not row["compile"] and not row["options"]
+    ]  # fmt: skip
+
+
+def prediction_errors(device: str = "cpu", *, batch_size: int = 1) -> NumberTable:
+    """How far each rung of the prediction ladder is off, over recorded networks that nothing was fitted to.
+
+    Args:
+        device: A folder of ``results/``.
+        batch_size: Images.
+
+    Raises:
+        ValueError: If nothing was recorded there.
+    """
+    records = recorded_networks(device)
+    rows = [row for name in EVALUATION_NETWORKS for row in forward_rows(records.get(name), batch_size)]
+    rows = [row for row in rows if row["measured"] and row["predicted_seconds"]]
+    if not rows:
+        raise ValueError(f"{device} has no record with predicted and measured seconds for {batch_size} images")
+    table = error_table(
+        {rung: [row["predicted_seconds"][rung] for row in rows] for rung in RUNGS},
+        [row["measured"]["median"] for row in rows],
+    )
+    return NumberTable(
+        f"Errors of predicted forward times on {device}, {batch_size} image(s), {len(rows)} networks",
+        ("rung", "mean error", "rank correlation"),
+        [(row["rung"], f"{row['mape']:.1%}", f"{row['spearman']:.3f}") for row in table],
+        ["None of these networks was used to fit anything."],
+    )
+
+
+def _seconds(row: Mapping) -> tuple[str | None, ...]:
+    predicted, measured = row["predicted_seconds"] or {}, row["measured"]
+    values = [*(predicted.get(rung) for rung in RUNGS), measured and measured["median"]]
+    return tuple(None if value is None else f"{1000 * value:.1f}" for value in values)

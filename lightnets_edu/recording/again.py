@@ -1,0 +1,49 @@
+"""Predict recorded timings once more, with a better profile; what was measured stays as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from lightnets_edu.models import get_model
+from lightnets_edu.recording.measurements import StepSetting, predict_step
+from lightnets_edu.timing import DeviceProfile
+from lightnets_edu.training import load_record, save_record
+from lightnets_edu.training.library import NOT_NETWORKS
+
+
+def predict_again(folder: str | Path, profile: DeviceProfile) -> int:
+    """Replace the predictions in all records of networks in a device's folder.
+
+    Args:
+        folder: Such as ``results/cpu``.
+        profile: Of the same device, with as many threads as the records'.
+
+    Returns:
+        The number of timings predicted.
+
+    Raises:
+        ValueError: If a record was taken with another number of threads than the profile.
+        RecordError: If a file is not a valid record.
+        OSError: If a file cannot be read or written.
+    """
+    predicted = 0
+    for path in sorted(Path(folder).glob("*.json")):
+        record = None if path.stem in NOT_NETWORKS else load_record(path)
+        if record is None or record["kind"] != "network" or not record["timings"]:
+            continue
+        profile.require(device=record["environment"]["device"], threads=record["environment"]["threads"])
+        record["timings"] = [_predicted(record["model"], row, profile) for row in record["timings"]]
+        predicted += len(record["timings"])
+        save_record(path, record)
+    return predicted
+
+
+def _predicted(name: str, row: dict[str, object], profile: DeviceProfile) -> dict[str, object]:
+    setting = StepSetting(
+        row["step"], row["input_size"][0], row["input_size"][2], row["amp"], row["channels_last"], row["compile"]
+    )
+    with torch.device("meta"):
+        model = get_model(name, **row["options"]).eval()
+    return row | predict_step(model, row["input_size"], setting, row["amp"], profile)
