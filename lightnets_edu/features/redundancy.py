@@ -1,0 +1,349 @@
+"""How redundant are feature maps? GhostNet's question: is one map a cheap function of another?
+
+Han et al. 2020, arXiv:1911.11907, show pairs of similar maps and make one of each pair by a depthwise convolution. Here
+the question is put to any feature maps: which other map is most like it, and how well does one small kernel, the cheap
+operation itself, make it from that other map? Everything is computed in float64, on the CPU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lightnets_edu.features.maps import checked_maps, cross_similarity, is_live, pixels_by_channel
+from lightnets_edu.formulas.checks import whole_number
+
+TINY = 1e-12  # directions with less than this part of the largest variance are left out of a least-squares fit
+
+
+@dataclass(frozen=True)
+class Twin:
+    """Another channel and how similar it is.
+
+    Attributes:
+        channel: Its number.
+        similarity: Absolute centred cosine, 0 to 1.
+    """
+
+    channel: int
+    similarity: float
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """A map made from another map: prediction = kernel * source + bias.
+
+    Attributes:
+        r2: 1 - (squared error) / (squared deviation from the mean), over the images that were not fitted. 1: perfect;
+            0: no better than the mean; negative: worse.
+        kernel: ``[d, d]``, as ``torch.nn.functional.conv2d`` takes it.
+        bias: Added to every pixel.
+        prediction: ``[N, H, W]``, of all images, the fitted ones too.
+        fitted_images: The first so many images were fitted; the rest was judged.
+    """
+
+    r2: float
+    kernel: Tensor
+    bias: float
+    prediction: Tensor
+    fitted_images: int
+
+
+@dataclass(frozen=True, eq=False)
+class Redundancy:
+    """For each channel, the one other channel from which it is made, and how well.
+
+    The source is chosen and the kernel fitted on the first half of the images; similarity and R² are those of the
+    second half. Dead channels have twin -1 and the rest nan, and count in no median and no share.
+
+    Attributes:
+        twin: int64 ``[C]``, the channel chosen as the source.
+        similarity: ``[C]``, absolute centred cosine of channel and twin.
+        r2: ``[C]``, R² of the channel made from its twin.
+        dead: bool ``[C]``, channels that are constant in either half.
+        kernel_size: d of the d x d kernels.
+    """
+
+    twin: Tensor
+    similarity: Tensor
+    r2: Tensor
+    dead: Tensor
+    kernel_size: int
+
+    @property
+    def channels(self) -> int:
+        """All channels, dead ones too."""
+        return len(self.dead)
+
+    @property
+    def dead_channels(self) -> int:
+        """The number of dead channels."""
+        return int(self.dead.sum())
+
+    @property
+    def median_similarity(self) -> float:
+        """Median over the live channels."""
+        return float(self.similarity[~self.dead].quantile(0.5))
+
+    @property
+    def median_r2(self) -> float:
+        """Median over the live channels."""
+        return float(self.r2[~self.dead].quantile(0.5))
+
+    def share(self, r2: float) -> float:
+        """The part of the live channels whose R² is at least ``r2``, such as 0.5 or 0.9."""
+        return float((self.r2[~self.dead] >= r2).double().mean())
+
+
+def similarity(maps: Tensor) -> Tensor:
+    """How alike each pair of channels is: |<x - mean x, y - mean y>| / (|x - mean x| |y - mean y|).
+
+    x and y are all pixels of all images of a channel. It is the absolute correlation: it does not change if a map is
+    scaled, shifted by a constant or negated, all of which a following convolution can undo.
+
+    Args:
+        maps: ``[N, C, H, W]``.
+
+    Returns:
+        ``[C, C]``, 0 to 1, symmetric. 0 in the row and column of a dead (constant) channel, its diagonal too.
+
+    Raises:
+        ValueError: If the maps are not ``[N, C, H, W]`` or not finite.
+    """
+    pixels = pixels_by_channel(checked_maps(maps))
+    return cross_similarity(pixels, pixels)
+
+
+def nearest_twins(maps: Tensor, channel: int, count: int = 4) -> list[Twin]:
+    """The channels most similar to one channel, most similar first; see `similarity`.
+
+    Args:
+        maps: ``[N, C, H, W]``.
+        channel: From 0 to C - 1.
+        count: How many, at most; dead channels are no twins.
+
+    Raises:
+        ValueError: If there is no such channel, it is dead, or no other one is alive.
+    """
+    count = whole_number("count", count, 1)
+    pixels = pixels_by_channel(checked_maps(maps))
+    channel = _checked_channel("channel", channel, len(pixels))
+    live = is_live(pixels)
+    if not live[channel]:
+        raise ValueError(f"channel {channel} is dead: it has the same value everywhere, so nothing is similar to it")
+    others = live.clone()
+    others[channel] = False
+    if not others.any():
+        raise ValueError(f"channel {channel} is the only one that is not dead: it has no twin")
+    found = cross_similarity(pixels, pixels[channel : channel + 1])[:, 0]
+    order = found.masked_fill(~others, -1).argsort(descending=True)[: min(count, int(others.sum()))]
+    return [Twin(int(other), float(found[other])) for other in order]
+
+
+def reconstruct(maps: Tensor, source: int, target: int, kernel_size: int = 3) -> Reconstruction:
+    """Make one map from another by one d x d kernel and a bias, as GhostNet's cheap operation does.
+
+    target(i, j) = bias + sum over u, v of kernel(u, v) source(i + u, j + v), zero outside the map. Kernel and bias are
+    the least-squares solution over all pixels of the first half of the images. R² is that of the second half, which
+    the fit has not seen. If the images are sorted (by class, say), shuffle them first: the halves should be alike.
+
+    Args:
+        maps: ``[N, C, H, W]``, at least 2 images.
+        source: Channel from which.
+        target: Channel to be made.
+        kernel_size: d, an odd number.
+
+    Returns:
+        R², the kernel, and the map that it makes; kernel and prediction have the type of the maps.
+
+    Raises:
+        ValueError: If the maps are not ``[N, C, H, W]``, a channel is not there, the target is dead in either half, the
+            kernel size is even, or the fitted half has fewer pixels than there are unknowns.
+    """
+    maps = checked_maps(maps)
+    pair = [
+        _checked_channel(name, channel, maps.shape[1]) for name, channel in (("source", source), ("target", target))
+    ]
+    halves = _Halves.of(maps[:, pair], kernel_size)
+    if not halves.live[1]:
+        raise ValueError(
+            f"channel {target} is dead: it has the same value everywhere in one half of the images, so R² means nothing"
+        )
+    fitted, judged = (halves.shifts(half[0]) for half in (halves.fitted, halves.judged))
+    weights, bias = _least_squares(fitted, halves.fitted[1:])
+    prediction = torch.cat([weights @ fitted, weights @ judged], dim=1) + bias
+    return Reconstruction(
+        r2=float(_r2(weights @ judged + bias, halves.judged[1:])),
+        kernel=weights.view(kernel_size, kernel_size).to(maps.dtype),
+        bias=float(bias),
+        prediction=prediction.view(len(maps), *maps.shape[2:]).to(maps.dtype),
+        fitted_images=halves.images,
+    )
+
+
+def redundancy(maps: Tensor, kernel_size: int = 3, every_source: bool = False) -> Redundancy:
+    """For each channel: from which one other channel can a d x d kernel make it, and how well?
+
+    The source of a channel is its most similar one on the first half of the images. With ``every_source`` every other
+    channel is tried, and the one with the highest R² on the first half is taken: better, as a shifted copy need not be
+    similar, but up to C times the work. Kernels, halves and R² are those of `reconstruct`.
+
+    Beside R², show `shuffled_control`. A kernel that is larger than the map sees all of it: where maps are 2 x 2, a
+    3 x 3 kernel is not cheap any more.
+
+    Args:
+        maps: ``[N, C, H, W]``, at least 2 images.
+        kernel_size: d, an odd number.
+        every_source: Whether to try all sources.
+
+    Raises:
+        ValueError: If the maps are not ``[N, C, H, W]`` or fewer than two channels are alive, and as `reconstruct`.
+    """
+    halves = _Halves.of(checked_maps(maps), kernel_size)
+    return _redundancy(halves, halves, every_source)
+
+
+def shuffled_control(maps: Tensor, kernel_size: int = 3, every_source: bool = False, seed: int = 0) -> Redundancy:
+    """Chance level of `redundancy`: the same, but each map is to be made from a map of another image.
+
+    It is above 0 where all images have something in common, such as a bright centre.
+
+    Args:
+        maps: ``[N, C, H, W]``, at least 4 images.
+        kernel_size: As for `redundancy`.
+        every_source: As for `redundancy`.
+        seed: Of the order: within each half the images stand in a random circle, and targets come from the next one.
+
+    Raises:
+        ValueError: As `redundancy`, and if there are fewer than 4 images.
+    """
+    maps = checked_maps(maps)
+    if len(maps) < 4:
+        raise ValueError(f"the control needs at least 4 images instead of {len(maps)}: two in each half, to exchange")
+    generator = torch.Generator().manual_seed(seed)
+    half = len(maps) // 2
+    order = torch.cat([_circle(half, generator), half + _circle(len(maps) - half, generator)])
+    return _redundancy(_Halves.of(maps, kernel_size), _Halves.of(maps[order], kernel_size), every_source)
+
+
+# --- Behind them --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Halves:
+    """Maps by channel, in two halves of the images.
+
+    Attributes:
+        fitted: ``[C, pixels]`` of the first half of the images.
+        judged: ``[C, pixels]`` of the rest.
+        images: Images in the first half.
+        size: (H, W).
+        kernel_size: Checked.
+    """
+
+    fitted: Tensor
+    judged: Tensor
+    images: int
+    size: tuple[int, int]
+    kernel_size: int
+
+    @staticmethod
+    def of(maps: Tensor, kernel_size: int) -> _Halves:
+        """Divide ``[N, C, H, W]``."""
+        if whole_number("kernel_size", kernel_size, 1) % 2 == 0:
+            raise ValueError(f"kernel_size={kernel_size} is even: no padding keeps the size of the map; try 1, 3 or 5")
+        if len(maps) < 2:
+            raise ValueError(f"at least 2 images are needed instead of {len(maps)}: one half is fitted, one is judged")
+        half = len(maps) // 2
+        fitted, judged = (pixels_by_channel(part) for part in (maps[:half], maps[half:]))
+        if fitted.shape[1] <= kernel_size**2 + 1:
+            raise ValueError(
+                f"half of the images have {fitted.shape[1]} pixels a channel, too few to fit the {kernel_size**2 + 1} "
+                f"unknowns of a {kernel_size} x {kernel_size} kernel with bias: take more images"
+            )
+        return _Halves(fitted, judged, half, tuple(maps.shape[2:]), kernel_size)
+
+    def shifts(self, channel: Tensor) -> Tensor:
+        """What each weight of the kernel is multiplied by: ``[pixels] -> [d * d, pixels]``, zero outside the map."""
+        d = self.kernel_size
+        return F.unfold(channel.view(-1, 1, *self.size), d, padding=d // 2).transpose(0, 1).flatten(1)
+
+    @property
+    def live(self) -> Tensor:
+        """bool ``[C]``: channels that vary in both halves."""
+        return is_live(self.fitted) & is_live(self.judged)
+
+
+def _redundancy(sources: _Halves, targets: _Halves, every_source: bool) -> Redundancy:
+    live = sources.live & targets.live
+    channels = len(live)
+    if live.sum() < 2:
+        raise ValueError(
+            f"{channels - int(live.sum())} of {channels} channels are dead (the same value everywhere in one half of "
+            "the images): at least two live ones are needed to compare"
+        )
+    allowed = (live[:, None] & live[None, :]).fill_diagonal_(False)  # [source, target]
+
+    def best_source(score: Tensor) -> Tensor:
+        return score.masked_fill(~allowed, -torch.inf).argmax(0)
+
+    if every_source:
+        fitted_r2, r2 = _all_pairs(sources, targets, allowed)
+        twin = best_source(fitted_r2)
+    else:
+        twin = best_source(cross_similarity(sources.fitted, targets.fitted))
+        _, r2 = _all_pairs(sources, targets, allowed & (torch.arange(channels)[:, None] == twin))
+    columns = torch.arange(channels)
+    found = cross_similarity(sources.judged, targets.judged)
+    return Redundancy(
+        twin=twin.masked_fill(~live, -1),
+        similarity=found[twin, columns].masked_fill(~live, torch.nan),
+        r2=r2[twin, columns].masked_fill(~live, torch.nan),
+        dead=~live,
+        kernel_size=sources.kernel_size,
+    )
+
+
+def _all_pairs(sources: _Halves, targets: _Halves, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """R² of (source, target), ``[C, C]``, on the fitted and on the judged half; -inf where not wanted."""
+    fitted_r2 = torch.full(wanted.shape, -torch.inf, dtype=torch.float64)
+    judged_r2 = fitted_r2.clone()
+    for source in wanted.any(1).nonzero().flatten().tolist():
+        chosen = wanted[source].nonzero().flatten()
+        fitted, judged = (sources.shifts(half[source]) for half in (sources.fitted, sources.judged))
+        weights, bias = _least_squares(fitted, targets.fitted[chosen])
+        fitted_r2[source, chosen] = _r2(weights @ fitted + bias, targets.fitted[chosen])
+        judged_r2[source, chosen] = _r2(weights @ judged + bias, targets.judged[chosen])
+    return fitted_r2, judged_r2
+
+
+def _least_squares(shifts: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights ``[T, K]`` and bias ``[T, 1]`` that make targets ``[T, P]`` from shifts ``[K, P]``; the shortest ones."""
+    shifts_mean, targets_mean = shifts.mean(1, keepdim=True), targets.mean(1, keepdim=True)
+    centred = shifts - shifts_mean  # which leaves the bias out of the equations
+    inverse = torch.linalg.pinv(centred @ centred.T, rtol=TINY, hermitian=True)
+    weights = targets @ centred.T @ inverse
+    return weights, targets_mean - weights @ shifts_mean
+
+
+def _r2(prediction: Tensor, target: Tensor) -> Tensor:
+    """1 - squared error / squared deviation from the mean, of each row: ``[T, P] -> [T]``."""
+    deviation = target - target.mean(1, keepdim=True)
+    return 1 - (target - prediction).square().sum(1) / deviation.square().sum(1)
+
+
+def _circle(count: int, generator: torch.Generator) -> Tensor:
+    """A permutation in which nothing stays: in a random circle, each gets its successor."""
+    order = torch.randperm(count, generator=generator)
+    successor = torch.empty_like(order)
+    successor[order] = order.roll(-1)
+    return successor
+
+
+def _checked_channel(name: str, channel: int, channels: int) -> int:
+    if whole_number(name, channel, 0) >= channels:
+        raise ValueError(f"{name}={channel} is not there: the maps have channels 0 to {channels - 1}")
+    return channel
