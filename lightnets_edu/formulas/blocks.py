@@ -54,7 +54,7 @@ def strided(kernel_size: sp.Expr, stride: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """Height and width behind a convolution with padding (kernel_size - 1) / 2, from in_height and in_width."""
     padding = (kernel_size - 1) / 2
     settings = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
-    return tuple(conv_output_size(in_size=side, **settings) for side in (h_in, w_in))
+    return conv_output_size(in_size=h_in, **settings), conv_output_size(in_size=w_in, **settings)
 
 
 #: A block knows the size that comes in; the size that goes out follows from its stride.

@@ -7,6 +7,7 @@ import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -37,7 +38,7 @@ def divisors_text(*values: int, most: int = 8) -> str:
     return " or ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
-def fill_message(message: str, values: Mapping[str, object]) -> str:
+def fill_message(message: str, values: Mapping[str, Any]) -> str:
     """Put values into a check's message (the browser does the same, from the same template)."""
 
     def fill(match: re.Match) -> str:
@@ -49,7 +50,7 @@ def fill_message(message: str, values: Mapping[str, object]) -> str:
     return _FIELD.sub(fill, message)
 
 
-def whole_number(name: str, value: object, minimum: int) -> int:
+def whole_number(name: str, value: Any, minimum: int) -> int:
     """Return ``value`` as an int, or say why it cannot be one.
 
     Raises:

@@ -194,7 +194,7 @@ class _Settings:
         Raises:
             TypeError: If a name is unknown, or a required one is missing.
         """
-        full = {}
+        full: dict[str, object] = {}
         for setting in self.settings:
             if (value := values.get(setting.name)) is None:
                 value = full[setting.default] if isinstance(setting.default, str) else setting.default

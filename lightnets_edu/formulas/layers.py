@@ -79,7 +79,16 @@ conv2d = CostFormula(
     """A standard (groups = 1) or grouped convolution, as torch.nn.Conv2d computes it.
 
     Each group maps its share of the input channels to its share of the output channels
-    (Krizhevsky et al. 2012, section 3.5, split over two GPUs; Xie et al. 2017, ResNeXt, section 3.2).""",
+    (Krizhevsky et al. 2012, section 3.5, split over two GPUs; Xie et al. 2017, ResNeXt, section 3.2).
+
+    Example:
+        AlexNet's first convolution, as numbers and as a formula:
+
+        >>> cost = conv2d(in_channels=3, out_channels=96, kernel_size=11, out_height=55, out_width=55)
+        >>> cost.params, cost.macs
+        (34848, 105415200)
+        >>> print(conv2d.activations.latex)
+        C_\\text{out} H_\\text{out} W_\\text{out}""",
 )
 
 depthwise_conv2d = CostFormula(

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from filelock import FileLock  # PyTorch brings it
+
 PACKAGE = Path(__file__).resolve().parents[1]
 CODE = {".py", ".js", ".css", ".json"}
 LIBRARIES = ("torch", "torchvision", "jupyter-book", "matplotlib", "sympy")
@@ -53,11 +55,24 @@ def book_digest(root: Path) -> str:
     return code_digest(root) + _digest(root, pages + settings)
 
 
+def _environment(root: Path) -> dict[str, str]:
+    """What the tools see: their files go below ``_build``, not into the user's home, and idle threads sleep.
+
+    Threads that spin instead make a busy machine take minutes for seconds.
+    """
+    home = root / "_build" / ".home"
+    names = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR")
+    folders = {name: home / name.lower() for name in names}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    return {**{name: str(folder) for name, folder in folders.items()}, "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+
+
 def sync_notebooks(notebooks: Path) -> None:
     """Generate the ``.ipynb`` files from the ``.md`` files; byte-identical when repeated."""
     if sources := [str(path) for path in sorted(notebooks.glob("*.md"))]:
         jupytext = [sys.executable, "-m", "jupytext", "--quiet", "--to", "ipynb", "--update"]
-        subprocess.run([*jupytext, *sources], check=True)
+        subprocess.run([*jupytext, *sources], check=True, env=_environment(notebooks.parent))
 
 
 def outdated_notebooks(root: Path) -> list[str]:
@@ -72,7 +87,16 @@ def outdated_notebooks(root: Path) -> list[str]:
 
 
 def build(root: Path) -> int:
-    """Build what changed; returns the exit status of Jupyter Book (0 if nothing had to be done)."""
+    """Build what changed; returns the exit status of Jupyter Book (0 if nothing had to be done).
+
+    A second build of the same folder waits for the first.
+    """
+    (root / "_build").mkdir(exist_ok=True)
+    with FileLock(root / "_build" / ".lock"):
+        return _build(root)
+
+
+def _build(root: Path) -> int:
     sync_notebooks(root / "notebooks")
     html = root / "_build" / "html"
     done = root / "_build" / ".digest"
@@ -83,10 +107,13 @@ def build(root: Path) -> int:
         done.unlink(missing_ok=True)
         for folder in (html, html.with_name(".doctrees")):
             shutil.rmtree(folder, ignore_errors=True)
+        environment = _environment(root)
+        # Matplotlib looks at all fonts once, and says so on stderr if that takes long: not in the middle of a chapter.
+        fonts = [sys.executable, "-c", "import matplotlib.font_manager"]
+        subprocess.run(fonts, env=environment, stderr=subprocess.DEVNULL)
         jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
         command = [*jupyter_book, "build", "-W", "-n", "--keep-going", str(root)]
-        # Idle threads sleep instead of spinning: on a busy machine that is the difference between seconds and minutes.
-        status = subprocess.run(command, env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ}).returncode
+        status = subprocess.run(command, env=environment).returncode
         if status:
             print("The book was not built: the first warning or error above says why.", file=sys.stderr)
             return status

@@ -1,9 +1,36 @@
 // The engine of every widget: it draws what the specification declares and evaluates its formulas, which arrive as
 // trees. The same module runs in Jupyter and Colab (anywidget) and in the built page (static.js gives it a model).
+// widgets.py joins this file and pictures.js into that module.
 
 // ---- Formulas -------------------------------------------------------------------------------------------------
 // Numbers are doubles, so whole numbers are exact below 2**53. Python's floor and remainder: the sign of the divisor.
 const modulo = (a, b) => ((a % b) + b) % b;
+
+// Logarithm and exponential as in formulas/real.py, line by line: languages promise equal results for + - * / only.
+const [LN2_HIGH, LN2_LOW, LN2, SQRT2] = [6.93147180369123816490e-01, 1.90821492927058770002e-10, 0.6931471805599453, 1.4142135623730951];
+
+function log(x) {
+  if (!(x > 0) || x === Infinity) return x === Infinity ? x : NaN;
+  let k = 0;
+  for (; x > SQRT2; k += 1) x /= 2;
+  for (; x < SQRT2 / 2; k -= 1) x *= 2;
+  const s = (x - 1) / (x + 1);
+  let total = 0;
+  for (let n = 23; n > 1; n -= 2) total = (total + 1 / n) * (s * s);
+  return k * LN2_HIGH + (2 * s + (2 * s * total + k * LN2_LOW));
+}
+
+function exp(x) {
+  if (x > 710) return Infinity;
+  if (x < -746) return 0;
+  const k = Math.floor(x / LN2 + 0.5);
+  const r = (x - k * LN2_HIGH) - k * LN2_LOW;
+  let total = 1;
+  for (let n = 14; n > 0; n -= 1) total = 1 + (total * r) / n;
+  for (let n = Math.abs(k); n > 0; n -= 1) total = k > 0 ? total * 2 : total / 2;
+  return total;
+}
+
 const OPERATIONS = {
   add: (...terms) => terms.reduce((a, b) => a + b),
   mul: (...factors) => factors.reduce((a, b) => a * b),
@@ -21,6 +48,9 @@ const OPERATIONS = {
   gt: (a, b) => a > b,
   ge: (a, b) => a >= b,
   not: (a) => !a,
+  sqrt: Math.sqrt,
+  log,
+  exp,
 };
 
 /** Turn a tree into a function of an object of named numbers. */
@@ -33,7 +63,16 @@ export function compile(tree) {
   if (tree.op === "or") return (values) => args.some((arg) => arg(values));
   const operation = OPERATIONS[tree.op];
   if (!operation) throw new Error(`unknown operation in a formula: ${tree.op}`);
+  const [a, b] = args;
+  if (args.length === 1) return (values) => operation(Number(a(values)));
+  if (args.length === 2) return (values) => operation(Number(a(values)), Number(b(values)));
   return (values) => operation(...args.map((arg) => Number(arg(values))));
+}
+
+/** The names that a tree reads, added to a set. */
+function addNames(names, tree) {
+  if (typeof tree === "string") names.add(tree);
+  else if (typeof tree === "object") for (const arg of tree.args) addNames(names, arg);
 }
 
 const gcd = (a, b) => (b ? gcd(b, a % b) : a);
@@ -54,32 +93,42 @@ function fillMessage(message, values) {
   );
 }
 
-/** Compile a specification once: settings in, {message} or {numbers} out. */
-function compileSpec(spec) {
-  const outputs = new Set(spec.outputs.map((output) => output.name));
-  const steps = spec.steps.map(([name, tree]) => ({ name, run: compile(tree) }));
-  const definitions = steps.filter(({ name }) => !outputs.has(name));
-  const results = steps.filter(({ name }) => outputs.has(name));
+/** The steps that some names need, without the others. */
+function neededSteps(steps, names) {
+  const needed = new Set(names);
+  return [...steps].reverse().filter(([name, tree]) => {
+    if (needed.has(name)) addNames(needed, tree);
+    return needed.has(name);
+  }).reverse();
+}
+
+/**
+ * Compile a specification once: settings and data in, the values by name out. A check that fails is `broken`, and then
+ * the outputs are not among the values. With `wanted`, only these outputs and what they need are computed.
+ */
+function compileSpec(spec, wanted = spec.outputs.map(({ name }) => name)) {
+  const compileSteps = (steps) => steps.map(([name, tree]) => ({ name, run: compile(tree) }));
+  const definitions = compileSteps(spec.definitions);
+  const results = compileSteps(neededSteps(spec.results, wanted));
   const checks = spec.checks.map(([tree, message]) => ({ holds: compile(tree), message }));
   return (settings, data) => {
     const values = {};
-    const shown = {};
-    for (const control of spec.controls) {
-      const value = settings[control.name];
-      values[control.name] = code(control, value);
-      shown[control.name] = control.kind === "toggle" ? (value ? "True" : "False") : value;
-    }
+    for (const control of spec.controls) values[control.name] = code(control, settings[control.name]);
     for (const lookup of spec.lookups) {
       const row = lookup.keys.reduce((table, key) => table[settings[key]], data[lookup.table]);
       for (const name of lookup.names) values[name] = row[name];
     }
     for (const { name, run } of definitions) values[name] = run(values);
-    for (const { holds, message } of checks) {
-      if (!holds(values)) return { message: fillMessage(message, { ...values, ...shown }) };
-    }
-    for (const { name, run } of results) values[name] = run(values);
-    return { numbers: values };
+    const broken = checks.find(({ holds }) => !holds(values));
+    if (!broken) for (const { name, run } of results) values[name] = run(values);
+    return { values, broken };
   };
+}
+
+/** The settings as they stand in sentences. */
+function shownSettings(spec, settings) {
+  return Object.fromEntries(spec.controls.map(({ kind, name }) =>
+    [name, kind === "toggle" ? (settings[name] ? "True" : "False") : settings[name]]));
 }
 
 /** The number that formulas see for a control's value. */
@@ -91,11 +140,12 @@ function code(control, value) {
 
 // ---- Drawing --------------------------------------------------------------------------------------------------
 const SVG = "http://www.w3.org/2000/svg";
+const SVG_TAGS = new Set(["svg", "g", "path", "line", "rect", "circle", "text", "tspan"]);
 let created = 0;
 
 /** An element with attributes and children; null attributes and children are left out. */
 function make(tag, attributes = {}, ...children) {
-  const element = tag in { svg: 1, path: 1, text: 1, rect: 1 } ? document.createElementNS(SVG, tag) : document.createElement(tag);
+  const element = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) if (value !== null) element.setAttribute(name, value);
   element.append(...children.filter((child) => child !== null && child !== ""));
   return element;
@@ -106,7 +156,7 @@ function setText(element, text) {
 }
 
 /** One control: a label, one native input and, for sliders, the value between two buttons. */
-function makeControl(control, change) {
+function makeControl(control, change, present) {
   const id = `lightnets-${(created += 1)}`;
   const label = make("label", { for: id }, control.label);
   if (control.kind === "toggle") {
@@ -122,25 +172,47 @@ function makeControl(control, change) {
     return { row: make("div", { class: "ln-control" }, label, make("span", { class: "ln-switch" }, input)),
       show: (value) => { input.selectedIndex = control.options.findIndex(([known]) => known === value); } };
   }
-  return makeSlider(control, id, label, change);
+  return makeSlider(control, id, label, change, present);
 }
 
-function makeSlider(control, id, label, change) {
+/** Whole numbers from minimum to maximum that divide all the given numbers. */
+function divisorsBetween({ minimum, maximum }, numbers) {
+  const common = numbers.reduce(gcd);
+  const found = [];
+  for (let n = Math.max(1, minimum); n <= Math.min(maximum, common); n += 1) if (common % n === 0) found.push(n);
+  return found;
+}
+
+/** `present` gives the numbers by name, for a slider whose buttons go from divisor to divisor. */
+function makeSlider(control, id, label, change, present) {
   const { name, minimum, maximum, step, scale, unit } = control;
   const input = make("input", { type: "range", id, name, min: minimum, max: maximum, step, autocomplete: "off" });
-  const shown = make("output", { for: id, class: "ln-value" });
+  const shown = make("span");
+  const output = make("output", { for: id, class: "ln-value" }, shown, unit ? make("span", { class: "ln-unit" }, ` ${unit}`) : null);
   const onGrid = (value) => Math.round(value * scale) / scale;
-  const nudge = (by) => change(onGrid(Math.min(maximum, Math.max(minimum, Number(input.value) + by))));
+  const nudge = (by) => {
+    const value = Number(input.value);
+    if (!control.divides.length) {
+      change(onGrid(Math.min(maximum, Math.max(minimum, value + by))));
+      return;
+    }
+    const allowed = divisorsBetween(control, control.divides.map((other) => present()[other]));
+    const next = by > 0 ? allowed.find((divisor) => divisor > value) : allowed.findLast((divisor) => divisor < value);
+    if (next !== undefined) change(next);
+  };
   const button = (text, word, by) => {
     const element = make("button", { type: "button", class: "ln-nudge", "aria-label": `${word} ${control.label.toLowerCase()}` }, text);
     element.addEventListener("click", () => nudge(by));
     return element;
   };
   input.addEventListener("input", () => change(onGrid(Number(input.value))));
-  const row = make("div", { class: "ln-control" }, label, button("−", "Less", -step), input, button("+", "More", step), shown);
+  // Room for the longest value, so that the slider keeps its length under the finger.
+  const digits = Math.max(...[minimum, maximum, maximum - step].map((value) => String(onGrid(value)).length));
+  const longest = 1.05 * digits + (unit ? 0.75 * (unit.length + 1) : 0);
+  const row = make("div", { class: "ln-control", style: `--ln-longest: ${longest.toFixed(1)}ch` }, label, button("−", "Less", -step), input, button("+", "More", step), output);
   const show = (value) => {
     if (Number(input.value) !== value) input.value = value;
-    setText(shown, unit ? `${value} ${unit}` : String(value));
+    setText(shown, String(value));
     if (unit) input.setAttribute("aria-valuetext", `${value} ${unit}`);
   };
   return { row, show };
@@ -190,73 +262,6 @@ function makeTable(table, bars) {
 
 const format = (digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits ?? 0, maximumFractionDigits: digits ?? 0 });
 
-// ---- Pictures -------------------------------------------------------------------------------------------------
-const MOST_CELLS = 32;
-
-/** Which input channel feeds which output channel, as a matrix: a row an output channel, a column an input channel. */
-function connectivity([inputs, outputs, groups], values) {
-  const columns = Math.min(values[inputs], MOST_CELLS);
-  const rows = Math.min(values[outputs], MOST_CELLS);
-  const [ins, outs, count] = [values[inputs], values[outputs], values[groups]];
-  const [wide, high] = [ins / count, outs / count];
-  const edge = (cell, cells, channels) => Math.floor((cell * channels) / cells);
-  const paths = [];
-  for (let row = 0; row < rows; row += 1) {
-    const [top, bottom] = [edge(row, rows, outs), edge(row + 1, rows, outs)];
-    for (let column = 0; column < columns; column += 1) {
-      const [left, right] = [edge(column, columns, ins), edge(column + 1, columns, ins)];
-      const first = Math.max(Math.floor(top / high), Math.floor(left / wide));
-      const last = Math.min(Math.ceil(bottom / high), Math.ceil(right / wide));
-      let connected = 0;
-      for (let group = first; group < last; group += 1) {
-        connected += (Math.min(right, (group + 1) * wide) - Math.max(left, group * wide))
-          * (Math.min(bottom, (group + 1) * high) - Math.max(top, group * high));
-      }
-      if (connected > 0) {
-        // A cell that stands for several channels is as full as the share of them that are connected.
-        const side = 0.86 * Math.max(0.3, Math.sqrt(connected / ((bottom - top) * (right - left))));
-        paths.push(`M${(column + 0.5 - side / 2).toFixed(2)} ${(row + 0.5 - side / 2).toFixed(2)}h${side.toFixed(2)}v${side.toFixed(2)}h-${side.toFixed(2)}z`);
-      }
-    }
-  }
-  const s = (n) => (n === 1 ? "" : "s");
-  let sentence;
-  if (count === 1) sentence = `Dense: each of the ${outs} output channel${s(outs)} reads ${ins === 1 ? "the one input channel" : `all ${ins} input channels`}.`;
-  else if (wide === 1) sentence = `Diagonal (depthwise): each of the ${outs} output channels reads one input channel of ${ins}.`;
-  else sentence = `Block-diagonal: ${count} groups; each of the ${outs} output channels reads the ${wide} input channels of its own group, of ${ins}.`;
-  if (columns < ins || rows < outs) {
-    sentence += ` Drawn with ${columns} × ${rows} cells: one stands for about ${+(ins / columns).toFixed(1)} input and ${+(outs / rows).toFixed(1)} output channels, and is filled as far as they are connected.`;
-  }
-  return { columns, rows, path: paths.join(""), sentence };
-}
-const PICTURES = { connectivity };
-
-function makePicture(picture) {
-  const background = make("rect", { class: "ln-paper", x: 0, y: 0 });
-  const cells = make("path", { class: "ln-cells" });
-  const drawing = make("svg", { role: "img", preserveAspectRatio: "xMidYMid meet" }, background, cells);
-  const caption = make("figcaption");
-  const figure = make("figure", { class: "ln-picture" },
-    make("div", { class: "ln-axis ln-across", "aria-hidden": "true" }, "input channels →"),
-    make("div", { class: "ln-axis ln-down", "aria-hidden": "true" }, "output channels →"), drawing, caption);
-  const say = (sentence) => {
-    drawing.setAttribute("aria-label", sentence);
-    setText(caption, sentence);
-  };
-  let last = "";
-  const show = (values) => {
-    const { columns, rows, path, sentence } = PICTURES[picture.kind](picture.uses, values);
-    last = sentence;
-    drawing.setAttribute("viewBox", `-0.25 -0.25 ${columns + 0.5} ${rows + 0.5}`);
-    background.setAttribute("width", columns);
-    background.setAttribute("height", rows);
-    cells.setAttribute("d", path);
-    say(sentence);
-  };
-  const keep = () => say(last ? `The last possible setting: ${last}` : "No picture: this setting is not possible.");
-  return { figure, show, keep };
-}
-
 // ---- The widget -----------------------------------------------------------------------------------------------
 function render({ model, el }) {
   const spec = model.get("spec");
@@ -265,16 +270,17 @@ function render({ model, el }) {
   const settings = () => Object.fromEntries(spec.controls.map(({ name }) => [name, model.get(name)]));
   const first = settings();
   let busy = false;
+  let values = {};
 
   const controls = spec.controls.map((control) => ({
     name: control.name,
-    ...makeControl(control, (value) => assign({ [control.name]: value })),
+    ...makeControl(control, (value) => assign({ [control.name]: value }), () => values),
   }));
   const reset = make("button", { type: "button", class: "ln-reset" }, "Reset");
   reset.addEventListener("click", () => assign(first));
   const status = make("p", { class: "ln-status", role: "status", "aria-live": "polite" });
   const bars = spec.tables.map(() => []);
-  const picture = spec.picture ? makePicture(spec.picture) : null;
+  const pictures = spec.pictures.map((picture) => makePicture(picture, spec, byName));
   const title = `lightnets-${(created += 1)}`;
   const description = `lightnets-${(created += 1)}`;
   const root = make("div", { class: "ln-widget", role: "group", "aria-labelledby": title, "aria-describedby": description },
@@ -282,14 +288,14 @@ function render({ model, el }) {
     make("p", { class: "ln-description", id: description }, spec.description),
     make("div", { class: "ln-controls" }, ...controls.map(({ row }) => row)),
     make("div", { class: "ln-results" }, makeHeadline(spec, byName), status),
-    make("div", { class: "ln-more" }, makeDetails(spec, byName), picture ? picture.figure : null),
+    make("div", { class: "ln-more" }, makeDetails(spec, byName), ...pictures.map(({ figure }) => figure)),
     ...spec.tables.map((table, index) => makeTable(table, bars[index])));
   const numbers = [...root.querySelectorAll("[data-output]")].map((element) => ({ element, output: byName[element.dataset.output] }));
 
   /** Set controls together, so that everything is computed once. */
-  function assign(values) {
+  function assign(changes) {
     busy = true;
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
     busy = false;
     update();
     model.save_changes();
@@ -297,15 +303,18 @@ function render({ model, el }) {
 
   function update() {
     if (busy) return;
-    const values = settings();
-    for (const { name, show } of controls) show(values[name]);
-    const result = evaluate(values, model.get("data"));
-    setText(status, result.message ?? "");
-    root.classList.toggle("ln-broken", "message" in result);
-    for (const { element, output } of numbers) showNumber(element, output, result.numbers);
-    if (picture) result.numbers ? picture.show(result.numbers) : picture.keep();
-    if (!result.numbers) return;
-    for (const columns of bars) for (const column of columns) showBars(column, result.numbers);
+    const set = settings();
+    for (const { name, show } of controls) show(set[name]);
+    const data = model.get("data");
+    const result = evaluate(set, data);
+    values = result.values;
+    const { broken } = result;
+    setText(status, broken ? fillMessage(broken.message, { ...values, ...shownSettings(spec, set) }) : "");
+    root.classList.toggle("ln-broken", Boolean(broken));
+    for (const { element, output } of numbers) showNumber(element, output, broken ? null : values);
+    for (const picture of pictures) broken ? picture.keep() : picture.show({ values, settings: set, data });
+    if (broken) return;
+    for (const columns of bars) for (const column of columns) showBars(column, values);
   }
 
   const events = [...spec.controls.map(({ name }) => `change:${name}`), "change:data"];

@@ -1,8 +1,8 @@
 """The book's Sphinx extension: widgets without a kernel, mathematics without a network, never a stale number.
 
 In the order of a build it keys the cache of executed notebooks on this package's sources; refuses outputs that a
-reader could not see; adds the widgets' script to the pages that have one; copies MathJax beside the pages; and
-keeps only the icons in use.
+reader could not see; adds the scripts of widgets and exercises to the pages that have them; copies MathJax beside
+the pages; and keeps only the icons in use.
 """
 
 from __future__ import annotations
@@ -19,12 +19,19 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from lightnets_edu.pages.build import code_digest
+from lightnets_edu.pages.exercises.shown import exercise_script
+from lightnets_edu.pages.explore import static_script as explore_script
 from lightnets_edu.pages.icons import shrink_fonts
 from lightnets_edu.pages.widgets import static_script
 
 LOGGER = logging.getLogger(__name__)
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-SCRIPT = "lightnets-widgets.js"
+# Each script's name, the mark of the pages that need it, and what writes it.
+SCRIPTS = (
+    ("lightnets-widgets.js", "data-widget=", static_script),
+    ("lightnets-explore.js", "data-explore=", explore_script),
+    ("lightnets-exercises.js", "data-exercise=", exercise_script),
+)
 ICON_SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?")
 # tex-chtml.js needs its fonts, and loads extensions when a formula uses one: 2 of the package's 24 MB.
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -58,24 +65,28 @@ def refuse_blank_outputs(app: Sphinx, doctree: nodes.document) -> None:
             LOGGER.warning(message, image["uri"], location=image)
 
 
-def write_widget_script(app: Sphinx) -> None:
-    """Make the script that pages with a widget load."""
+def write_scripts(app: Sphinx) -> None:
+    """Make the scripts that pages with a widget or an exercise load."""
     folder = Path(app.outdir).parent / "lightnets_static"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SCRIPT).write_text(static_script(), encoding="utf-8")
-    # Here, and not in the configuration: Jupyter Book would load the script on every page.
+    for name, _, source in SCRIPTS:
+        (folder / name).write_text(source(), encoding="utf-8")
+    # Here, and not in the configuration: Jupyter Book would load the scripts on every page.
     app.config.html_static_path.append(str(folder))
 
 
-def add_widget_script(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Load it on pages that have a widget, and keep ipywidgets' own loader and state off every page."""
-    scripts = getattr(app.env, "nb_metadata", {}).get(page, {}).get("js_files", {})
-    for name in [name for name in scripts if name.startswith("ipywidgets_")]:
-        del scripts[name]
-    if "data-widget=" in context.get("body", ""):
-        app.add_js_file(SCRIPT, loading_method="defer")
+def add_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Load them on pages that need them, and keep ipywidgets' own loader and state off every page."""
+    loaders = getattr(app.env, "nb_metadata", {}).get(page, {}).get("js_files", {})
+    for name in [name for name in loaders if name.startswith("ipywidgets_")]:
+        del loaders[name]
+    body = context.get("body", "")
+    for name, mark, _ in SCRIPTS:
+        if mark in body:
+            app.add_js_file(name, loading_method="defer")
+    # Sphinx loads MathJax on pages whose formulas it has seen itself; those of exercises are in outputs.
+    if "mathjax_process" in body:
+        app.env.get_domain("math").data["has_equations"][page] = True
 
 
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
@@ -119,10 +130,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything with Sphinx."""
     app.connect("config-inited", key_cache)
     app.connect("config-inited", serve_mathjax_locally)
-    app.connect("builder-inited", write_widget_script)
+    app.connect("builder-inited", write_scripts)
     app.connect("doctree-read", refuse_blank_outputs)
-    app.connect("html-page-context", add_widget_script, priority=100)
+    app.connect("html-page-context", add_scripts, priority=100)
     app.connect("html-page-context", load_figures_late)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", lighten_icons)
+    app.setup_extension("lightnets_edu.pages.publish")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

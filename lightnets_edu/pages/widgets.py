@@ -2,15 +2,17 @@
 
 A widget is a class with attributes only: controls, formulas (SymPy), checks and a layout. Python compiles the
 formulas into exact integer functions; the page receives the same formulas as JSON trees, which ``lightnets.js``
-evaluates. To add one: subclass `Widget` in a module of this folder and name the module in `WIDGET_MODULES`.
+evaluates and ``pictures.js`` draws. To add one: subclass `Widget` in a module of ``pages/explorers``.
 """
 
 from __future__ import annotations
 
+import ast
 import difflib
 import html
 import importlib
 import json
+import keyword
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -22,7 +24,8 @@ import sympy as sp
 import traitlets
 
 from lightnets_edu.formulas.checks import Check, fill_message
-from lightnets_edu.formulas.tree import Tree, compile_trees, to_tree
+from lightnets_edu.formulas.tree import SharedTrees, compile_trees, to_tree
+from lightnets_edu.pages import explorers
 from lightnets_edu.pages.controls import Choice, Control, Slider, Toggle
 
 __all__ = [
@@ -38,15 +41,20 @@ __all__ = [
     "get_widget",
     "list_widgets",
     "number",
+    "real",
 ]
 
-WIDGET_MODULES = ("convolution", "mobilenet_v1", "which_flop")
 _HERE = Path(__file__).parent
 
 
 def number(name: str) -> sp.Symbol:
     """The symbol of a definition or an output: a positive whole number."""
     return sp.Symbol(name, integer=True, positive=True)
+
+
+def real(name: str) -> sp.Symbol:
+    """The symbol of a definition or an output that is positive and need not be whole, to be rounded or an exponent."""
+    return sp.Symbol(name, positive=True)
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,13 @@ class Output:
     @property
     def symbol(self) -> sp.Symbol:
         """The symbol under which later outputs can use it."""
-        return number(self.name)
+        return number(self.name) if self.digits is None else real(self.name)
+
+    def read(self, value: float) -> int | float:
+        """The number as an int or a float, by what the output is declared to be."""
+        if self.digits is not None:
+            return float(value)
+        return int(value) if value == int(value) else value
 
     def text(self, value: float) -> str:
         """The number as it is shown."""
@@ -106,16 +120,29 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing that follows the settings.
+    """A drawing that follows the settings, with a sentence that says what it shows.
 
     Attributes:
-        kind: ``connectivity``: which output channel reads which input channel.
-        uses: The names of the numbers that it reads; for ``connectivity`` input channels, output channels and
-            groups.
+        kind: What is drawn:
+
+            - ``connectivity``: which output channel reads which input channel.
+            - ``shuffle``: channels moving between two grouped convolutions, and which input reaches which output.
+            - ``roofline``: a layer under the two roofs of a machine (Williams, Waterman, Patterson 2009).
+            - ``sweep``: outputs over the whole range of one slider, the other controls as they are.
+        uses: The names of the numbers that it reads: of controls, definitions, outputs or looked-up numbers.
+
+            - ``connectivity``: input channels, output channels, groups.
+            - ``shuffle``: channels, groups (which a check should make divide the channels).
+            - ``roofline``: peak in GFLOP/s, bandwidth in GB/s, arithmetic intensity in FLOPs a byte.
+            - ``sweep``: a slider, then one to four outputs of the same unit.
     """
 
     kind: str
     uses: tuple[str, ...]
+
+
+# How many names each kind of picture uses, at least and at most.
+_PICTURE_USES = {"connectivity": (3, 3), "shuffle": (2, 2), "roofline": (3, 3), "sweep": (2, 5)}
 
 
 @dataclass(frozen=True)
@@ -163,16 +190,14 @@ class _Plan:
     """What a widget's class says, translated once: the browser's specification and Python's functions."""
 
     spec: dict
-    steps: tuple[str, ...]
-    checks: tuple[tuple[Callable[..., tuple], str], ...]
     definitions: Callable[..., tuple]
+    definition_names: tuple[str, ...]
+    checks: tuple[tuple[Callable[..., tuple], str], ...]
     outputs: Callable[..., tuple]
 
 
-def _steps(widget: type[Widget]) -> dict[str, Tree]:
-    """Definitions, then outputs, as trees, in the order in which they are computed."""
-    outputs = {output.name: output.expr for output in widget.outputs}
-    return {name: to_tree(expr) for name, expr in {**widget.definitions, **outputs}.items()}
+def _pictures(widget: type[Widget]) -> tuple[Picture, ...]:
+    return (*((widget.picture,) if widget.picture else ()), *widget.pictures)
 
 
 def _refuse_mistakes(widget: type[Widget]) -> None:
@@ -180,23 +205,65 @@ def _refuse_mistakes(widget: type[Widget]) -> None:
     outputs = [output.name for output in widget.outputs]
     looked_up = [name for lookup in widget.lookups for name in lookup.names]
     names = [c.name for c in widget.controls] + looked_up + list(widget.definitions) + outputs
+    if bad := [n for n in names if not n.isidentifier() or keyword.iskeyword(n) or n.startswith("_")]:
+        raise TypeError(f"widget {widget.name!r} uses the name {bad[0]!r}, which Python cannot use for an argument")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise TypeError(f"widget {widget.name!r} uses the name {twice[0]!r} twice")
     shown = [*widget.headline, *(cell for table in widget.tables for row in table.rows for cell in row.cells)]
     if unknown := [name for name in shown if name not in outputs]:
         raise TypeError(f"widget {widget.name!r} shows {unknown[0]!r}, which is not one of its outputs")
-    known = set(names)
+    known = {c.name for c in widget.controls} | set(looked_up)
     for name, expr in [*widget.definitions.items(), *((o.name, o.expr) for o in widget.outputs)]:
         if unknown := sorted({s.name for s in sp.sympify(expr).free_symbols} - known):
-            raise TypeError(f"{name} of widget {widget.name!r} uses {unknown[0]!r}, which nothing defines")
+            why = "which is computed later" if unknown[0] in names else "which nothing defines"
+            raise TypeError(f"{name} of widget {widget.name!r} uses {unknown[0]!r}, {why}")
+        known.add(name)
+    for picture in _pictures(widget):
+        if mistake := _mistake_in_picture(widget, picture, known):
+            raise TypeError(f"widget {widget.name!r} has a picture {picture.kind!r} {mistake}")
+    for slider in widget.controls:
+        if isinstance(slider, Slider) and (mistake := _mistake_in_divides(slider, known - set(outputs))):
+            raise TypeError(f"{slider.name} of widget {widget.name!r} {mistake}")
+
+
+def _mistake_in_picture(widget: type[Widget], picture: Picture, known: set[str]) -> str:
+    """What is wrong with a picture, as the end of a sentence; empty if nothing is."""
+    if picture.kind not in _PICTURE_USES:
+        return f"of no known kind; there are {', '.join(_PICTURE_USES)}"
+    least, most = _PICTURE_USES[picture.kind]
+    if not least <= len(picture.uses) <= most:
+        allowed = f"{least}" if least == most else f"{least} to {most}"
+        return f"of {len(picture.uses)} names; it uses {allowed}"
+    if unknown := [name for name in picture.uses if name not in known]:
+        return f"of {unknown[0]!r}, which nothing defines"
+    if picture.kind == "sweep":
+        control, *outputs = picture.uses
+        if control not in {c.name for c in widget.controls if isinstance(c, Slider)}:
+            return f"over {control!r}, which is not a slider"
+        units = {output.name: output.unit for output in widget.outputs}
+        if unknown := [name for name in outputs if name not in units]:
+            return f"of {unknown[0]!r}, which is not an output"
+        if len({units[name] for name in outputs}) > 1:
+            return f"of outputs with different units on one axis: {', '.join(repr(units[name]) for name in outputs)}"
+    return ""
+
+
+def _mistake_in_divides(slider: Slider, known: set[str]) -> str:
+    if unknown := [name for name in slider.divides if name not in known]:
+        return f"divides {unknown[0]!r}, which is no control, definition or looked-up number"
+    if slider.divides and (slider.scale, slider.step) != (1, 1):
+        return "divides a number, so it needs scale 1 and step 1"
+    return ""
 
 
 @cache
 def _plan(widget: type[Widget]) -> _Plan:
     _refuse_mistakes(widget)
-    names = [c.name for c in widget.controls] + [name for lookup in widget.lookups for name in lookup.names]
-    steps = _steps(widget)
-    definitions = {name: steps[name] for name in widget.definitions}
+    inputs = [c.name for c in widget.controls] + [name for lookup in widget.lookups for name in lookup.names]
+    definitions, results = SharedTrees(
+        {name: to_tree(expr) for name, expr in widget.definitions.items()},
+        {output.name: to_tree(output.expr) for output in widget.outputs},
+    ).sections
     checks = [(to_tree(check.holds), check.message) for check in widget.checks]
     spec = {
         "name": widget.name,
@@ -204,20 +271,27 @@ def _plan(widget: type[Widget]) -> _Plan:
         "description": widget.description,
         "controls": [control.spec() for control in widget.controls],
         "lookups": [asdict(lookup) for lookup in widget.lookups],
-        "steps": list(steps.items()),
+        "definitions": list(definitions.items()),
         "checks": checks,
+        "results": list(results.items()),
         "outputs": [{key: value for key, value in vars(o).items() if key != "expr"} for o in widget.outputs],
         "headline": widget.headline,
         "tables": [asdict(table) for table in widget.tables],
-        "picture": asdict(widget.picture) if widget.picture else None,
+        "pictures": [asdict(picture) for picture in _pictures(widget)],
     }
+    known = [*inputs, *definitions]
     return _Plan(
         spec=json.loads(json.dumps(spec)),
-        steps=tuple(steps),
-        checks=tuple((compile_trees(names, [tree], definitions), message) for tree, message in checks),
-        definitions=compile_trees(names, list(definitions), definitions),
-        outputs=compile_trees(names, list(steps), steps),
+        definitions=compile_trees(inputs, list(definitions), definitions),
+        definition_names=tuple(definitions),
+        checks=tuple((compile_trees(known, [tree]), message) for tree, message in checks),
+        outputs=compile_trees(known, [output.name for output in widget.outputs], results),
     )
+
+
+def _engine() -> str:
+    """The module that draws and runs every widget."""
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("lightnets.js", "pictures.js"))
 
 
 class Widget(anywidget.AnyWidget):
@@ -239,6 +313,7 @@ class Widget(anywidget.AnyWidget):
         headline: Names of the outputs that are shown large, first.
         tables: Outputs side by side. Outputs in neither place are listed.
         picture: A drawing, or None.
+        pictures: More drawings.
         data: Tables for `lookups`; a trait, so that it travels to the page.
     """
 
@@ -253,8 +328,9 @@ class Widget(anywidget.AnyWidget):
     headline: ClassVar[tuple[str, ...]] = ()
     tables: ClassVar[tuple[Table, ...]] = ()
     picture: ClassVar[Picture | None] = None
+    pictures: ClassVar[tuple[Picture, ...]] = ()
 
-    _esm = _HERE / "lightnets.js"
+    _esm = _engine()
     _css = _HERE / "lightnets.css"
     spec = traitlets.Dict().tag(sync=True)
     data = traitlets.Dict().tag(sync=True)
@@ -294,15 +370,14 @@ class Widget(anywidget.AnyWidget):
         codes = {c.name: c.code(values[c.name]) for c in self.controls}
         for lookup in self.lookups:
             codes |= lookup.find(self.data, values)
-        for holds, message in self._plan.checks:
+        plan = self._plan
+        codes |= zip(plan.definition_names, plan.definitions(**codes), strict=True)
+        for holds, message in plan.checks:
             if not holds(**codes)[0]:
                 shown = {c.name: c.shown(values[c.name]) for c in self.controls}
-                raise ValueError(fill_message(message, {**codes, **self._definitions(codes), **shown}))
-        numbers = dict(zip(self._plan.steps, self._plan.outputs(**codes), strict=True))
-        return {o.name: numbers[o.name] if o.digits is None else float(numbers[o.name]) for o in self.outputs}
-
-    def _definitions(self, codes: Mapping[str, int]) -> dict[str, int]:
-        return dict(zip(self.definitions, self._plan.definitions(**codes), strict=True))
+                raise ValueError(fill_message(message, codes | shown))
+        numbers = zip(self.outputs, plan.outputs(**codes), strict=True)
+        return {output.name: output.read(value) for output, value in numbers}
 
     @property
     def _plan(self) -> _Plan:
@@ -348,20 +423,40 @@ class Widget(anywidget.AnyWidget):
 def static_script() -> str:
     """The one script that gives a built page its widgets: the mounting code with the engine and its style inside."""
     script = (_HERE / "static.js").read_text(encoding="utf-8")
-    for mark, source in (('"ENGINE"', "lightnets.js"), ('"STYLE"', "lightnets.css")):
-        script = script.replace(mark, json.dumps((_HERE / source).read_text(encoding="utf-8")), 1)
+    style = (_HERE / "lightnets.css").read_text(encoding="utf-8")
+    for mark, source in (('"ENGINE"', _engine()), ('"STYLE"', style)):
+        script = script.replace(mark, json.dumps(source), 1)
     return script
 
 
-def _widgets() -> dict[str, type[Widget]]:
-    modules = [importlib.import_module(f"lightnets_edu.pages.{module}") for module in WIDGET_MODULES]
-    found = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
-    return {kind.name: kind for kind in found if issubclass(kind, Widget) and kind.name}
+@cache
+def _modules() -> dict[str, str]:
+    """Each widget's module, found in the sources: importing all of them would build every network's formulas."""
+    found: dict[str, str] = {}
+    for path in sorted(Path(explorers.__file__).parent.glob("*.py")):
+        for name in _names_of_classes(path.read_text(encoding="utf-8")):
+            if name in found:
+                raise TypeError(f"two widgets have the name {name!r}, in {found[name]}.py and {path.name}")
+            found[name] = path.stem
+    return found
+
+
+def _names_of_classes(source: str) -> list[str]:
+    """The texts that classes of a module set as their ``name``."""
+    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    return [
+        statement.value.value
+        for node in classes
+        for statement in node.body
+        if isinstance(statement, ast.Assign)
+        and isinstance(statement.value, ast.Constant)
+        and any(isinstance(target, ast.Name) and target.id == "name" for target in statement.targets)
+    ]
 
 
 def list_widgets() -> list[str]:
     """The names of all widgets, in alphabetical order."""
-    return sorted(_widgets())
+    return sorted(_modules())
 
 
 def get_widget(name: str) -> type[Widget]:
@@ -370,9 +465,11 @@ def get_widget(name: str) -> type[Widget]:
     Raises:
         ValueError: If there is no such widget; the sentence names the nearest.
     """
-    widgets = _widgets()
-    if name not in widgets:
-        near = difflib.get_close_matches(str(name), widgets, n=1, cutoff=0)
-        known = ", ".join(sorted(widgets))
+    modules = _modules()
+    if name not in modules:
+        near = difflib.get_close_matches(str(name), modules, n=1, cutoff=0)
+        known = ", ".join(sorted(modules))
         raise ValueError(f"there is no widget {name!r}; did you mean {near[0]!r}? All: {known}")
-    return widgets[name]
+    module = importlib.import_module(f"{explorers.__name__}.{modules[name]}")
+    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Widget)]
+    return next(kind for kind in kinds if kind.name == name)

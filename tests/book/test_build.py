@@ -66,7 +66,7 @@ def test_any_source_changes_the_digest(tmp_path):
     package = shutil.copytree(PACKAGE, tmp_path / "lightnets_edu", ignore=shutil.ignore_patterns("__pycache__"))
     before = code_digest(ROOT, package)
     assert before == code_digest(ROOT)
-    for name in ("formulas/layers.py", "pages/lightnets.js", "pages/lightnets.css", "pages/convolution.py"):
+    for name in ("formulas/layers.py", "pages/lightnets.js", "pages/lightnets.css", "pages/explorers/convolution.py"):
         original = (package / name).read_text()
         (package / name).write_text(original + "\n")
         assert code_digest(ROOT, package) != before, name

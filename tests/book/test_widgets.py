@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -72,6 +73,17 @@ def focus_by_tab(widget: Widget, name: str) -> None:
     raise AssertionError(f"Tab never reaches {name} of {widget.name}")
 
 
+def after_plus(slider: Slider, value: float, python) -> float:
+    """Where the button with the plus leads from a value: a step up, or to the next number that divides others."""
+    if not slider.divides:
+        return min(value + slider.step, slider.maximum)
+    numbers = {control.name: control.code(getattr(python, control.name)) for control in python.controls}
+    for name, expr in python.definitions.items():
+        numbers[name] = int(expr.subs(numbers))
+    common = math.gcd(*(numbers[name] for name in slider.divides))
+    return min((n for n in range(value + 1, min(slider.maximum, common) + 1) if common % n == 0), default=value)
+
+
 @pytest.mark.parametrize("page", WIDGET_PAGES)
 def test_keyboard_alone(visit, server, page):
     widget = visit(server + page).widgets[0]
@@ -88,9 +100,9 @@ def test_keyboard_alone(visit, server, page):
             press("ArrowLeft")
             lower = control.read((control.code(control.maximum) - control.code(control.step)) / control.scale)
             assert_page_equals_python(widget.read(), python, {**python.state, control.name: lower})
-            press("Tab")  # to the button that adds a step
+            press("Tab")  # to the button with the plus
             press("Space")
-            assert float(widget.input(control.name).input_value()) == control.maximum
+            assert float(widget.input(control.name).input_value()) == after_plus(control, lower, python)
         elif isinstance(control, Choice):
             press("Home")
             assert_page_equals_python(widget.read(), python, {**python.state, control.name: control.values[0]})
@@ -109,9 +121,12 @@ def test_inputs_are_named_and_described(visit, server, page):
         for control in get_widget(widget.name).controls:
             assert widget.input(control.name).count() == 1, control.name
             assert widget.host.get_by_label(control.label, exact=True).count() == 1, control.label
-        picture = widget.host.locator("svg[role=img]")
-        for label in [picture.nth(i).get_attribute("aria-label") for i in range(picture.count())]:
-            assert label.endswith("."), "a picture says in a sentence what it shows"
+        figures = widget.host.locator("figure").all()
+        assert len(figures) == widget.host.locator("svg[role=img]").count()
+        for figure in figures:
+            sentence = figure.locator("svg[role=img]").get_attribute("aria-label")
+            assert sentence.endswith("."), "a picture says in a sentence what it shows"
+            assert figure.locator("figcaption").text_content() == sentence
 
 
 def test_the_picture_changes_its_sentence(visit, server):

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import math
 import random
 
 import pytest
+import sympy as sp
 
 from lightnets_edu.formulas.checks import fill_message
-from lightnets_edu.formulas.tree import compile_trees
-from lightnets_edu.pages.widgets import static_script
+from lightnets_edu.formulas.tree import compile_trees, to_tree
+from lightnets_edu.pages.widgets import real
 
+from .conftest import in_engine, show
 from .test_widgets import Sampler
-
-
-@pytest.fixture(scope="module")
-def page(browser):
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
 
 
 @pytest.fixture
 def sampler_page(page):
-    page.set_content(
-        f"<!doctype html><main>{Sampler().static_html()}</main><script>{_inline(static_script())}</script>"
-    )
-    page.wait_for_selector("[data-ready]")
-    return page
-
-
-def _inline(script: str) -> str:
-    return script.replace("</", "<\\/")
+    return show(page, Sampler())
 
 
 def read(page) -> tuple[dict, str]:
@@ -45,7 +32,7 @@ def test_every_kind_of_control(sampler_page):
     inputs = dict(Sampler().state)
     del inputs["data"]
     seen = set()
-    for _ in range(60):
+    for _ in range(30):
         inputs |= {"width": rng.randrange(25, 151, 5) / 100, "network": rng.choice("ab"), "squared": rng.random() < 0.5,
                    "counter": rng.choice(["torch", "fvcore"])}  # fmt: skip
         sampler_page.fill("[name=width]", str(inputs["width"]))
@@ -118,14 +105,13 @@ def test_random_trees(page):
     rng = random.Random(1)
     trees = [random_tree(rng, 4) for _ in range(400)]
     points = [[rng.randint(-50, 200) for _ in range(3)] for _ in trees]
-    engine = json.loads(static_script().split("const engine = ", 1)[1].split(";\n", 1)[0])
-    page.goto("about:blank")
-    got = page.evaluate(
-        """async ([engine, trees, points]) => {
-          const { compile } = await import(URL.createObjectURL(new Blob([engine], { type: "text/javascript" })));
-          return trees.map((tree, i) => Number(compile(tree)({ x: points[i][0], y: points[i][1], z: points[i][2] })));
-        }""",
-        [engine, trees, points],
+    got = in_engine(
+        page,
+        "compile",
+        "const [trees, points] = args;"
+        "return trees.map((tree, i) => { const [x, y, z] = points[i]; return Number(compile(tree)({ x, y, z })); });",
+        trees,
+        points,
     )
     for tree, point, value in zip(trees, points, got, strict=True):
         (expected,) = compile_trees(["x", "y", "z"], [tree])(*point)
@@ -136,14 +122,28 @@ def test_random_trees(page):
 def test_messages_are_the_same(page, numbers):
     message = "{a} has {divisors(" + ", ".join("abc"[: len(numbers)]) + ")}"
     values = dict(zip("abc", numbers, strict=False))
-    engine = json.loads(static_script().split("const engine = ", 1)[1].split(";\n", 1)[0])
-    page.goto("about:blank")
-    got = page.evaluate(
-        """async ([engine, message, values]) => {
-          const source = engine + "\\nexport { fillMessage };";
-          const { fillMessage } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-          return fillMessage(message, values);
-        }""",
-        [engine, message, values],
-    )
+    got = in_engine(page, "fillMessage", "return fillMessage(...args);", message, values)
     assert got == fill_message(message, values)
+
+
+def test_roots_logarithms_and_powers_are_the_same_to_the_last_bit(page):
+    x, y = sp.Symbol("x", integer=True, positive=True), real("y")
+    exprs = [
+        sp.sqrt(x),
+        sp.log(y),
+        sp.log(x, 2),
+        sp.exp(-y),
+        (x / 7) ** (-y),
+        y ** sp.Rational(1, 3),
+        sp.floor(sp.log(x) * 9),
+    ]
+    trees = [to_tree(expr) for expr in exprs]
+    rng = random.Random(2)
+    points = [[rng.randint(1, 10**12), math.exp(rng.uniform(-9, 5))] for _ in range(2000)]
+    body = (
+        "const [trees, points] = args; const run = trees.map(compile);"
+        "return points.map(([x, y]) => run.map((f) => f({ x, y })));"
+    )
+    got = in_engine(page, "compile", body, trees, points)
+    run = compile_trees(["x", "y"], trees)
+    assert [list(map(float, run(*point))) for point in points] == got

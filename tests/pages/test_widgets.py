@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import math
+import pkgutil
 import subprocess
 import sys
+from fractions import Fraction
 
 import pytest
 import sympy as sp
@@ -13,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightnets_edu.formulas import Check, conv2d, depthwise_separable_conv2d
-from lightnets_edu.formulas.tree import compile_trees, to_tree
-from lightnets_edu.pages import get_widget, list_widgets
+from lightnets_edu.formulas import real as real_functions
+from lightnets_edu.formulas.tree import SharedTrees, compile_trees, to_tree
+from lightnets_edu.pages import explorers, get_widget, list_widgets
 from lightnets_edu.pages.controls import Choice, Slider, Toggle
-from lightnets_edu.pages.widgets import Lookup, Output, Row, Table, Widget, number, static_script
+from lightnets_edu.pages.widgets import Lookup, Output, Picture, Row, Table, Widget, number, real, static_script
 
 SIZES = st.integers(1, 64)
 
@@ -114,12 +119,21 @@ def test_every_widget_works_without_arguments():
         assert widget.evaluate()
         bundle, _ = widget._repr_mimebundle_()
         assert {"application/vnd.jupyter.widget-view+json", "text/html"} <= set(bundle)
-        json.dumps(widget.spec)
+        assert len(bundle["text/html"]) < 60_000, "a chapter opens quickly on a phone"
 
 
-def test_importing_pages_does_not_import_torch():
-    code = "import sys, lightnets_edu.pages; sys.exit('torch' in sys.modules)"
+def test_listing_widgets_does_not_import_torch():
+    code = "import sys; from lightnets_edu.pages import list_widgets; list_widgets(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_every_widget_of_the_explorers_is_listed():
+    modules = [
+        importlib.import_module(m.name)
+        for m in pkgutil.iter_modules(explorers.__path__, "lightnets_edu.pages.explorers.")
+    ]
+    kinds = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
+    assert sorted({kind.name for kind in kinds if issubclass(kind, Widget) and kind.name}) == list_widgets()
 
 
 # A widget of every kind of control, with a table of data.
@@ -186,8 +200,46 @@ def test_html_is_escaped_and_carries_the_state():
     ("change", "sentence"),
     [
         ({"headline": ("nothing",)}, "shows 'nothing', which is not one of its outputs"),
-        ({"outputs": (Output("a", "A", number("missing")),), "headline": (), "tables": ()}, "uses 'missing'"),
+        (
+            {"outputs": (Output("a", "A", number("missing")),), "headline": (), "tables": ()},
+            "uses 'missing', which nothing",
+        ),
+        ({"outputs": Sampler.outputs[::-1]}, "ratio of widget 'sampler' uses 'number', which is computed later"),
         ({"definitions": {"width": sp.Integer(1)}}, "uses the name 'width' twice"),
+        ({"definitions": {"lambda": sp.Integer(1)}}, "uses the name 'lambda', which Python cannot use"),
+        ({"definitions": {"_1": sp.Integer(1)}}, "uses the name '_1', which Python cannot use"),
+        (
+            {"picture": Picture("pie", ("number",))},
+            "a picture 'pie' of no known kind; there are connectivity, shuffle,",
+        ),
+        ({"picture": Picture("shuffle", ("number",))}, "'shuffle' of 1 names; it uses 2"),
+        ({"pictures": (Picture("sweep", ("width",)),)}, "'sweep' of 1 names; it uses 2 to 5"),
+        ({"pictures": (Picture("shuffle", ("channels", "groups")),)}, "'shuffle' of 'groups', which nothing defines"),
+        ({"picture": Picture("sweep", ("network", "number"))}, "'sweep' over 'network', which is not a slider"),
+        ({"picture": Picture("sweep", ("width", "factor"))}, "'sweep' of 'factor', which is not an output"),
+        (
+            {
+                "picture": Picture("sweep", ("width", "number", "share")),
+                "outputs": (*Sampler.outputs, Output("share", "Share", number("ratio") * 100, "%")),
+            },
+            "different units on one",
+        ),
+        (
+            {"controls": (WIDTH, NETWORK, COUNTER, SQUARED, Slider("groups", "Groups", 1, 8, 1, divides=("channel",)))},
+            "groups of widget 'sampler' divides 'channel', which is no control",
+        ),
+        (
+            {
+                "controls": (
+                    WIDTH,
+                    NETWORK,
+                    COUNTER,
+                    SQUARED,
+                    Slider("groups", "Groups", 1, 8, 1, 2, divides=("factor",)),
+                )
+            },
+            "divides a number, so it needs scale 1 and step 1",
+        ),
     ],
 )
 def test_mistaken_declarations_are_refused(change, sentence):
@@ -196,7 +248,7 @@ def test_mistaken_declarations_are_refused(change, sentence):
         mistaken()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 500), st.integers(1, 500), st.integers(1, 500))
 def test_trees_equal_substitution(a, b, c):
     x, y, z = sp.symbols("x y z", integer=True, positive=True)
@@ -208,6 +260,68 @@ def test_trees_equal_substitution(a, b, c):
     for value, expr in zip(run(a, b, c), exprs, strict=True):
         exact = expr.subs({x: a, y: b, z: c})
         assert value == (int(exact) if exact.is_integer else pytest.approx(float(exact)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(-300, 300), st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
+def test_ceilings_of_ratios_are_exact(a, b, c, d):
+    x = sp.Symbol("x", integer=True)
+    y, z, w = sp.symbols("y z w", integer=True, positive=True)
+    exprs = [
+        sp.ceiling(x / y),
+        sp.ceiling(x / y + z / w),
+        sp.ceiling((x + 1) / 7) * 8,
+        sp.ceiling(sp.ceiling(x / y) / z),
+    ]
+    run = compile_trees(["x", "y", "z", "w"], [to_tree(expr) for expr in exprs])
+    expected = [
+        math.ceil(Fraction(a, b)), math.ceil(Fraction(a, b) + Fraction(c, d)), math.ceil(Fraction(a + 1, 7)) * 8,
+        math.ceil(Fraction(math.ceil(Fraction(a, b)), c)),
+    ]  # fmt: skip
+    assert list(run(a, b, c, d)) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.floats(1e-300, 1e300), st.floats(-700, 700))
+def test_logarithm_and_exponential_equal_the_library_s(x, y):
+    assert real_functions.log(x) == pytest.approx(math.log(x), rel=1e-15, abs=1e-16)
+    assert real_functions.exp(y) == pytest.approx(math.exp(y), rel=1e-15)
+
+
+def test_powers_roots_and_logarithms():
+    x, y = sp.symbols("x y", integer=True, positive=True)
+    exprs = [
+        sp.sqrt(x),
+        1 / sp.sqrt(x),
+        sp.log(x, 2),
+        (x / y) ** sp.Rational(-7, 100),
+        2**y,
+        sp.exp(-x / y),
+        y ** real("r"),
+    ]
+    run = compile_trees(["x", "y", "r"], [to_tree(expr) for expr in exprs])
+    expected = [math.sqrt(50), 1 / math.sqrt(50), math.log2(50), (50 / 9) ** -0.07, 512, math.exp(-50 / 9), 9**0.5]
+    assert list(run(50, 9, 0.5)) == pytest.approx(expected, rel=1e-14)
+    assert isinstance(run(50, 9, 0.5)[4], int)
+    with pytest.raises(TypeError, match=r"write 0\.0700000000000000 as a sympy.Rational"):
+        to_tree(x**0.07)
+    with pytest.raises(ValueError, match="a logarithm needs a number above 0 instead of 0"):
+        real_functions.log(0)
+
+
+def test_shared_trees_compute_the_same_once():
+    x, y = sp.symbols("x y", integer=True)
+    wide = (x + 3 * y) // 8 * 8
+    first = {"a": to_tree(wide * wide + 1)}
+    second = {"b": to_tree(wide + y), "c": to_tree(sp.Piecewise((x * y / (x - y), sp.Ne(x, y)), (wide, True)) + x * y)}
+    definitions, results = SharedTrees(first, second).sections
+    assert str([definitions, results]).count("floordiv") == 1, "computed once, in the first section that needs it"
+    assert "div" not in [tree["op"] for name, tree in results.items() if name.startswith("_")]
+    known = ["x", "y", *definitions]
+    for a, b in ((5, 7), (12, -3), (4, 4)):
+        values = dict(zip(definitions, compile_trees(["x", "y"], list(definitions), definitions)(a, b), strict=True))
+        got = compile_trees(known, ["a", *second], results)(a, b, *values.values())
+        assert got == compile_trees(["x", "y"], [*first.values(), *second.values()])(a, b)
 
 
 def test_the_page_script_holds_the_engine_and_its_style():

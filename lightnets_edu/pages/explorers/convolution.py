@@ -12,7 +12,7 @@ OUT_CHANNELS = Slider("out_channels", "Output channels", 1, 512, 128)
 KERNEL_SIZE = Slider("kernel_size", "Kernel size", 1, 11, 3, unit="px")
 STRIDE = Slider("stride", "Stride", 1, 4, 1, unit="px")
 PADDING = Slider("padding", "Padding", 0, 5, 1, unit="px")
-GROUPS = Slider("groups", "Groups", 1, 512, 1)
+GROUPS = Slider("groups", "Groups", 1, 512, 1, divides=("in_channels", "out_channels"))
 INPUT_SIZE = Slider("input_size", "Input size", 1, 256, 56, unit="px")
 BIAS = Toggle("bias", "Bias", False)
 

@@ -1,0 +1,211 @@
+"""A static scatter chart as SVG: what `explore` shows in Jupyter, in Colab and wherever no script runs."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+__all__ = ["MARKS", "Axis", "Mark", "Point", "draw", "rank_correlation"]
+
+WIDTH, HEIGHT = 640, 400
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 48
+MOST_LABELS = 30
+LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How the points of one family look: a shape and a colour, so that black and white is enough.
+
+    Attributes:
+        path: The outline around the origin, as an SVG path.
+        colour: Visible on white and on black.
+        filled: Whether the shape is filled, or only its outline drawn.
+    """
+
+    path: str
+    colour: str
+    filled: bool = True
+
+
+_SHAPES = (
+    "M4.6 0A4.6 4.6 0 1 1-4.6 0A4.6 4.6 0 1 1 4.6 0Z",  # circle
+    "M-4.1-4.1H4.1V4.1H-4.1Z",  # square
+    "M0-5.6L5.2 3.8H-5.2Z",  # triangle
+    "M0-5.9L5.3 0L0 5.9L-5.3 0Z",  # diamond
+    "M0 5.6L5.2-3.8H-5.2Z",  # triangle, upside down
+    "M-1.7-5.2H1.7V-1.7H5.2V1.7H1.7V5.2H-1.7V1.7H-5.2V-1.7H-1.7Z",  # plus
+    "M0-6L1.5-2L5.7-1.9L2.4.8L3.5 4.9L0 2.5L-3.5 4.9L-2.4.8L-5.7-1.9L-1.5-2Z",  # star
+    "M0-2.4L2.5-4.9L4.9-2.5L2.4 0L4.9 2.5L2.5 4.9L0 2.4L-2.5 4.9L-4.9 2.5L-2.4 0L-4.9-2.5L-2.5-4.9Z",  # cross
+)
+# Of middle lightness: at least three to one against white and against the dark page.
+_COLOURS = ("#14818f", "#c8671b", "#8a63c4", "#55892a", "#cc4b5a", "#3d7fcf", "#96773a", "#7d7d7d")
+MARKS = tuple(Mark(s, c, filled) for filled in (True, False) for s, c in zip(_SHAPES, _COLOURS, strict=True))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What one direction of the chart measures.
+
+    Attributes:
+        title: What is measured, with its unit.
+        log: Whether distances show ratios.
+        scale: What a value is divided by before it is written beside a tick.
+    """
+
+    title: str
+    log: bool = False
+    scale: float = 1
+
+    def shows(self, value: float | None) -> bool:
+        """Whether the axis has a place for a value: none for a missing one, nor for zero when it is logarithmic."""
+        return value is not None and (not self.log or value > 0)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point: where it is, what it is called and how it looks."""
+
+    x: float
+    y: float
+    label: str
+    mark: Mark
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    """Places in the order, from 1; equal values share the mean of theirs."""
+    return [1 + sum(other < value for other in values) + (values.count(value) - 1) / 2 for value in values]
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Spearman's rank correlation, from -1 (opposite orders) to 1 (the same order).
+
+    Returns:
+        None for fewer than three pairs and where all of one side are equal: there is no order to compare.
+    """
+    if len(first) < 3:
+        return None
+    a, b = _ranks(first), _ranks(second)
+    mean = (len(a) + 1) / 2
+    covariance = sum((p - mean) * (q - mean) for p, q in zip(a, b, strict=True))
+    spread = math.sqrt(sum((p - mean) ** 2 for p in a) * sum((q - mean) ** 2 for q in b))
+    return covariance / spread if spread else None
+
+
+def _limits(values: Sequence[float], log: bool) -> tuple[float, float]:
+    """The ends of an axis: the values' own with a margin, and never below zero without need."""
+    low, high = min(values), max(values)
+    one = high - low <= 1e-9 * max(abs(low), abs(high))  # equal, but for rounding
+    if log:
+        low, high = math.log10(low), math.log10(high)
+        margin = 0.5 if one else 0.05 * (high - low)
+        return 10 ** (low - margin), 10 ** (high + margin)
+    margin = (abs(high) / 2 or 1) if one else 0.06 * (high - low)
+    return (0.0 if low >= 0 > low - margin else low - margin), high + margin
+
+
+def _ticks(low: float, high: float, log: bool, most: int) -> list[float]:
+    """Round numbers between the ends: powers of ten, their doubles and fives, or equal steps."""
+    if log:
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for digits in ((1, 2, 5), (1, 3), (1,)):
+            ticks = [d * 10.0**k for k in decades for d in digits if low <= d * 10.0**k <= high]
+            if 2 <= len(ticks) <= most:
+                return ticks
+        if len(ticks) > most:
+            return ticks[:: -(-len(ticks) // most)]
+    rough = (high - low) / most
+    size = 10 ** math.floor(math.log10(rough))
+    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough * 0.999)
+    return [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+
+
+def _tick_text(value: float, largest: float, scale: float) -> str:
+    """A round number, short: ``20 M`` where a bare axis reaches far, else ``2,000``."""
+    value /= scale
+    if scale == 1 and largest >= 10_000:
+        for size, letter in LETTERS:
+            if abs(value) >= size * 0.999:
+                return f"{value / size:,.4g} {letter}"
+    return f"{value:,.10g}"
+
+
+class _Plot:
+    """Places in the drawing for values on the axes."""
+
+    def __init__(self, points: Sequence[Point], x: Axis, y: Axis) -> None:
+        self.x, self.y = x, y
+        self.x_limits = _limits([point.x for point in points], x.log)
+        self.y_limits = _limits([point.y for point in points], y.log)
+
+    @staticmethod
+    def _share(value: float, limits: tuple[float, float], log: bool) -> float:
+        low, high, value = map(math.log10, (*limits, value)) if log else (*limits, value)
+        return (value - low) / (high - low)
+
+    def left(self, value: float) -> float:
+        return LEFT + self._share(value, self.x_limits, self.x.log) * (WIDTH - LEFT - RIGHT)
+
+    def top(self, value: float) -> float:
+        return HEIGHT - BOTTOM - self._share(value, self.y_limits, self.y.log) * (HEIGHT - TOP - BOTTOM)
+
+    def grid(self) -> Iterable[str]:
+        line = '<path d="{}" fill="none" stroke="currentColor" stroke-opacity="{}"/>'
+        bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+        for value in _ticks(*self.x_limits, self.x.log, 8):
+            at, text = f"{self.left(value):.1f}", _tick_text(value, self.x_limits[1], self.x.scale)
+            yield line.format(f"M{at} {TOP}V{bottom}", 0.12)
+            yield f'<text x="{at}" y="{bottom + 18}" text-anchor="middle">{text}</text>'
+        for value in _ticks(*self.y_limits, self.y.log, 7):
+            at, text = self.top(value), _tick_text(value, self.y_limits[1], self.y.scale)
+            yield line.format(f"M{LEFT} {at:.1f}H{right}", 0.12)
+            yield f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{text}</text>'
+        yield line.format(f"M{LEFT} {TOP}V{bottom}H{right}", 0.5)
+        titles = [html.escape(axis.title) for axis in (self.x, self.y)]
+        yield f'<text x="{right}" y="{HEIGHT - 8}" text-anchor="end" font-weight="600">{titles[0]} →</text>'
+        yield f'<text x="4" y="16" font-weight="600">↑ {titles[1]}</text>'
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _labels(places: Sequence[tuple[float, float, str]]) -> Iterable[str]:
+    """Names beside their points where nothing is in the way: right, left, above, below; else none."""
+    taken = [(x - 9, y - 6, x + 9, y + 6) for x, y, _ in places]
+    for x, y, label in places:
+        wide = 6.4 * len(label)
+        for left, middle in ((x + 9, y), (x - 9 - wide, y), (x - wide / 2, y - 14), (x - wide / 2, y + 14)):
+            box = (left, middle - 7, left + wide, middle + 7)
+            inside = box[0] > LEFT and box[2] < WIDTH and box[1] > TOP and box[3] < HEIGHT - BOTTOM
+            if inside and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                yield f'<text x="{left:.1f}" y="{middle + 4:.1f}">{html.escape(label)}</text>'
+                break
+
+
+def draw(points: Sequence[Point], x: Axis, y: Axis, alt: str) -> str:
+    """The chart as SVG in the page's own text colour.
+
+    Args:
+        points: What is drawn, each with a place on both axes (`Axis.shows`).
+        x: The horizontal axis.
+        y: The vertical axis.
+        alt: The chart in words.
+    """
+    parts = []
+    if points:
+        plot = _Plot(points, x, y)
+        places = [(plot.left(point.x), plot.top(point.y), point.label) for point in points]
+        parts += plot.grid()
+        for point, (left, top, _) in zip(points, places, strict=True):
+            look = f'fill="{point.mark.colour if point.mark.filled else "none"}" stroke="{point.mark.colour}"'
+            parts.append(f'<path d="{point.mark.path}" transform="translate({left:.1f} {top:.1f})" {look}/>')
+        parts += _labels(places) if len(places) <= MOST_LABELS else ()
+    return (
+        f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
+        'style="max-width:100%;height:auto;font-size:12px" fill="currentColor" xmlns="http://www.w3.org/2000/svg">'
+        f"{''.join(parts)}</svg>"
+    )

@@ -1,0 +1,112 @@
+"""Every exercise of every page: its form takes the right answer, explains a wrong one, and can be used by everyone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from lightnets_edu.pages.exercises import get_exercise
+from lightnets_edu.pages.exercises.judging import SENTENCES, judge
+from lightnets_edu.pages.exercises.kinds import ChoiceExercise, CodeExercise, NumberExercise
+
+from .conftest import HTML, PAGES, ROOT
+
+CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
+
+
+def declared(page: str) -> list[str]:
+    """The exercises that a chapter's source shows."""
+    source = (ROOT / page.replace(".html", ".md")).read_text()
+    return re.findall(r"^exercise\(\s*\"(\w+)\"\s*\)", source, re.M)
+
+
+WITH_EXERCISES = [page for page in CHAPTERS if declared(page)]
+
+
+def ready(visit, address: str, **options):
+    page = visit(address, **options).page
+    page.wait_for_function("() => !document.querySelector('[data-exercise]:not([data-ready])')")
+    return page
+
+
+def answer(page, name: str, text: str) -> str:
+    """Give an answer as a reader would; what the live region says then."""
+    host = page.locator(f"[data-exercise={name}]")
+    if (field := host.get_by_label("Your answer", exact=False).and_(host.get_by_role("textbox"))).count():
+        field.fill(text)
+        field.press("Enter")
+    else:
+        host.locator(f"input[value='{text}']").check()
+        host.get_by_role("button", name="Check").click()
+    return host.get_by_role("status").text_content()
+
+
+def right_and_wrong(name: str) -> tuple[str, str] | None:
+    one = get_exercise(name)
+    if isinstance(one, CodeExercise):
+        return None
+    if isinstance(one, ChoiceExercise):
+        return one.right.key, next(option.key for option in one.options if not option.right)
+    assert isinstance(one, NumberExercise)
+    wrong = one.mistakes[0].wrong() if one.mistakes else 2 * one.answer()
+    return f"{float(one.answer()):.17g}", f"{float(wrong):.17g}"
+
+
+@pytest.mark.parametrize("chapter", WITH_EXERCISES)
+def test_forms_judge_remember_and_are_accessible(visit, server, chapter):
+    """On a phone in dark mode, where room and contrast are scarcest."""
+    size = {"width": 390, "height": 800}
+    page = ready(visit, server + chapter, viewport=size, color_scheme="dark", reduced_motion="reduce")
+    names = declared(chapter)
+    assert (
+        page.evaluate("() => [...document.querySelectorAll('[data-exercise]')].map(e => e.dataset.exercise)") == names
+    )
+    answered = [name for name in names if right_and_wrong(name)]
+    assert page.locator("[data-exercise] form").count() == len(answered)
+    for name in answered:
+        right, wrong = right_and_wrong(name)
+        assert SENTENCES["waiting"] not in answer(page, name, wrong)
+        found = judge(get_exercise(name), wrong)
+        assert page.locator(f"[data-exercise={name}] [role=status]").text_content().startswith(f"✗ {found.said}")
+        assert answer(page, name, right).startswith("✓ Passed"), name
+    count = f"{len(answered)} of {len(answered)} solved on this page."
+    assert page.locator(".ln-progress").text_content().startswith(count)
+    for summary in page.locator("[data-exercise] summary").all():
+        summary.click()
+    page.wait_for_function("() => [...document.querySelectorAll('.math')].every(e => e.querySelector('mjx-container'))")
+    assert page.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
+    found = Axe().run(page, context="[data-exercise]", options={"preload": False}).response["violations"]
+    assert [(rule["id"], node["target"]) for rule in found for node in rule["nodes"]] == []
+    page.reload()
+    page.wait_for_function("() => document.querySelector('.ln-progress')")
+    assert page.locator(".ln-progress").text_content().startswith(count)
+
+
+@pytest.mark.parametrize("chapter", WITH_EXERCISES[:1])
+def test_keyboard_alone_from_a_disk(visit, chapter):
+    page = ready(visit, f"{HTML.as_uri()}/{chapter}")
+    for name in [name for name in declared(chapter) if right_and_wrong(name)]:
+        right, _ = right_and_wrong(name)
+        host = page.locator(f"[data-exercise={name}]")
+        field = host.locator("input").first
+        host.evaluate("host => { host.tabIndex = -1; host.focus(); }")
+        for _ in range(20):  # formulas on the way take the focus, too
+            page.keyboard.press("Tab")
+            if field.evaluate("field => field === document.activeElement"):
+                break
+        assert field.evaluate("field => getComputedStyle(field).outlineStyle") != "none", "shows no focus"
+        if isinstance(get_exercise(name), NumberExercise):
+            page.keyboard.type(right)
+        else:
+            page.keyboard.press("Space")
+            for _ in range([option.key for option in get_exercise(name).options].index(right)):
+                page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        assert host.get_by_role("status").text_content().startswith("✓ Passed")
+
+
+def test_only_pages_with_exercises_load_the_script(html):
+    for page in PAGES:
+        assert ("lightnets-exercises.js" in (html / page).read_text()) == (page in WITH_EXERCISES), page

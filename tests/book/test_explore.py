@@ -1,0 +1,494 @@
+"""Scoreboards in a browser: every order, choice, front and place equals what Python computes from the raw numbers.
+
+The same checks run on a page made here, which has every difficulty, and on each page of the book that has one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from lightnets_edu.pages.explore import Column, ScatterTable, explore, static_script
+
+from .conftest import PAGES
+
+COLUMNS = (
+    Column("network", "Network", text=True),
+    Column("macs", "MACs", digits=1, scale=1e6, log=True, better="lower", help="Of convolutions and linear layers."),
+    Column("params", "Parameters", better="lower"),
+    Column("family", "Family", text=True),
+    Column("year", "Paper", text=True),
+    Column("gain", "Gain", unit="%", digits=2, better="higher"),
+    Column("layers", "Layers"),
+)
+RUDE = "<b>rude</b> & \"quoted\" 'name'"
+
+
+def made_board() -> ScatterTable:
+    """Missing values, ties, zeros, negative numbers, markup in names, a family without a name."""
+    rows = [
+        {
+            "network": f"{'Net' if i % 2 else 'net'}_{i * 7 % 23}",
+            "macs": (3 + i * 7919 % 997) * 10 ** (4 + i % 4),
+            "params": 1_000 * (1 + i % 5) if i % 11 else 0,
+            "family": ("Ghost", "mobile", "Shuffle")[i % 3],
+            "year": f"{2012 + i % 4}",
+            "gain": None if i % 9 == 4 else round(math.sin(i) * 12, 3),
+            "layers": i % 3,
+        }
+        for i in range(23)
+    ]
+    rows += [{**rows[5], "network": RUDE, "family": "<i>new</i>"}, {**rows[0], "network": "lost", "macs": None}]
+    rows += [{**rows[3], "network": "zero", "macs": 0, "family": None}]
+    return explore(rows, COLUMNS, name="made", title="Made <up>", x="macs", y="gain", label="network",
+                   description="For tests.", pareto=True)  # fmt: skip
+
+
+@dataclass
+class Board:
+    """One scoreboard of an open page, and what its table said before anything was touched."""
+
+    page: Page
+    index: int
+    settings: dict
+    rows: list[dict]
+
+    @classmethod
+    def all(cls, page: Page) -> list[Board]:
+        page.wait_for_function("""() => !document.querySelector("[data-explore]:not([data-ready])")""")
+        found = page.evaluate(
+            """() => [...document.querySelectorAll("[data-explore]")].map(host => {
+              const settings = JSON.parse(host.querySelector("script[type='application/json']").textContent);
+              const rows = [...host.querySelectorAll("tbody tr")].map(tr => Object.fromEntries(
+                settings.columns.map(({ key, text }, i) => [key, text
+                  ? (tr.cells[i].querySelector("button") ?? tr.cells[i]).textContent : tr.cells[i].dataset.value])));
+              return [settings, rows];
+            })"""
+        )
+        return [cls(page, i, settings, cls.read(settings, rows)) for i, (settings, rows) in enumerate(found)]
+
+    @staticmethod
+    def read(settings: dict, rows: list[dict]) -> list[dict]:
+        """Python's numbers of the page's texts; None where there is no value."""
+        for row, column in itertools.product(rows, settings["columns"]):
+            value = row[column["key"]]
+            row[column["key"]] = None if value in ("", "–") else value if column["text"] else float(value)
+        return rows
+
+    @property
+    def host(self):
+        return self.page.locator("[data-explore]").nth(self.index)
+
+    @property
+    def label(self) -> str:
+        return self.settings["label"]
+
+    @property
+    def numbers(self) -> list[dict]:
+        return [column for column in self.settings["columns"] if not column["text"]]
+
+    def input(self, name: str):
+        return self.host.locator(f"[name='{name}']")
+
+    def state(self) -> dict:
+        """What is to be seen: names in order, points with their places, labels, sentences."""
+        return self.host.evaluate(
+            """host => ({
+              names: [...host.querySelectorAll("tbody tr:not([hidden]) .lx-name")].map(e => e.textContent),
+              front: [...host.querySelectorAll("tbody tr:not([hidden])")].filter(tr => tr.querySelector(
+                ".lx-badge:not([hidden])")).map(tr => tr.querySelector(".lx-name").textContent),
+              points: Object.fromEntries([...host.querySelectorAll("[data-point]")]
+                .filter(e => e.style.display !== "none")
+                .map(e => [e.dataset.point, e.style.transform.match(/-?[\\d.]+/g).map(Number)])),
+              faint: [...host.querySelectorAll(".lx-fronted .lx-point:not(.lx-on-front)")].length,
+              status: host.querySelector("[role=status]").textContent,
+              caption: host.querySelector("figcaption").textContent,
+              tip: host.querySelector(".lx-tip:not([hidden])")?.innerText ?? "",
+              active: [...host.querySelectorAll("tr.lx-active .lx-name")].map(e => e.textContent),
+              in_sight: [...host.querySelectorAll("tr.lx-active .lx-name")].every(e => {
+                const [name, box] = [e, host.querySelector(".lx-box")].map(part => part.getBoundingClientRect());
+                return name.top >= box.top && name.bottom <= box.bottom;
+              }),
+            })"""
+        )
+
+    def show(self, x: str, y: str, x_log: bool, y_log: bool) -> None:
+        self.input("x").select_option(x)
+        self.input("y").select_option(y)
+        self.input("x_log").set_checked(x_log)
+        if x != y:
+            self.input("y_log").set_checked(y_log)
+
+
+@pytest.fixture
+def made(browser: Browser) -> Iterator[Board]:
+    with made_page(browser, reduced_motion="reduce") as page:
+        (board,) = Board.all(page)
+        yield board
+
+
+class made_page:
+    """A page of its own with one scoreboard; on leaving, nothing may have gone wrong."""
+
+    def __init__(self, browser: Browser, **options) -> None:
+        self.context = browser.new_context(**options)
+
+    def __enter__(self) -> Page:
+        self.problems: list[str] = []
+        page = self.context.new_page()
+        page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        script = static_script().replace("</", "<\\/")
+        page.set_content(
+            '<!doctype html><html lang="en"><head><meta name="viewport" content="width=device-width">'
+            "<title>Made</title><style>:root { color-scheme: light dark } body { margin: 1rem }</style></head>"
+            f"<body><main><h1>Made</h1>{made_board()._repr_html_()}</main><script>{script}</script></body></html>"
+        )
+        return page
+
+    def __exit__(self, *error: object) -> None:
+        self.context.close()
+        assert error[0] or self.problems == []
+
+
+# ---- The checks, each with Python's own answer ---------------------------------------------------------------------
+
+
+def check_sorting(board: Board) -> None:
+    names = [row[board.label] for row in board.rows]
+    assert board.state()["names"] == names
+    for column in board.settings["columns"]:
+        key = column["key"]
+        present = [row for row in board.rows if row[key] is not None]
+        missing = [row[board.label] for row in board.rows if row[key] is None]
+        for down in (False, True):
+            board.input(f"sort_{key}").click()
+            rank = (lambda row, key=key: row[key].lower()) if column["text"] else (lambda row, key=key: row[key])
+            ordered = sorted(present, key=rank, reverse=down)  # stable both ways
+            state = board.state()
+            assert state["names"] == [row[board.label] for row in ordered] + missing, (key, down)
+            head = board.host.locator(f"th[data-key='{key}']")
+            assert head.get_attribute("aria-sort") == ("descending" if down else "ascending")
+            assert board.host.locator("[aria-sort]").count() == 1
+            assert f"sorted by {column['heading']}, " in state["status"]
+    board.host.get_by_role("button", name="Reset").click()
+    assert board.state()["names"] == names
+
+
+def check_filters(board: Board) -> None:
+    for column in board.settings["columns"]:
+        if not column["text"] or column["key"] == board.label:
+            continue
+        select = board.input(f"filter_{column['key']}")
+        assert select.locator("option").first.text_content() == "all"
+        values = {row[column["key"]] or "–" for row in board.rows}
+        assert set(select.locator("option").all_text_contents()[1:]) == values
+        for value in sorted(values)[:5]:
+            select.select_option(value)
+            expected = [row[board.label] for row in board.rows if (row[column["key"]] or "–") == value]
+            state = board.state()
+            assert state["names"] == expected
+            assert set(state["points"]) <= set(expected)
+            assert state["status"].startswith(f"{len(expected)} of {len(board.rows)} {board.settings['things']}")
+        select.select_option("")
+    for text in {board.rows[0][board.label][:3].upper(), board.rows[-1][board.label], "no such name"}:
+        board.input("find").fill(text)
+        expected = [row[board.label] for row in board.rows if text.lower() in row[board.label].lower()]
+        assert board.state()["names"] == expected
+        assert set(board.state()["points"]) <= set(expected)
+    board.input("find").fill("")
+
+
+def assert_places(points: dict, rows: list[dict], label: str, axis: int, key: str, log: bool) -> None:
+    """Pixels are an affine function of the values, or of their logarithms, with the right sign."""
+    ruler = [(math.log10(row[key]) if log else row[key], points[row[label]][axis]) for row in rows]
+    (low, start), (high, end) = min(ruler), max(ruler)
+    if low == high:
+        return
+    assert (end > start) == (axis == 0), "higher is further right, or further up"
+    for value, pixel in ruler:
+        assert pixel == pytest.approx(start + (value - low) / (high - low) * (end - start), abs=0.2)
+
+
+def best_of(rows: list[dict], x: dict, y: dict) -> set[int]:
+    """The indices of the Pareto front, found by sweeping from the best x (not by comparing all pairs)."""
+    signs = [1 if column["better"] == "lower" else -1 for column in (x, y)]
+    costs = sorted((signs[0] * row[x["key"]], signs[1] * row[y["key"]], i) for i, row in enumerate(rows))
+    front, best = set(), math.inf
+    for _, group in itertools.groupby(costs, key=lambda cost: cost[0]):
+        group = list(group)
+        if group[0][1] < best:
+            best = group[0][1]
+            front |= {i for _, b, i in group if b == best}
+    return front
+
+
+def check_axes(board: Board, pairs: int) -> None:
+    size = "svg => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height]"
+    width, height = board.host.locator(".lx-plot svg").evaluate(size)
+    for index, (x, y) in enumerate(list(itertools.product(board.numbers, repeat=2))[:pairs]):
+        x_log, y_log = bool(index % 2), (bool(index % 3) if x != y else bool(index % 2))
+        board.show(x["key"], y["key"], x_log, y_log)
+        axes = ((x["key"], x_log), (y["key"], y_log))
+        shown = [r for r in board.rows if all(r[k] is not None and (r[k] > 0 or not log) for k, log in axes)]
+        without = [row for row in board.rows if row[x["key"]] is None or row[y["key"]] is None]
+        state = board.state()
+        assert set(state["points"]) == {row[board.label] for row in shown}
+        assert (f"Not drawn: {len(without)} without a value for" in state["status"]) == bool(without)
+        nowhere = len(board.rows) - len(shown) - len(without)
+        assert (f"Not drawn: {nowhere}, for which a logarithmic axis" in state["status"]) == bool(nowhere)
+        if not shown:
+            continue
+        for left, top in state["points"].values():
+            assert 0 < left < width
+            assert 0 < top < height
+        for axis, (key, log) in enumerate(axes):
+            assert_places(state["points"], shown, board.label, axis, key, log)
+        python = ScatterTable(
+            rows=tuple(shown), columns=tuple(_column(c, (x_log, y_log), (x, y)) for c in board.settings["columns"]),
+            name="python", title="", x=x["key"], y=y["key"], label=board.label, shape=None, description="",
+            pareto=None, things=board.settings["things"],
+        )  # fmt: skip
+        assert state["caption"].split(" On the Pareto front")[0] == python.describe()
+        if board.input("pareto").count() and x["better"] and y["better"]:
+            board.input("pareto").check()
+            state = board.state()
+            front = [shown[i] for i in sorted(best_of(shown, x, y))]
+            assert state["front"] == [row[board.label] for row in front]
+            assert state["faint"] == len(board.rows) - len(front)
+            by_x = sorted(front, key=lambda row: row[x["key"]])
+            named = ", ".join(row[board.label] for row in by_x[:12])
+            assert f" On the Pareto front (★ in the table): {named}" in state["caption"]
+            board.input("pareto").uncheck()
+            assert board.state()["front"] == []
+        elif board.input("pareto").count():
+            assert board.input("pareto").is_disabled()
+    board.host.get_by_role("button", name="Reset").click()
+
+
+def _column(column: dict, logs: tuple[bool, bool], axes: tuple[dict, dict]) -> Column:
+    """Python's column from the page's settings, with the axis as it is now."""
+    log = {axes[0]["key"]: logs[0], axes[1]["key"]: logs[1]}.get(column["key"], False)
+    given = {name: column[name] for name in ("key", "heading", "digits", "text", "better", "scale")}
+    unit = column["unit"][1:] if column["scale"] != 1 else column["unit"]
+    return Column(**given, unit=unit, log=log and not column["text"])
+
+
+def check_partners(board: Board) -> None:
+    """A row points at its point, a point at its row; a press keeps the label."""
+    board.page.mouse.move(0, 0)
+    drawn = [row for row in board.rows if row[board.label] in board.state()["points"]]
+    for row in (drawn[0], drawn[-1]):
+        name = row[board.label]
+        button = board.host.get_by_role("button", name=name, exact=True)
+        button.hover()
+        state = board.state()
+        assert state["active"] == [name]
+        assert state["tip"].split("\n")[0] == name
+        x = next(column for column in board.numbers if column["key"] == board.settings["x"])
+        text = button.evaluate("(button, i) => button.closest('tr').cells[i].textContent",
+                               board.settings["columns"].index(x))  # fmt: skip
+        assert state["tip"].split("\n")[1] == f"{x['heading']} {text} {x['unit']}".rstrip()
+        board.page.mouse.move(0, 0)
+        assert board.state()["active"] == []
+    apart = _loneliest(board.state()["points"])
+    board.host.locator(".lx-plot").scroll_into_view_if_needed()
+    left, top = board.state()["points"][apart]
+    board.host.locator(".lx-plot").hover(position={"x": left + 2, "y": top - 2})
+    assert board.state()["active"] == [apart]
+    button = board.host.locator("tr.lx-active .lx-name")
+    assert button.get_attribute("aria-pressed") == "false"
+    board.host.locator(".lx-plot").click(position={"x": left + 2, "y": top - 2})
+    assert button.get_attribute("aria-pressed") == "true"
+    assert apart in board.host.locator(".lx-labels .lx-kept").all_text_contents()
+    board.host.get_by_role("button", name="Reset").click()
+    assert board.host.locator("[aria-pressed=true]").count() == 0
+    board.page.mouse.move(0, 0)
+
+
+def _loneliest(points: dict[str, list[float]]) -> str:
+    """The point that is furthest from its nearest neighbour."""
+    return max(
+        points, key=lambda name: min((math.dist(points[name], points[o]) for o in points if o != name), default=0)
+    )
+
+
+def check_labels(board: Board) -> None:
+    boxes = board.host.evaluate(
+        """host => {
+          const svg = host.querySelector(".lx-plot svg").getBoundingClientRect();
+          return [...host.querySelectorAll(".lx-labels text")].map(text => {
+            const { left, top, right, bottom } = text.getBoundingClientRect();
+            return [left - svg.left, top - svg.top, right - svg.left, bottom - svg.top];
+          });
+        }"""
+    )
+    for a, b in itertools.combinations(boxes, 2):
+        # Lines are 14 pixels apart; the boxes of the letters may be a little higher than that.
+        assert a[0] >= b[2] or b[0] >= a[2] or a[1] + 2 >= b[3] or b[1] + 2 >= a[3], "two labels overlap"
+
+
+def focus_by_tab(board: Board, place) -> None:
+    for _ in range(400):
+        board.page.keyboard.press("Tab")
+        if place.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError("Tab never reaches it")
+
+
+def check_keyboard(board: Board) -> None:
+    press = board.page.keyboard.press
+    plot = board.host.locator(".lx-plot")
+    focus_by_tab(board, board.input("find"))
+    board.page.keyboard.type(board.rows[0][board.label])
+    assert len(board.state()["names"]) < len(board.rows) or len(board.rows) == 1
+    for _ in board.rows[0][board.label]:
+        press("Backspace")
+    focus_by_tab(board, plot)
+    assert plot.evaluate("plot => getComputedStyle(plot).outlineStyle") != "none"
+    points = board.state()["points"]
+    by_x = sorted(points, key=lambda name: points[name][0])
+    press("Home")
+    seen = [*board.state()["active"]]
+    for _ in by_x[1:]:
+        press("ArrowRight")
+        state = board.state()
+        seen += state["active"]
+        assert state["in_sight"], "the box scrolls to the row"
+    assert sorted(seen) == sorted(by_x), "arrows reach every point"
+    assert [points[name][0] for name in seen] == sorted(points[name][0] for name in seen)
+    assert plot.get_attribute("aria-valuetext").startswith(seen[-1])
+    assert plot.get_attribute("aria-valuenow") == str(len(seen))
+    press("End")
+    press("ArrowDown")
+    press("Enter")
+    assert board.host.locator("[aria-pressed=true]").all_text_contents() == board.state()["active"]
+    key = board.numbers[0]["key"]
+    focus_by_tab(board, board.input(f"sort_{key}"))
+    press("Enter")
+    assert board.host.locator(f"th[data-key='{key}']").get_attribute("aria-sort") == "ascending"
+    names = board.state()["names"]
+    button = board.host.locator(".lx-name[tabindex='0']")
+    assert button.count() == 1
+    focus_by_tab(board, button)
+    press("Home")
+    for name in names[:3]:
+        assert board.state()["active"] == [name]
+        press("ArrowDown")
+    press("End")
+    assert board.state()["active"] == names[-1:]
+    last = board.host.get_by_role("button", name=names[-1], exact=True)
+    before = last.get_attribute("aria-pressed")
+    press("Space")
+    assert {before, last.get_attribute("aria-pressed")} == {"true", "false"}
+    board.host.get_by_role("button", name="Reset").click()
+
+
+def check_all(board: Board, pairs: int) -> None:
+    check_sorting(board)
+    check_filters(board)
+    check_axes(board, pairs)
+    check_labels(board)
+    check_partners(board)
+    check_keyboard(board)
+
+
+# ---- Where they run ------------------------------------------------------------------------------------------------
+
+
+def test_made_page_sorts(made):
+    check_sorting(made)
+
+
+def test_made_page_filters_and_finds(made):
+    check_filters(made)
+
+
+def test_made_page_draws_what_python_says(made):
+    check_axes(made, pairs=12)
+
+
+def test_made_page_connects_rows_and_points(made):
+    check_partners(made)
+
+
+def test_made_page_by_keyboard(made):
+    check_keyboard(made)
+
+
+def test_labels_do_not_overlap(made):
+    assert made.host.locator(".lx-labels text").count() >= 12
+    check_labels(made)
+    made.input("filter_year").select_option("2013")
+    check_labels(made)
+    points = made.state()["points"]
+    assert set(made.host.locator(".lx-labels text").all_text_contents()) <= set(points)
+
+
+def test_text_from_python_is_only_text(made):
+    assert made.host.locator("b, i").count() == 0
+    assert RUDE in made.state()["names"]
+    assert made.host.locator(".lx-title").text_content() == "Made <up>"
+    made.host.get_by_role("button", name=RUDE, exact=True).hover()
+    assert made.state()["tip"].split("\n")[0] == RUDE
+
+
+def test_shapes_tell_families_apart(made):
+    shapes = made.host.evaluate(
+        """host => [...host.querySelectorAll("[data-point]")].map(e => [e.dataset.point, e.getAttribute("d")])"""
+    )
+    families = {row["network"]: row["family"] for row in made.rows}
+    pairs = {(families[name], shape) for name, shape in shapes}
+    assert len(pairs) == len({shape for _, shape in pairs}) == len(set(families.values())) == 5
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
+def test_accessible_wide_and_narrow(browser, scheme, width):
+    size = {"width": width, "height": 800}
+    with made_page(browser, color_scheme=scheme, viewport=size, reduced_motion="reduce") as page:
+        (board,) = Board.all(page)
+        board.host.get_by_role("button", name="Net_7", exact=True).focus()
+        found = Axe().run(page, options={"preload": False}).response["violations"]
+        assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+        assert page.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
+        right = board.host.evaluate("host => host.getBoundingClientRect().right")
+        for place in (".lx-plot svg", ".lx-box", ".lx-tip", ".lx-controls"):
+            assert board.host.locator(place).evaluate("e => e.getBoundingClientRect().right") <= right
+        letters = board.host.locator(".lx-grid text").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+        scale = board.host.locator(".lx-plot svg").evaluate(
+            "e => e.getBoundingClientRect().width / e.viewBox.baseVal.width"
+        )
+        assert letters * scale >= 11
+        moving = board.host.locator(".lx-point").first.evaluate("e => getComputedStyle(e).transitionDuration")
+        assert set(moving.replace("s", "").split(", ")) == {"0"}
+
+
+def test_print_shows_everything(browser):
+    with made_page(browser) as page:
+        (board,) = Board.all(page)
+        page.emulate_media(media="print")
+        assert not board.host.locator(".lx-controls").is_visible()
+        assert board.host.locator(".lx-box").evaluate("box => box.scrollHeight - box.clientHeight") <= 0
+        assert board.host.locator(".lx-plot svg").is_visible()
+
+
+def test_without_scripts_there_are_a_table_and_a_drawing(browser):
+    with made_page(browser, java_script_enabled=False) as page:
+        host = page.locator("[data-explore]")
+        assert host.locator("tbody tr").count() == len(made_board().rows)
+        assert host.locator("caption").is_visible()
+        assert host.get_by_role("img").get_attribute("aria-label").startswith("Scatter chart, MACs (M)")
+
+
+def test_every_scoreboard_of_the_book(visit, html, server):
+    """All checks, on all chapters that have one."""
+    pages = [page for page in PAGES if "data-explore=" in (html / page).read_text(encoding="utf-8")]
+    for address in pages:
+        for board in Board.all(visit(server + address, reduced_motion="reduce").page):
+            check_all(board, pairs=12)

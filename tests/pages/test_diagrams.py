@@ -1,0 +1,428 @@
+"""Drawings of blocks: they hold all of the block's cost, and nothing overlaps, crosses or hangs in the air."""
+
+from __future__ import annotations
+
+import html
+import re
+from itertools import combinations, pairwise
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models.convnext import CNBlock
+from torchvision.models.googlenet import Inception
+from torchvision.models.resnet import BasicBlock
+from torchvision.models.shufflenetv2 import InvertedResidual as TorchvisionShuffleUnit
+
+from lightnets_edu import count
+from lightnets_edu.models import g_ghost_regnet, ghostnet, mnasnet, mobilenet_v1, regnet, resnet, resnext, senet
+from lightnets_edu.models import shufflenet_v1 as v1
+from lightnets_edu.models import shufflenet_v2 as v2
+from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
+from lightnets_edu.models.squeezenet import Fire
+from lightnets_edu.models.wide_resnet import WideBasicBlock
+from lightnets_edu.pages.diagrams import WIDEST, block_diagram
+
+CAPTION = 17  # the shape below a box, in the drawing's units
+
+
+class Bridge(nn.Module):
+    """Two columns with a convolution each way between them: these branches do not nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(6))
+
+    def forward(self, x):
+        a, b = self.layers[0](x), self.layers[1](x)
+        return torch.cat([self.layers[2](a) + self.layers[3](b), self.layers[4](b) + self.layers[5](a)], 1)
+
+
+class SelectiveKernel(nn.Module):
+    """Both branches are used twice: for the gates and with the gates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.small, self.large = nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=2, dilation=2)
+        self.squeeze, self.first, self.second = nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 1), nn.Conv2d(4, 8, 1)
+
+    def forward(self, x):
+        a, b = self.small(x), self.large(x)
+        squeezed = self.squeeze((a + b).mean((2, 3), keepdim=True))
+        return a * torch.sigmoid(self.first(squeezed)) + b * torch.sigmoid(self.second(squeezed))
+
+
+class OwnCode(nn.Module):
+    """What forwards are fond of: shapes, loops over pieces, checks, numbers, parameters, a shuffle by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(6, 6, 1)
+        self.scale = nn.Parameter(torch.ones(6, 1, 1))
+
+    def forward(self, x, extra=True):
+        batch, channels, height, width = x.shape
+        if not isinstance(x, torch.Tensor) or channels % 3:
+            raise ValueError("no")
+        y = self.conv(x)
+        for piece in y.chunk(2, 1):
+            y = y[:, :3] + piece
+        y = torch.cat([y, y], 1).view(batch, 3, channels // 3, height, width)
+        y = y.transpose(1, 2).contiguous().view(batch, -1, height, width)
+        return nn.functional.relu6(y * self.scale + 3) / 6
+
+
+def g_ghost(stage: type[nn.Module], depth: int = 4):
+    return lambda: stage(64, 128, depth, 16)
+
+
+# name: block, input, options
+BLOCKS = {
+    "fire": (lambda: Fire(96, 16, 64, 64), (96, 55), {}),
+    "fire, simple bypass": (lambda: Fire(128, 16, 64, 64, "simple"), (128, 55), {}),
+    "fire, complex bypass": (lambda: Fire(96, 16, 64, 64, "complex"), (96, 55), {}),
+    "basic": (lambda: BasicBlock(64, 64), (64, 56), {}),
+    "bottleneck": (lambda: resnet.Bottleneck(256, 64, 256), (256, 56), {}),
+    "bottleneck, stride 2": (lambda: resnet.Bottleneck(256, 128, 512, 2), (256, 56), {}),
+    "form A": (lambda: resnext.BlockFormA(256, 256), (256, 56), {}),
+    "form A, stride 2": (lambda: resnext.BlockFormA(256, 512, stride=2), (256, 56), {}),
+    "form B": (lambda: resnext.BlockFormB(256, 256), (256, 56), {}),
+    "form C": (lambda: resnext.BlockFormC(256, 256), (256, 56), {}),
+    "squeeze-excitation": (lambda: SqueezeExcitation(256, 16), (256, 56), {}),
+    "SE": (lambda: senet.SEBottleneck(256, 64, 256), (256, 56), {}),
+    "SE, stride 2": (lambda: senet.SEBottleneck(256, 128, 512, 2), (256, 56), {}),
+    "shuffle v1": (lambda: v1.ShuffleUnit(240, 240, 3, 1), (240, 28), {}),
+    "shuffle v1, stride 2": (lambda: v1.ShuffleUnit(24, 240, 3, 2, first_groups=1), (24, 56), {}),
+    "shuffle v2": (lambda: v2.ShuffleUnit(116, 116, 1), (116, 28), {}),
+    "shuffle v2, stride 2": (lambda: v2.ShuffleUnit(24, 116, 2), (24, 56), {}),
+    "shuffle v2, Megvii": (lambda: v2.ShuffleUnit(116, 116, 1, "megvii"), (116, 28), {}),
+    "inverted residual": (lambda: mnasnet.InvertedResidual(40, 40, 5, 1, 3, 10), (40, 28), {}),
+    "ghost module": (lambda: ghostnet.GhostModule(16, 48), (16, 112), {}),
+    "ghost module, odd": (lambda: ghostnet.GhostModule(16, 50, ratio=3), (16, 112), {}),
+    "ghost": (lambda: ghostnet.GhostBottleneck(24, 72, 24), (24, 56), {}),
+    "ghost, SE": (lambda: ghostnet.GhostBottleneck(40, 120, 40, 5, 1, 32), (40, 28), {}),
+    "ghost, stride 2": (lambda: ghostnet.GhostBottleneck(24, 72, 40, 5, 2, 20), (24, 56), {}),
+    "ghost, by modules": (
+        lambda: ghostnet.GhostBottleneck(24, 72, 40, 5, 2, 20),
+        (24, 56),
+        {"leaves": (ghostnet.GhostModule, SqueezeExcitation)},
+    ),
+    "G-Ghost": (g_ghost(g_ghost_regnet.GGhostStage), (64, 56), {"leaves": (regnet.Bottleneck,)}),
+    "G-Ghost, paper": (g_ghost(g_ghost_regnet.PaperGGhostStage), (64, 56), {"leaves": (regnet.Bottleneck,)}),
+    "G-Ghost, deep": (g_ghost(g_ghost_regnet.GGhostStage, 12), (64, 56), {"leaves": (regnet.Bottleneck,)}),
+    "G-Ghost, in full": (g_ghost(g_ghost_regnet.GGhostStage), (64, 56), {}),
+    "separable": (lambda: mobilenet_v1.DepthwiseSeparable(64, 128, 1), (64, 56), {}),
+    "wide": (lambda: WideBasicBlock(160, 160), (160, 32), {}),
+    "wide, stride 2": (lambda: WideBasicBlock(160, 320, 2, 0.3), (160, 32), {}),
+    "inception": (lambda: Inception(192, 64, 96, 128, 16, 32, 32), (192, 28), {}),
+    "torchvision's shuffle": (lambda: TorchvisionShuffleUnit(116, 116, 1), (116, 28), {}),
+    "ConvNeXt": (lambda: CNBlock(96, 1e-6, 0.0), (96, 28), {}),
+    "selective kernel": (SelectiveKernel, (8, 14), {}),
+    "bridge": (Bridge, (8, 14), {}),
+    "own code": (OwnCode, (6, 8), {}),
+    "one layer": (lambda: nn.Conv2d(6, 8, 3), (6, 8), {}),
+}
+# Their graph, closed from output to input, is not planar: the first block's output goes to three places (K3,3).
+CROSSINGS = {"G-Ghost": 1, "G-Ghost, deep": 1, "G-Ghost, in full": 1}
+# Branches that do not nest are drawn in one column, with lines at its sides that may cross.
+NOT_NESTED = {"bridge", "selective kernel"}
+WIDE = {"inception"}  # four different branches side by side
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Every block, its input size and its drawing."""
+    found = {}
+    for name, (make, (channels, side), options) in BLOCKS.items():
+        block, size = make(), (1, channels, side, side)
+        found[name] = block, size, block_diagram(block, size, f"Block: {name}", **options)
+    return found
+
+
+every_block = pytest.mark.parametrize("name", BLOCKS)
+
+
+def connections(diagram) -> set[tuple[str, str]]:
+    return {(diagram.boxes[line.source].label, diagram.boxes[line.target].label) for line in diagram.lines}
+
+
+@every_block
+def test_boxes_hold_the_whole_cost(drawn, name):
+    block, size, diagram = drawn[name]
+    table = count(block, size)
+    assert sum(box.params for box in diagram.boxes) == table.params
+    assert sum(box.macs for box in diagram.boxes) == table.macs
+    assert f"in all {table.params:,} params · {table.macs:,} MACs" in diagram.svg
+    assert diagram.text.splitlines()[-1] == f"In all {table.params:,} params, {table.macs:,} MACs."
+
+
+@every_block
+def test_boxes_lie_inside_and_apart(drawn, name):
+    diagram = drawn[name][2]
+    left, top, width, height = map(float, re.search(r'viewBox="([^"]*)"', diagram.svg)[1].split())
+    for box in diagram.boxes:
+        assert left < box.left and box.left + box.width < left + width
+        assert top < box.top and box.top + box.height < top + height
+    for a, b in combinations(diagram.boxes, 2):
+        beside = a.left + a.width <= b.left or b.left + b.width <= a.left
+        below = a.top + a.height <= b.top or b.top + b.height <= a.top
+        assert beside or below, (a, b)
+    assert width <= WIDEST or name in WIDE
+    assert all(left < x < left + width for line in diagram.lines for x, _ in line.points)
+
+
+@every_block
+def test_lines_end_at_their_boxes(drawn, name):
+    diagram = drawn[name][2]
+    for line in diagram.lines:
+        source, target = diagram.boxes[line.source], diagram.boxes[line.target]
+        (x, y), (end_x, end_y) = line.points[0], line.points[-1]
+        assert source.left <= x <= source.left + source.width
+        assert y - (source.top + source.height) in (pytest.approx(0), pytest.approx(CAPTION))
+        on_top = end_y == pytest.approx(target.top) and target.left < end_x < target.left + target.width
+        sides = (pytest.approx(target.left), pytest.approx(target.left + target.width))
+        at_side = end_x in sides and target.top < end_y < target.top + target.height
+        assert on_top or at_side
+        for (ax, ay), (bx, by) in pairwise(line.points):
+            assert abs(ax - bx) < 1e-6 or abs(ay - by) < 1e-6  # along the axes
+            assert abs(ax - bx) + abs(ay - by) > 1  # no piece of no length, whose arrow would have no direction
+
+
+def pieces(line):
+    for (ax, ay), (bx, by) in pairwise(line.points):
+        yield min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)
+
+
+@every_block
+def test_lines_cross_neither_boxes_nor_each_other(drawn, name):
+    diagram = drawn[name][2]
+    for line in diagram.lines:
+        for box in diagram.boxes:
+            for left, top, right, bottom in pieces(line):
+                inside = left < box.left + box.width - 1 and right > box.left + 1
+                assert not (inside and top < box.top + box.height - 1 and bottom > box.top + 1), (line, box)
+    if name in NOT_NESTED:
+        return
+    crossings = set()
+    for a, b in combinations(diagram.lines, 2):
+        if a.source == b.source:
+            continue  # what forks runs together at first
+        for one in pieces(a):
+            for two in pieces(b):
+                # inside both, not where one ends on the other
+                if (
+                    min(one[2], two[2]) - max(one[0], two[0]) > -1e-6
+                    and min(one[3], two[3]) - max(one[1], two[1]) > -1e-6
+                ):
+                    crossings.add((a.source, a.target, b.source, b.target))
+    assert len(crossings) == CROSSINGS.get(name, 0), crossings
+
+
+@every_block
+def test_words_tell_the_same(drawn, name):
+    diagram = drawn[name][2]
+    assert f'role="img" aria-label="{html.escape(diagram.text)}"' in diagram.svg
+    assert diagram.text.startswith(f"Block: {name}.\n") and str(diagram) == diagram.text
+    assert len(re.findall(r"→ [\d× ]+", diagram.text)) >= 1
+    for box in diagram.boxes:
+        assert box.label.lower() in diagram.text.lower()
+    told = len(re.findall(r"^ *Branch [\d.]+:", diagram.text, re.M))
+    assert told == sum(int(n) for n in re.findall(r"^ *(\d+) branches:", diagram.text, re.M))
+    names = re.findall(r"^ *Branch ([\d.]+):", diagram.text, re.M)
+    assert len(names) == len(set(names))
+
+
+@every_block
+def test_in_the_page_own_colours_and_without_names_to_clash(drawn, name):
+    svg = drawn[name][2].svg
+    assert set(re.findall(r'(?:fill|stroke)="([^"]*)"', svg)) <= {"currentColor", "none"}
+    assert not re.search(r"\bid=|url\(|<style|http://(?!www\.w3\.org)", svg)
+    assert len(svg) < 17_000
+
+
+@pytest.mark.parametrize("font", ["Arial", "DejaVu Sans"])  # the second is the widest that a reader may have
+def test_texts_fit_in_a_browser(drawn, browser, font):
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    drawings = "".join(diagram._repr_html_() for _, _, diagram in drawn.values())
+    page.set_content(f'<body style="margin: 16px; font-family: {font}, sans-serif">{drawings}</body>')
+    outside, letters = page.evaluate(
+        """() => {
+          const outside = [], letters = [];
+          for (const svg of document.querySelectorAll("svg")) {
+            const whole = svg.getBoundingClientRect();
+            const boxes = [...svg.querySelectorAll("rect")].map(r => r.getBoundingClientRect());
+            for (const text of svg.querySelectorAll("text")) {
+              const t = text.getBoundingClientRect(), middle = (t.top + t.bottom) / 2;
+              const holds = b => b.top < middle && middle < b.bottom && b.left < t.right && t.left < b.right;
+              const frame = boxes.find(holds) ?? whole;
+              const fits = frame.left <= t.left && t.right <= frame.right && t.bottom <= whole.bottom;
+              if (!fits) outside.push(text.textContent);
+            }
+            letters.push(11.5 * whole.width / svg.viewBox.baseVal.width);
+          }
+          return [outside, letters];
+        }"""
+    )
+    page.close()
+    assert outside == []
+    sizes = dict(zip(drawn, letters, strict=True))
+    assert min(size for name, size in sizes.items() if name not in WIDE) > 10.5
+    assert min(letters) > 8.5
+
+
+def test_fire_in_words(drawn):
+    # conv: in * out * k^2 weights and out biases; MACs: weights * 55^2. The authors' numbers for fire2.
+    assert str(drawn["fire"][2]).splitlines() == [
+        "Block: fire.",
+        "Input → 96 × 55 × 55.",
+        f"1×1 convolution, ReLU: {96 * 16 + 16:,} params, {96 * 16 * 55**2:,} MACs → 16 × 55 × 55.",
+        "2 branches:",
+        "Branch 1:",
+        f"  1×1 convolution, ReLU: {16 * 64 + 64:,} params, {16 * 64 * 55**2:,} MACs → 64 × 55 × 55.",
+        "Branch 2:",
+        f"  3×3 convolution, ReLU: {16 * 64 * 9 + 64:,} params, {16 * 64 * 9 * 55**2:,} MACs → 64 × 55 × 55.",
+        "The branches meet:",
+        "Concatenate → 128 × 55 × 55.",
+        "Output.",
+        "In all 11,920 params, 35,622,400 MACs.",
+    ]
+
+
+def test_shuffle_units_as_the_papers_draw_them(drawn):
+    # Zhang et al. 2018, figure 2 b and c
+    assert connections(drawn["shuffle v1"][2]) == {
+        ("input", "1×1 convolution, 3 groups, batch norm, ReLU"),
+        ("1×1 convolution, 3 groups, batch norm, ReLU", "channel shuffle (3 groups)"),
+        ("channel shuffle (3 groups)", "3×3 depthwise convolution, batch norm"),
+        ("3×3 depthwise convolution, batch norm", "1×1 convolution, 3 groups, batch norm"),
+        ("1×1 convolution, 3 groups, batch norm", "sum, ReLU"),
+        ("input", "sum, ReLU"),
+        ("sum, ReLU", "output"),
+    }
+    assert {
+        ("input", "3×3 average pool, stride 2"),
+        ("3×3 average pool, stride 2", "concatenate, ReLU"),
+        ("channel shuffle (3 groups)", "3×3 depthwise convolution, stride 2, batch norm"),
+    } <= connections(drawn["shuffle v1, stride 2"][2])
+    # Ma et al. 2018, figure 3 c
+    v2_unit = connections(drawn["shuffle v2"][2])
+    assert {
+        ("split", "first 58 channels"),
+        ("split", "last 58 channels"),
+        ("first 58 channels", "concatenate"),
+        ("last 58 channels", "1×1 convolution, batch norm, ReLU"),
+        ("concatenate", "channel shuffle (2 groups)"),
+        ("channel shuffle (2 groups)", "output"),
+    } <= v2_unit
+    assert connections(drawn["torchvision's shuffle"][2]) == v2_unit
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ghost module, odd", "First 50 channels → 50 × 112 × 112."),
+        ("ghost module", "Branch 2: the output of “1×1 convolution” (primary_conv.0), unchanged."),
+        ("bottleneck", "Branch 2: the input, unchanged."),
+        ("squeeze-excitation", "Global average pool → 256 × 1 × 1."),
+        ("squeeze-excitation", "Sigmoid."),
+        ("squeeze-excitation", "Product → 256 × 56 × 56."),
+        ("ghost, SE", "Hard sigmoid."),
+        ("shuffle v2, Megvii", "Inverse channel shuffle (2 groups)."),
+        ("form C", "3×3 convolution, 32 groups, batch norm, ReLU"),
+        ("wide", "Batch norm, ReLU: 320 params."),
+        ("ghost, by modules", "Ghost module: 1,332 params"),
+        ("ghost, by modules", "Squeeze and excitation: 2,972 params"),
+        ("G-Ghost", "First 60 channels"),
+        ("G-Ghost", "Concatenate (also takes the output of “Bottleneck” (base)) → 248 × 28 × 28."),
+        ("G-Ghost, deep", "10 × Bottleneck, all 10 outputs go to “concatenate”"),
+        ("G-Ghost, paper", "Linear: "),
+        ("own code", "Channel shuffle (3 groups)."),
+        ("own code", "Times learned numbers: 6 params."),
+        ("own code", "Plus 3, ReLU6."),
+        ("own code", "Divided by 6."),
+        ("selective kernel", "3×3 convolution, dilation 2"),
+        ("inception", "3×3 max pool."),
+        ("ConvNeXt", "Layer norm: 192 params."),
+    ],
+)
+def test_readers_words(drawn, name, words):
+    assert words in str(drawn[name][2])
+
+
+def test_identity_shortcuts_are_lines(drawn):
+    for name in ("basic", "bottleneck", "wide", "shuffle v1", "inverted residual", "ghost"):
+        diagram = drawn[name][2]
+        assert ">identity</text>" in diagram.svg
+        assert {("input", "sum"), ("input", "sum, ReLU")} & connections(diagram), name
+    assert "identity" not in drawn["bottleneck, stride 2"][2].svg
+
+
+def test_many_equal_branches():
+    block, size = resnext.BlockFormA(64, 64, cardinality=6), (1, 64, 8, 8)
+    assert "Branches like" not in str(block_diagram(block, size, "", most_branches=6))
+    few = block_diagram(block, size, "", most_branches=3)
+    (more,) = [box for box in few.boxes if box.label.endswith("more")]
+    assert more.label == "4 more"
+    path = 64 * 4 + 8 + 9 * 16 + 8 + 64 * 4
+    assert more.params == 4 * path
+    assert sum(box.params for box in few.boxes) == count(block, size).params
+    assert "5 more" in str(block_diagram(block, size, "", most_branches=2))
+
+
+def test_the_model_stays_as_it_was():
+    block = senet.SEBottleneck(64, 64, 64).train()
+    before = {name: tensor.clone() for name, tensor in block.state_dict().items()}
+    call = nn.Module.__call__
+    block_diagram(block, (1, 64, 8, 8), "")
+    assert nn.Module.__call__ is call and block.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in block.state_dict().items())
+    assert block(torch.zeros(2, 64, 8, 8)).shape == (2, 64, 8, 8)
+
+
+def test_titles_are_escaped():
+    assert "&lt;b&gt;" in block_diagram(nn.ReLU(), (1, 2, 3, 3), "<b>").svg
+
+
+class ByValue(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+class TwoInputs(nn.Module):
+    def forward(self, x, y):
+        return x + y
+
+
+class NewLayer(nn.Module):
+    def forward(self, x):
+        return nn.ReLU()(x)
+
+
+class Outer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = NewLayer()
+
+    def forward(self, x):
+        return self.inner(x) + x
+
+
+@pytest.mark.parametrize(
+    ("block", "size", "error", "message"),
+    [
+        (nn.Conv2d(4, 8, 3), (1, 3, 8, 8), ValueError, "needs 4 input channels"),
+        (nn.Conv2d(4, 8, 3), "no size", ValueError, "input_size should be whole numbers"),
+        (ByValue(), (1, 3, 8, 8), NotImplementedError, "branches on the values of a tensor"),
+        (TwoInputs(), (1, 3, 8, 8), ValueError, "forward takes one tensor .*missing 1 required"),
+        ("block", (1, 3, 8, 8), ValueError, "needs a torch.nn.Module instead of str"),
+        (Outer(), (1, 3, 8, 8), ValueError, "Outer cannot be drawn: torch.fx cannot follow layer 'inner'"),
+    ],
+)
+def test_errors_teach(block, size, error, message):
+    with pytest.raises(error, match=message):
+        block_diagram(block, size, "")
+
+
+def test_most_branches_are_checked():
+    with pytest.raises(ValueError, match="most_branches should be a whole number of at least 2 instead of 1"):
+        block_diagram(nn.ReLU(), (1, 2, 3, 3), "", most_branches=1)
