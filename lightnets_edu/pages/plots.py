@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from math import atan, degrees
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -163,4 +164,169 @@ def map_grid(maps: Sequence, titles: Sequence[str], *, title: str, columns: int 
         for axes, image, words in zip(panels.flat, maps, titles, strict=False):
             axes.imshow(image, cmap="gray")
             axes.set_title(words, fontsize=10, fontweight="normal", loc="center")
+        return _finish(figure)
+
+
+def roofline_chart(
+    peak_gflops: float,
+    bandwidth_gbs: float,
+    points: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    title: str,
+    marks: Mapping[str, float] | None = None,
+) -> Figure:
+    """The most that a machine can reach, by arithmetic intensity, and what layers do reach.
+
+    Args:
+        peak_gflops: Of the flat roof, in 1e9 FLOPs a second.
+        bandwidth_gbs: Of the sloping roof, in 1e9 bytes a second.
+        points: For each class of layer (a marker and a colour) FLOPs a byte and 1e9 FLOPs a second.
+        title: What the figure says.
+        marks: Layers that are only placed on the roof: label to FLOPs a byte.
+
+    Raises:
+        ValueError: If a roof is not above 0.
+    """
+    if min(peak_gflops, bandwidth_gbs) <= 0:
+        raise ValueError(
+            f"a roofline needs two roofs above 0 instead of {peak_gflops} GFLOP/s and {bandwidth_gbs} GB/s"
+        )
+    ridge = peak_gflops / bandwidth_gbs
+    marks = dict(marks or {})
+    every_x = [*marks.values(), *(x for xs, _ in points.values() for x in xs), ridge]
+    low, high = min(min(every_x) / 2, ridge / 8), max(max(every_x) * 2, ridge * 8)
+    floor = min([low * bandwidth_gbs, *(y for _, ys in points.values() for y in ys)]) / 2.2
+    with house_style():
+        figure, axes = plt.subplots(figsize=(5.6, 4.2))
+        axes.loglog([low, ridge, high], [low * bandwidth_gbs, peak_gflops, peak_gflops], color="black", linewidth=2.4)
+        axes.axvline(ridge, color="#777777", linestyle=":", linewidth=1.2)
+        axes.text(high, peak_gflops * 1.3, f"arithmetic: {peak_gflops:,.3g} GFLOP/s", ha="right", va="bottom")
+        slope = degrees(atan(bandwidth_gbs))  # turned with the axes' scales, the text lies along the roof
+        axes.text(0.8 * ridge, 0.95 * peak_gflops, f"memory: {bandwidth_gbs:,.3g} GB/s", ha="right", va="bottom",
+                  rotation=slope, rotation_mode="anchor", transform_rotates_text=True)  # fmt: skip
+        for text, side in (("waits for memory ", "right"), (" computes", "left")):
+            axes.text(ridge, floor * 1.15, text, ha=side, va="bottom", color="#444444", style="italic")
+        for index, (name, (xs, ys)) in enumerate(points.items()):
+            axes.plot(xs, ys, label=name, color=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)],
+                      linestyle="none", markersize=6, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
+        for index, (name, x) in enumerate(sorted(marks.items(), key=lambda mark: mark[1])):
+            y = min(peak_gflops, x * bandwidth_gbs)
+            axes.plot([x], [y], "o", color="white", markeredgecolor="black", markeredgewidth=1.6, markersize=8)
+            place, side = ((10, -2), "left") if x < ridge else ((4, -12 - 15 * (index % 2)), "center")
+            axes.annotate(name, (x, y), place, textcoords="offset points", ha=side, va="top",
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
+        axes.set(xlim=(low, high), ylim=(floor, peak_gflops * 2.4), title=title,
+                 xlabel="FLOPs for each byte moved (arithmetic intensity)", ylabel="GFLOP/s")  # fmt: skip
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:,g}")
+            axis.set_minor_formatter("")
+        if points:
+            figure.legend(loc="outside lower center", ncols=3)
+        return _finish(figure)
+
+
+def slope_chart(columns: Mapping[str, Mapping[str, float]], *, title: str) -> Figure:
+    """How several measures rank the same things, the least on top; a thing that moves far is drawn bold.
+
+    Args:
+        columns: For each measure, from left to right, the value of each thing.
+        title: What the figure says.
+
+    Raises:
+        ValueError: If the measures do not have the same things.
+    """
+    names = list(next(iter(columns.values())))
+    for measure, values in columns.items():
+        if set(values) != set(names):
+            odd = sorted(set(values) ^ set(names))[0]
+            raise ValueError(f"{measure!r} ranks other things than the first measure: see {odd!r}")
+    ranks = {name: [sorted(values.values()).index(values[name]) + 1 for values in columns.values()] for name in names}
+    places = range(len(columns))
+    with house_style():
+        figure, axes = plt.subplots(figsize=(6.2, 1.0 + 0.3 * len(names)))
+        for name, row in ranks.items():
+            far = max(row) - min(row) > len(names) / 4
+            weight = "bold" if far else "normal"
+            axes.plot(places, row, color="black" if far else "#8a8a8a", linewidth=2.2 if far else 1.1,
+                      marker="o", markersize=5 if far else 3.5, zorder=2 + far)  # fmt: skip
+            axes.annotate(
+                name, (0, row[0]), (-9, 0), textcoords="offset points", ha="right", va="center", weight=weight
+            )
+            axes.annotate(f"{row[-1]}  {name}", (places[-1], row[-1]), (9, 0), textcoords="offset points", va="center",
+                          weight=weight)  # fmt: skip
+        axes.set(xticks=places, yticks=[], title=title, ylim=(len(names) + 0.6, 0.4))
+        axes.set_xticklabels(columns)
+        axes.xaxis.tick_top()
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.grid(visible=False)
+        return _finish(figure)
+
+
+def agreement_chart(
+    panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]], *, title: str, unit: str
+) -> Figure:
+    """Predicted against measured, two panels in a row: on the line, both are equal.
+
+    Args:
+        panels: For each panel and each series (a marker and a colour) the measured and the predicted values.
+        title: What the figure says.
+        unit: Of both.
+    """
+    values = [v for series in panels.values() for pair in series.values() for side in pair for v in side]
+    limits = (min(values) / 1.5, max(values) * 1.5)
+    rows = -(-len(panels) // 2)
+    with house_style():
+        figure, grid = plt.subplots(rows, 2, figsize=(5.8, 2.8 * rows), squeeze=False, sharex=True, sharey=True)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+        for axes in grid.flat[len(panels) :]:
+            axes.axis("off")
+        for axes, (name, series) in zip(grid.flat, panels.items(), strict=False):
+            axes.loglog(limits, limits, color="black", linewidth=1)
+            for index, (label, (measured, predicted)) in enumerate(series.items()):
+                axes.plot(measured, predicted, label=label, linestyle="none", color=COLOURS[index % len(COLOURS)],
+                          marker=MARKERS[index % len(MARKERS)], markersize=5, markeredgecolor="white",
+                          markeredgewidth=0.5)  # fmt: skip
+            axes.set(xlim=limits, ylim=limits, aspect="equal")
+            axes.set_title(name, fontsize=10.5)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter("{x:,g}")
+                axis.set_minor_formatter("")
+        for axes in grid[:, 0]:
+            axes.set_ylabel(f"predicted, {unit}")
+        for axes in grid[-1]:
+            axes.set_xlabel(f"measured, {unit}")
+        handles, labels = grid.flat[0].get_legend_handles_labels()
+        if len(labels) > 1:
+            figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+        return _finish(figure)
+
+
+def heat_map(
+    values: Sequence[Sequence[float]],
+    *,
+    title: str,
+    x_label: str,
+    y_ticks: Sequence[str],
+    scale: str,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """A matrix as shades of grey: dark is much.
+
+    Args:
+        values: One row a tick of the vertical axis.
+        title: What the figure says.
+        x_label: What the columns are.
+        y_ticks: A word for each row.
+        scale: What the shades mean.
+        limits: Of the shades; by default the smallest and the largest value.
+    """
+    low, high = limits or (None, None)
+    with house_style():
+        figure, axes = plt.subplots(figsize=(7.0, 1.2 + 0.24 * len(y_ticks)))
+        shades = axes.pcolormesh(values, cmap="Greys", vmin=low, vmax=high)
+        axes.set(title=title, xlabel=x_label, yticks=[row + 0.5 for row in range(len(y_ticks))], yticklabels=y_ticks)
+        axes.invert_yaxis()
+        axes.grid(visible=False)
+        figure.colorbar(shades, ax=axes, label=scale)
         return _finish(figure)

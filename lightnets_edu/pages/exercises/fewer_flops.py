@@ -210,7 +210,7 @@ EXERCISES = (
             ),
         ),
         hint="Read the row of GhostNet: which of its three parts is the longest?",
-        solution="The longest part is the one to halve. For GhostNet with one image on this machine it is the starting of "
-        "operations. With 16 images at once, or on a slow machine, the answer is another one: try it.",
+        solution="The longest part is the one to halve. For GhostNet with one image on this machine, that is the "
+        "starting of operations. With 16 images at once, or on a slow machine, the answer is another one: try it.",
     ),
 )
