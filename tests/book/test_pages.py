@@ -9,6 +9,8 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from lightnets_edu.pages.widget_index import widget_index
+
 from .conftest import PAGES, ROOT
 
 # Faults of the theme itself, by rule and selector; anything else fails.
@@ -90,3 +92,9 @@ def test_colab_opens_the_notebook(html):
         text = (html / page).read_text()
         notebook = page.replace(".html", ".ipynb")
         assert f"https://colab.research.google.com/github/lightnets/lightnets/blob/main/{notebook}" in text
+
+
+def test_the_list_of_widgets_is_that_of_the_chapters(html):
+    text = (html / "book" / "widgets.html").read_text()
+    for entry in widget_index().entries:
+        assert f"../notebooks/{entry.chapter}.html" in text and f"get_widget(&#x27;{entry.name}&#x27;)" in text, entry
