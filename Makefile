@@ -1,6 +1,6 @@
 # `make` lists the targets. Each one sets up what it needs in its own virtual environment; a second run takes seconds.
 .DEFAULT_GOAL := help
-.PHONY: help book serve test bench record clean
+.PHONY: help book serve test matrix bench record wheel zip links chapter clean
 
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
@@ -21,18 +21,36 @@ book: $(BOOK_READY) ## Execute the chapters that changed, build the pages, print
 serve: book ## Build the book and open it on localhost
 	@$(PYTHON) -m lightnets_edu.pages.serve
 
-test: $(TEST_READY) ## Check style and generated files, build the book, run all tests, the browser's included
+test: $(TEST_READY) ## Check style, types and generated files, build the book, run all tests, the browser's included
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
 	$(PYTHON) -m lightnets_edu.pages.build --check
 	$(PYTHON) -m lightnets_edu.pages.build
 	$(PYTHON) -m pytest
+
+matrix: $(TEST_READY) ## Both commands with each Python, lowest versions, like Colab: hours; PYTHONS="3.12" for some
+	PYTHONS="$(PYTHONS)" $(PYTHON) -m pytest tests/matrix
 
 bench: $(TEST_READY) ## Compare speed with other libraries (benchmarks/)
 	@for script in benchmarks/*.py; do $(PYTHON) "$$script" || exit 1; done
 
 record: $(BOOK_READY) ## Train and time every network; ARGS="--only ghostnet --budget-minutes 9"
 	$(PYTHON) -m lightnets_edu record $(ARGS)
+
+wheel: $(PYTHON) ## Build the package: dist/lightnets_edu-*.whl
+	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@rm -rf build  # else the next wheel would hold files that are gone
+	@ls dist/*.whl
+
+zip: book ## Pack the built book, to be read from any disk: dist/lightnets-book.zip
+	@$(PYTHON) -c "import shutil; print(shutil.make_archive('dist/lightnets-book', 'zip', '_build', 'html'))"
+
+links: $(BOOK_READY) ## Ask for every external link (needs a network); links between pages are checked by make book
+	$(VENV)/bin/jupyter-book build --builder linkcheck .
+
+chapter: $(PYTHON) ## Begin a chapter: NAME=17_my_paper (see CONTRIBUTING.md)
+	@PYTHONPATH=. $(PYTHON) -m lightnets_edu.template $(NAME)
 
 clean: ## Delete the built pages and the execution cache (the virtual environment stays)
 	rm -rf _build

@@ -20,7 +20,7 @@ __all__ = ["__version__", "compare_counters", "count", "get_model", "list_models
 _HOMES = {"count": "counting", "compare_counters": "counting", "get_model": "models", "list_models": "models"}
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'lightnets_edu' has no attribute {name!r}")
     from importlib import import_module

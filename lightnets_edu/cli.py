@@ -11,10 +11,17 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightnets_edu._version import __version__
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lightnets_edu.counting import CountTable
+    from lightnets_edu.training import TrainConfig
 
 
 def _option(text: str) -> tuple[str, Any]:
@@ -130,7 +137,7 @@ def _list(args: argparse.Namespace) -> tuple[dict, str]:
     return {"models": options}, "\n".join(lines)
 
 
-def _counted(name: str, args: argparse.Namespace, device: str = "meta"):
+def _counted(name: str, args: argparse.Namespace, device: str = "meta") -> tuple[nn.Module, CountTable]:
     """Build a network without memory for its weights, and count it."""
     import torch
 
@@ -169,7 +176,7 @@ def _compare(args: argparse.Namespace) -> tuple[dict, str]:
     return {"models": rows}, "\n".join([head, *lines])
 
 
-def _recipe(args: argparse.Namespace):
+def _recipe(args: argparse.Namespace) -> TrainConfig:
     """The settings of a training: defaults, then files and single settings in the order given, then ``--epochs``."""
     from lightnets_edu.training import TrainConfig
     from lightnets_edu.training.catalogue import default_image_size
@@ -201,7 +208,7 @@ def _train(args: argparse.Namespace) -> tuple[dict, str] | None:
         if args.out and first:
             check_writable(args.out)
         sets = [
-            one_by_one(lambda split=split, limit=limit: load_dataset(args.data, split, limit))
+            one_by_one(partial(load_dataset, args.data, split, limit))
             for split, limit in (("train", args.limit), ("test", args.test_limit))
         ]
         if first and not sets[0].is_real and args.data != "shapes":
@@ -216,7 +223,7 @@ def _train(args: argparse.Namespace) -> tuple[dict, str] | None:
         record = network_record(args.name, options, config, result=result)
         if args.out:
             save_record(args.out, record)
-            if not args.checkpoint:
+            if checkpoint and not args.checkpoint:
                 os.remove(checkpoint)
     return record, f"{args.name}: {result.last_test_accuracy:.2%} of the test images right after {config.epochs} epochs"
 

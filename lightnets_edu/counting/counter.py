@@ -67,7 +67,8 @@ def _unwrapped(model: nn.Module) -> nn.Module:
     """The user's module inside torch.compile's and DataParallel's wrappers."""
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return _unwrapped(model.module)
-    return _unwrapped(model._orig_mod) if hasattr(model, "_orig_mod") else model
+    inner = getattr(model, "_orig_mod", None)
+    return model if inner is None else _unwrapped(inner)
 
 
 def count(model: nn.Module, input_size: Sequence[int] = (1, 3, 224, 224)) -> CountTable:
@@ -90,6 +91,11 @@ def count(model: nn.Module, input_size: Sequence[int] = (1, 3, 224, 224)) -> Cou
         TypeError: If ``model`` is not a module that can be followed.
         ValueError: If the input size is not valid or does not fit the model; the message names the layer.
         UnsupportedOperationError: If the model calls an operation without a rule; it names operation and layer.
+
+    Example:
+        >>> table = count(nn.Conv2d(3, 6, kernel_size=11, stride=4), input_size=(1, 3, 227, 227))
+        >>> table.params, table.macs  # 11 · 11 · 3 · 6 weights and 6 biases; each weight used at 55 · 55 places
+        (2184, 6588450)
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"count needs a torch.nn.Module instead of {type(model).__name__}")

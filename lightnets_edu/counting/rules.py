@@ -56,7 +56,7 @@ def convolution(
     *batch, _ = x.shape[:-dims]
     sizes = x.shape[-dims:]
     if padding == "same":
-        out = sizes
+        out = list(sizes)
     else:
         pads = _tuple(0 if padding == "valid" else padding, dims)
         settings = zip(sizes, kernel, _tuple(stride, dims), pads, _tuple(dilation, dims), strict=True)
@@ -411,18 +411,18 @@ def view(trace: Trace, x, *shape, **kwargs) -> ShapeTensor:
         shape = shape[0]
         if isinstance(shape, torch.dtype):
             return x
-    shape = list(shape)
+    sizes = list(shape)
     elements = prod(x.shape)
-    if -1 in shape:
-        known = -prod(shape)
+    if -1 in sizes:
+        known = -prod(sizes)
         if known == 0 or elements % known:
-            raise ValueError(f"{tuple(x.shape)} cannot be viewed as {tuple(shape)}: {elements} elements do not fit")
-        shape[shape.index(-1)] = elements // known
-    if prod(shape) != elements:
+            raise ValueError(f"{tuple(x.shape)} cannot be viewed as {tuple(sizes)}: {elements} elements do not fit")
+        sizes[sizes.index(-1)] = elements // known
+    if prod(sizes) != elements:
         raise ValueError(
-            f"{tuple(x.shape)} cannot be viewed as {tuple(shape)}: {elements} elements are not {prod(shape)}"
+            f"{tuple(x.shape)} cannot be viewed as {tuple(sizes)}: {elements} elements are not {prod(sizes)}"
         )
-    return x.like(tuple(shape))
+    return x.like(tuple(sizes))
 
 
 @rule("flatten")

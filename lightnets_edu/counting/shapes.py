@@ -8,7 +8,7 @@ and no hook, so nothing of the model can change; an operation without a rule rai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -84,21 +84,23 @@ class ShapeTensor:
         self.requires_grad = requires_grad
         self.dtype = dtype
 
-    @property
-    def __class__(self):
+    @property  # type: ignore[misc]  # it stands for another class on purpose
+    def __class__(self) -> type:
         """Models ask ``isinstance(x, torch.Tensor)``; the answer that keeps them going is yes."""
         return torch.Tensor
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         """Where PyTorch hands over when a ShapeTensor is among a function's arguments."""
-        return call_rule(find_trace(args, kwargs), getattr(func, "__name__", str(func)), args, kwargs)
+        trace = find_trace(args, kwargs)
+        assert trace is not None  # PyTorch hands over only because of a ShapeTensor
+        return call_rule(trace, getattr(func, "__name__", str(func)), args, kwargs)
 
     def like(self, shape: tuple[int, ...]) -> ShapeTensor:
         """Another shape computed from this one."""
         return ShapeTensor(shape, self.trace, self.requires_grad, self.dtype)
 
-    def size(self, dim: int | None = None):
+    def size(self, dim: int | None = None) -> tuple[int, ...] | int:
         """As torch.Tensor.size."""
         return self.shape if dim is None else self.shape[dim]
 
@@ -116,7 +118,7 @@ class ShapeTensor:
         """As torch.Tensor.is_floating_point."""
         return self.dtype.is_floating_point
 
-    def is_contiguous(self, *args, **kwargs) -> bool:
+    def is_contiguous(self, *args: Any, **kwargs: Any) -> bool:
         """A shape has no strides: always true."""
         return True
 
@@ -129,7 +131,7 @@ class ShapeTensor:
     def __getitem__(self, index):
         return call_rule(self.trace, "getitem", (self, index))
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         """Any other tensor method is the operation of that name."""
         if name.startswith("__"):
             raise AttributeError(name)
@@ -148,11 +150,11 @@ class ShapeTensor:
         return f"ShapeTensor{tuple(self.shape)}"
 
 
-def _method(tensor: ShapeTensor, name: str, *args, **kwargs):
+def _method(tensor: ShapeTensor, name: str, *args: Any, **kwargs: Any) -> Any:
     return call_rule(tensor.trace, name, (tensor, *args), kwargs)
 
 
-def _operator(name: str):
+def _operator(name: str) -> Callable:
     def method(self, *others):
         return call_rule(self.trace, name, (self, *others))
 
@@ -167,7 +169,7 @@ for _name in ("neg", "abs", "lt", "le", "gt", "ge"):
     setattr(ShapeTensor, f"__{_name}__", _operator(_name))
 
 
-def find_trace(args, kwargs=None) -> Trace | None:
+def find_trace(args: Iterable[Any], kwargs: Mapping[str, Any] | None = None) -> Trace | None:
     """The trace of the first ShapeTensor among arguments, looking into lists, tuples and dicts; None if none."""
     for arg in args:
         kind = type(arg)

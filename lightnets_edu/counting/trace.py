@@ -200,7 +200,7 @@ def watching_modules(call: Any) -> Iterator[None]:
     """
     global _users, _original_call
 
-    def dispatch(module: nn.Module, *args, **kwargs):
+    def dispatch(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
         first = args[0] if args else None
         trace = first.trace if type(first) is ShapeTensor else find_trace(args, kwargs)
         return original(module, *args, **kwargs) if trace is None else call(trace, module, args, kwargs)
@@ -209,7 +209,7 @@ def watching_modules(call: Any) -> Iterator[None]:
         if _users == 0:
             _original_call = nn.Module.__call__
             original = _original_call
-            nn.Module.__call__ = dispatch
+            nn.Module.__call__ = dispatch  # type: ignore[method-assign]
         _users += 1
     try:
         yield
@@ -217,4 +217,4 @@ def watching_modules(call: Any) -> Iterator[None]:
         with _lock:
             _users -= 1
             if _users == 0:
-                nn.Module.__call__ = _original_call
+                nn.Module.__call__ = _original_call  # type: ignore[method-assign]

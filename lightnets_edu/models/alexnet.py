@@ -119,7 +119,7 @@ class AlexNet(Backbone):
         weighted = [module for module in self.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
         for module, bias in zip(weighted, (0, 1, 0, 1, 1, 1, 1, 0), strict=True):
             nn.init.normal_(module.weight, 0, 0.01)
-            nn.init.constant_(module.bias, bias)
+            nn.init.constant_(module.bias, bias)  # type: ignore[arg-type]  # all of them have one
 
 
 def layers(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from lightnets_edu.formulas import Cost, CostFormula, CostTerms, batch_norm2d, linear
 
 Layer = tuple[str, CostFormula, dict[str, Any]]
+Part = TypeVar("Part", Cost, CostTerms)
 
 
 def network_cost(layers: Iterable[Layer]) -> Cost:
@@ -25,7 +26,7 @@ def network_terms(layers: Iterable[Layer]) -> CostTerms:
     return sum((_as_part(formula, formula.terms(**settings)) for _, formula, settings in layers), CostTerms())
 
 
-def _as_part(formula: CostFormula, cost):
+def _as_part(formula: CostFormula, cost: Part) -> Part:
     """What a layer adds to its network's totals."""
     if formula is batch_norm2d:
         return type(cost)(params=cost.params)

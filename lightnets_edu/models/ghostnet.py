@@ -140,17 +140,17 @@ class GhostBottleneck(nn.Module):
         self.stride = stride
         self.ghost1 = GhostModule(in_channels, hidden_channels, ratio, cheap_kernel_size)
         if stride > 1:
-            self.conv_dw = _depthwise(hidden_channels, kernel_size, stride)
-            self.bn_dw = nn.BatchNorm2d(hidden_channels)
+            self.conv_dw: nn.Module = _depthwise(hidden_channels, kernel_size, stride)
+            self.bn_dw: nn.Module = nn.BatchNorm2d(hidden_channels)
         else:
             self.conv_dw = self.bn_dw = nn.Identity()
-        self.se = nn.Identity()
+        self.se: nn.Module = nn.Identity()
         if squeeze_channels:
             names = ("conv_reduce", "conv_expand")
             self.se = SqueezeExcitation(hidden_channels, squeeze_channels, "hard_sigmoid", names=names)
         self.ghost2 = GhostModule(hidden_channels, out_channels, ratio, cheap_kernel_size, activate=False)
         if stride == 1 and in_channels == out_channels:
-            self.shortcut = nn.Identity()
+            self.shortcut: nn.Module = nn.Identity()
         else:
             self.shortcut = nn.Sequential(
                 _depthwise(in_channels, kernel_size, stride),

@@ -103,7 +103,7 @@ class InvertedResidual(nn.Module):
         self.adds_input = stride == 1 and in_channels == out_channels
         hidden = in_channels * expand_ratio
         # The names are places in torchvision's chain; what is missing leaves a gap.
-        chain = OrderedDict()
+        chain: OrderedDict[str, nn.Module] = OrderedDict()
         if expand_ratio > 1:
             chain["0"] = nn.Conv2d(in_channels, hidden, 1, bias=False)
             chain["1"] = nn.BatchNorm2d(hidden, momentum=norm_momentum)
@@ -163,7 +163,7 @@ class MNASNet(Backbone):
         chain = [nn.Conv2d(3, stem, 3, 1 if small_input else 2, padding=1, bias=False), norm(stem), relu()]
         chain += [nn.Conv2d(stem, stem, 3, padding=1, groups=stem, bias=False), norm(stem), relu()]
         chain += [nn.Conv2d(stem, channels, 1, bias=False), norm(channels)]
-        stages = [[] for _ in STAGES[version]]
+        stages: list[list[nn.Module]] = [[] for _ in STAGES[version]]
         for stage, _, settings in _blocks(version, width_mult):
             stages[stage].append(InvertedResidual(**settings, norm_momentum=norm_momentum))
             channels = settings["out_channels"]

@@ -194,5 +194,5 @@ def mobilenet_v1(
 ) -> MobileNetV1:
     """MobileNetV1 1.0/224: 4,231,976 parameters, 568,740,352 MACs. Options: see `MobileNetV1`."""
     model = MobileNetV1(width_mult, num_classes, activation, dropout, small_input)
-    options = {"num_classes": num_classes, "width_mult": width_mult, "activation": activation}
-    return with_weights(model, "mobilenet_v1", weights, **options)
+    options: dict[str, Any] = {"width_mult": width_mult, "activation": activation}
+    return with_weights(model, "mobilenet_v1", weights, num_classes=num_classes, **options)

@@ -14,7 +14,7 @@ _INPUT_SIZES: dict[str, int] = {}
 SMALL_INPUT_SIZE = 32
 
 
-def register_model(builder: Builder | None = None, *, input_size: int = 224):
+def register_model(builder: Builder | None = None, *, input_size: int = 224) -> Callable:
     """Register a builder function under its own name.
 
     Args:
@@ -68,6 +68,11 @@ def get_model(name: str, **options: object) -> nn.Module:
 
     Raises:
         ValueError: If the name or an option is not known, or an option's value is not allowed.
+
+    Example:
+        >>> model = get_model("mobilenet_v1", width_mult=0.5, num_classes=10)
+        >>> model.classifier
+        Linear(in_features=512, out_features=10, bias=True)
     """
     known = model_options(name)
     for option in options:

@@ -122,6 +122,11 @@ class ResNet(Backbone):
     #: What the stages are made of; SENet puts its own block here.
     make_block: Callable[..., nn.Module] = Bottleneck
 
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
+
     def __init__(
         self,
         depths: Sequence[int],

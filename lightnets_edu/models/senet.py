@@ -71,8 +71,10 @@ def layers(
     stem_pool: str = "ceil",
 ) -> Iterator[Layer]:
     """The network as formulas, block by block; the arguments are those of `SEResNet` and the images' side."""
-    options = {"small_input": small_input, "stride_in": stride_in, "stem_pool": stem_pool, "reduction": REDUCTION}
-    return resnet_layers(depths, groups, group_width, size, num_classes, **options)
+    return resnet_layers(
+        depths, groups, group_width, size, num_classes, small_input=small_input, stride_in=stride_in,
+        stem_pool=stem_pool, reduction=REDUCTION,
+    )  # fmt: skip
 
 
 @register_model

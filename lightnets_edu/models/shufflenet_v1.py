@@ -99,7 +99,7 @@ class ShuffleUnit(nn.Module):
         hidden = bottleneck_channels(out_channels, groups)
         computed = out_channels - in_channels if stride == 2 else out_channels
         squeeze_groups = groups if first_groups is None else first_groups
-        main = OrderedDict()
+        main: OrderedDict[str, nn.Module] = OrderedDict()
         main["0"] = nn.Conv2d(in_channels, hidden, 1, groups=squeeze_groups, bias=False)
         main["1"] = nn.BatchNorm2d(hidden)
         main["2"] = relu()
@@ -161,12 +161,12 @@ class ShuffleNetV1(Backbone):
         stem = nn.Conv2d(3, channels, 3, stride=1 if small_input else 2, padding=1, bias=False)
         self.first_conv = nn.Sequential(stem, nn.BatchNorm2d(channels), relu())
         self.maxpool = nn.Identity() if small_input else nn.MaxPool2d(3, 2, padding=1)
-        units = []
+        units: list[ShuffleUnit] = []
         for stage, out_channels in enumerate(stages):
             for index in range(UNITS[stage]):
                 first = {"first_groups": 1} if not units else {}  # the stem's maps are too few to be grouped
                 stride = 2 if index == 0 else 1
-                options = {"shuffle": shuffle, "shortcut_first": shortcut_first, **first}
+                options: dict[str, Any] = {"shuffle": shuffle, "shortcut_first": shortcut_first, **first}
                 units.append(ShuffleUnit(channels, out_channels, groups, stride, **options))
                 channels = out_channels
         self.features = nn.Sequential(*units)
@@ -244,7 +244,7 @@ def shufflenet_v1(
     small_input: bool = False, weights: str | None = None,
 ) -> ShuffleNetV1:  # fmt: skip
     """ShuffleNet 1x, g = 3: 1,865,728 parameters, 137,460,672 MACs. Options: see `ShuffleNetV1`."""
-    options = {
+    options: dict[str, Any] = {
         "groups": groups, "width_mult": width_mult, "shuffle": shuffle, "shortcut_first": shortcut_first,
         "classifier_bias": classifier_bias, "stem_channels": stem_channels,
     }  # fmt: skip

@@ -123,6 +123,10 @@ class ShuffleNetV2(Backbone):
         ``[N, 3, H, W] -> [N, num_classes]``, any H and W; logits, without a softmax.
     """
 
+    stage2: nn.Module
+    stage3: nn.Module
+    stage4: nn.Module
+
     def __init__(
         self, width: str, variant: str = "torchvision", num_classes: int = 1000, small_input: bool = False
     ) -> None:

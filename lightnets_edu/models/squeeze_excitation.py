@@ -51,7 +51,7 @@ class SqueezeExcitation(nn.Module):
 
     def gates(self, x: Tensor) -> Tensor:
         """One number from 0 to 1 a channel: ``[N, channels, H, W] -> [N, channels, 1, 1]``."""
-        reduce, expand = (self._modules[name] for name in self.names)
+        reduce, expand = (self.get_submodule(name) for name in self.names)
         squeezed = x.mean((2, 3), keepdim=True)
         return self.gate(expand(self.activation(reduce(squeezed))))
 

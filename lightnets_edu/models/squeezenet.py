@@ -28,7 +28,7 @@ BYPASSES = ("none", "simple", "complex")
 
 # Table 1. Fire modules: s1x1 squeeze channels, e1x1 and e3x3 expand channels; "pool": 3x3 max pool, stride 2.
 STEMS = {"1.0": (96, 7), "1.1": (64, 3)}  # channels, kernel; stride 2, no padding
-BODIES = {
+BODIES: dict[str, tuple[Any, ...]] = {
     "1.0": (
         # s1x1, e1x1, e3x3
         "pool",  # maxpool1
@@ -145,16 +145,17 @@ class SqueezeNet(Backbone):
         self.smallest_image = SMALLEST_SMALL_IMAGE if small_input else SMALLEST_IMAGE[version]
         channels, kernel_size = STEMS[version]
         stem = nn.Conv2d(3, channels, 3, padding=1) if small_input else nn.Conv2d(3, channels, kernel_size, stride=2)
-        features = [stem, relu()]
+        features: list[nn.Module] = [stem, relu()]
         for row in BODIES[version]:
             if row == "pool":
                 first = len(features) == 2
                 # ceil_mode: the pool's last window may reach over the edge, as in Caffe.
                 features.append(nn.Identity() if first and small_input else nn.MaxPool2d(3, 2, ceil_mode=True))
             else:
-                _, expand1x1, expand3x3 = row
+                squeeze, expand1x1, expand3x3 = row
                 out_channels = expand1x1 + expand3x3
-                features.append(Fire(channels, *row, bypass=_fire_bypass(bypass, channels, out_channels)))
+                fire_bypass = _fire_bypass(bypass, channels, out_channels)
+                features.append(Fire(channels, squeeze, expand1x1, expand3x3, fire_bypass))
                 channels = out_channels
         self.features = nn.Sequential(*features)
         last = nn.Conv2d(channels, num_classes, 1)
@@ -173,7 +174,7 @@ class SqueezeNet(Backbone):
 
 def _initialise(module: nn.Module) -> None:
     """He's uniform initialisation, as in torchvision (the paper points to its Caffe files); biases zero."""
-    if isinstance(module, nn.Conv2d):
+    if isinstance(module, nn.Conv2d) and module.bias is not None:
         nn.init.kaiming_uniform_(module.weight)
         nn.init.zeros_(module.bias)
 

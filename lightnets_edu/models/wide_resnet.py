@@ -87,6 +87,10 @@ class WideResNet(Backbone):
         ValueError: If the depth is not 6 N + 4.
     """
 
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+
     def __init__(self, depth: int, width: int, num_classes: int = 10, dropout: float = 0.0) -> None:
         super().__init__()
         blocks_per_group = _blocks_per_group(depth)

@@ -74,6 +74,14 @@ class Ledger:
         columns: The quantities, such as ``params`` and ``macs``.
         title: A caption.
         rows: What was added.
+
+    Example:
+        >>> ledger = Ledger("params").exact("By hand: 3 · 3 · 64", params=576).exact("nn.Conv2d", params=576)
+        >>> print(ledger.verdict)
+        2 exact sources agree to the last digit on Parameters, match: True
+        >>> ledger.exact("With biases", params=640)
+        Traceback (most recent call last):
+        lightnets_edu.pages.ledger.LedgerError: ...
     """
 
     columns: tuple[str, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -40,7 +41,7 @@ def predict_again(folder: str | Path, profile: DeviceProfile) -> int:
     return predicted
 
 
-def _predicted(name: str, row: dict[str, object], profile: DeviceProfile) -> dict[str, object]:
+def _predicted(name: str, row: dict[str, Any], profile: DeviceProfile) -> dict[str, Any]:
     setting = StepSetting(
         row["step"], row["input_size"][0], row["input_size"][2], row["amp"], row["channels_last"], row["compile"]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -42,7 +42,7 @@ class StepSetting:
     step: Literal["forward", "training"] = "forward"  # a pass for inference, or a whole step of SGD with momentum
     batch_size: int = 1  # images
     image_size: int | None = None  # side in pixels; None: what the network's paper uses
-    amp: Literal["auto", "off", "bfloat16", "float16"] = "off"  # number format; see resolve_amp
+    amp: str = "off"  # number format; see resolve_amp
     channels_last: bool = False  # memory format
     compile: bool = False  # torch.compile
     seconds: float = 1.0  # samples add up to at least this
@@ -60,7 +60,7 @@ class StepSetting:
         side = self.image_size or default_input_size(name, bool(options.get("small_input")))
         return (self.batch_size, 3, side, side)
 
-    def describe(self, name: str, options: Mapping[str, object], device: torch.device) -> dict[str, object]:
+    def describe(self, name: str, options: Mapping[str, object], device: torch.device) -> dict[str, Any]:
         """The fields that tell one row of a record from another."""
         return {
             "step": self.step,
@@ -80,7 +80,7 @@ def measure_step(
     device: str | torch.device = "auto",
     profile: DeviceProfile | None = None,
     keep: bool = True,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Time a step of a network with fresh weights, and measure its memory.
 
     A timing whose samples scatter too much is taken again, and in the end refused: ``measured`` is then None and
@@ -119,7 +119,7 @@ def measure_step(
     try:
         row |= predict_step(model, size, setting, row["amp"], profile)
         make = forward_step if setting.step == "forward" else training_step
-        network = torch.compile(model) if setting.compile else model
+        network: Any = torch.compile(model) if setting.compile else model
         step = make(network, size, device=device, amp=row["amp"], channels_last=setting.channels_last)
         timing = _quiet_timing(step, setting, device)
         if timing.is_noisy:
@@ -138,7 +138,7 @@ def measure_step(
 
 def predict_step(
     model: nn.Module, input_size: Sequence[int], setting: StepSetting, amp: str, profile: DeviceProfile | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """What the formulas say of a step, as far as they do: time of a forward pass in eager mode, memory in float32.
 
     Args:
@@ -153,8 +153,8 @@ def predict_step(
     """
     training = setting.step == "training"
     seconds = peak = None
-    fits = profile is not None and (amp, setting.channels_last) == (profile.amp, profile.channels_last)
-    if fits and not training and not setting.compile:
+    eager = not training and not setting.compile
+    if profile is not None and eager and (amp, setting.channels_last) == (profile.amp, profile.channels_last):
         seconds = {rung: predict(model, input_size, profile, rung=rung).seconds for rung in RUNGS}
     if training and amp == "off":
         peak = predicted_training_memory(model, input_size)
@@ -163,7 +163,7 @@ def predict_step(
 
 def predict_network(
     name: str, options: Mapping[str, object], setting: StepSetting, profile: DeviceProfile
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """A row like ``measure_step``'s with nothing measured. The profile may be another machine's.
 
     Number format and memory format are the profile's.
@@ -186,7 +186,7 @@ def predict_network(
     }
 
 
-def format_rows(rows: Sequence[Mapping[str, object]]) -> str:
+def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows with the network's name under ``model``, as a table for the terminal."""
     head = ["network", "step", "images", "amp", "median", "images/s", "spread", "peak MB", *(f"{r}?" for r in RUNGS)]
     head.append("peak MB?")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
@@ -23,7 +24,7 @@ from lightnets_edu.training import (
 SMALL = 64  # images of at most so many pixels a side get the stem for small images
 
 
-def network_options(name: str, config: TrainConfig, classes: int, options: Mapping[str, object]) -> dict[str, object]:
+def network_options(name: str, config: TrainConfig, classes: int, options: Mapping[str, object]) -> dict[str, Any]:
     """The options that a network is built with for training: as many outputs as classes, and a stem for the images.
 
     Args:
@@ -35,7 +36,7 @@ def network_options(name: str, config: TrainConfig, classes: int, options: Mappi
     Raises:
         ValueError: If there is no such network.
     """
-    own: dict[str, object] = {"num_classes": classes}
+    own: dict[str, Any] = {"num_classes": classes}
     if "small_input" in model_options(name):
         own["small_input"] = config.image_size <= SMALL
     return {**own, **options}
@@ -47,9 +48,9 @@ def network_record(
     config: TrainConfig,
     *,
     result: TrainResult | None = None,
-    timings: list[dict[str, object]] | None = None,
+    timings: list[dict[str, Any]] | None = None,
     device: str | torch.device = "auto",
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The dictionary that ``save_record`` writes for a network.
 
     Args:

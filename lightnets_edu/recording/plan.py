@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -180,9 +181,9 @@ class _Job:
 
     name: str
     path: Path
-    options: dict[str, object]
+    options: dict[str, Any]
     config: TrainConfig
-    record: dict[str, object] | None  # what is in the file
+    record: dict[str, Any] | None  # what is in the file
 
     @property
     def checkpoint(self) -> Path:
@@ -225,8 +226,9 @@ class _Recorder:
 
     def _check_same(self, job: _Job) -> None:
         """A record that is there is gone on with only if it was begun with these settings."""
+        assert job.record is not None
         there = {"kind": job.record["kind"], "options": job.record["options"]}
-        wanted: dict[str, object] = {"kind": "network", "options": job.options}
+        wanted: dict[str, Any] = {"kind": "network", "options": job.options}
         if self.plan.train and job.record.get("history") is not None:
             there |= job.record["config"] | {"data": job.record["data"]["train"].get("fingerprint")}
             there["test data"] = job.record["data"]["test"].get("fingerprint")
@@ -256,13 +258,13 @@ class _Recorder:
             self._train(job, rows or None)
         return bool(missing) or trains
 
-    def _settings(self) -> list[tuple[dict[str, object], StepSetting]]:
+    def _settings(self) -> list[tuple[dict[str, Any], StepSetting]]:
         return [({}, setting) for setting in self.plan.timings]
 
-    def _record(self, job: _Job, result: TrainResult | None = None) -> dict[str, object]:
+    def _record(self, job: _Job, result: TrainResult | None = None) -> dict[str, Any]:
         return network_record(job.name, job.options, job.config, result=result, device=self.device)
 
-    def _timed(self, job: _Job, options: Mapping[str, object], setting: StepSetting) -> dict[str, object]:
+    def _timed(self, job: _Job, options: Mapping[str, object], setting: StepSetting) -> dict[str, Any]:
         self.budget.check(RESERVE * self.longest_row, f"a timing of {job.name}")
         started = time.monotonic()
         row = measure_step(job.name, options, setting, device=self.device, profile=self.plan.profile)
@@ -271,7 +273,7 @@ class _Recorder:
         self.say(f"{job.name}: {setting.step}, batch {setting.batch_size}, amp {row['amp']}: {text}")
         return row
 
-    def _train(self, job: _Job, rows: list[dict[str, object]] | None) -> None:
+    def _train(self, job: _Job, rows: list[dict[str, Any]] | None) -> None:
         self.budget.check(self._seconds_of_epoch(job), f"an epoch of {job.name}")
 
         def after(epoch: EpochRecord) -> None:

@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ class Timing:
             raise ValueError("this timing does not say how many images a repeat handles, so it has no throughput.")
         return self.images / self.median
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything as a dictionary that JSON can hold."""
         names = ("device", "images", "median", "p10", "p90", "spread", "repeats", "is_noisy")
         return {**{name: getattr(self, name) for name in names}, "samples": list(self.samples)}
@@ -353,7 +354,7 @@ def timing_record(
     options: Mapping[str, object] | None = None,
     settings: Mapping[str, object] | None = None,
     device: str | torch.device = "auto",
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The dictionary that ``lightnets_edu.training.save_record`` writes for timings.
 
     Args:

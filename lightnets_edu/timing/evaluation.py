@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return np.array([(values < value).sum() + ((values == value).sum() - 1) / 2 for value in values])
 
 
-def error_table(predicted: Mapping[str, Sequence[float]], measured: Sequence[float]) -> list[dict[str, object]]:
+def error_table(predicted: Mapping[str, Sequence[float]], measured: Sequence[float]) -> list[dict[str, Any]]:
     """One line a rung.
 
     Args:

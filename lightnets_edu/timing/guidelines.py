@@ -8,7 +8,9 @@ of parallelism. G4. Element-wise operations are not negligible.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +46,7 @@ TABLE_4 = (
 class _Parallel(nn.Module):
     """The sum of several branches."""
 
-    def __init__(self, branches: list[nn.Module]) -> None:
+    def __init__(self, branches: Sequence[nn.Module]) -> None:
         super().__init__()
         self.branches = nn.ModuleList(branches)
 
@@ -92,7 +94,7 @@ def _element_wise(relu: bool, shortcut: bool) -> nn.Module:
     return _Bottleneck(WIDTH, relu, shortcut)
 
 
-GUIDELINES = {
+GUIDELINES: dict[str, tuple[str, Callable[..., nn.Module], tuple[tuple[str, tuple[Any, ...], int | None], ...]]] = {
     "G1": ("channel ratio", _channel_ratio, TABLE_1),
     "G2": ("groups", _groups, TABLE_2),
     "G3": ("fragments", _fragments, TABLE_3),
@@ -184,14 +186,15 @@ def measure_guidelines(
             for variant, network in networks.items()
         }
         timings = time_interleaved(steps, device=device, repeats=repeats, min_seconds=min_seconds)
-        first = timings[table[0][0]]
+        first, first_published = timings[table[0][0]], table[0][2]
         for variant, _, published in table:
             counted = count(networks[variant], (1, *inputs[variant][1:]))
             timing = timings[variant]
             rows.append(
                 GuidelineRow(
                     guideline, about, variant, counted.macs, counted.memory_access, batch_size / timing.median,
-                    paired_ratio(first, timing), timing.is_noisy, published, published and published / table[0][2],
+                    paired_ratio(first, timing), timing.is_noisy, published,
+                    published / first_published if published and first_published else None,
                 )
             )  # fmt: skip
     return rows

@@ -200,7 +200,8 @@ def _operation(event: Event) -> Operation | None:
     window = prod(event.args[1]) if kind == "max_pool" else 1
     work = out.numel() * window if kind == "max_pool" else max(read, out.numel())
     channels = [tensor.shape[1] if tensor.dim() > 1 else tensor.numel() for tensor in (maps[0], out)]
-    shape = (out.shape[0] if out.dim() else 1, 1, *channels, window, prod(out.shape[2:]))
+    images, (in_channels, out_channels) = out.shape[0] if out.dim() else 1, channels
+    shape = (images, 1, in_channels, out_channels, window, prod(out.shape[2:]))
     return Operation(event.path, event.name, kind, 0, work, read, parameters, out.numel(), shape)
 
 

@@ -86,6 +86,16 @@ def predict(
 
     Raises:
         ValueError: If the rung or the input size is not valid.
+
+    Example:
+        The first rung is the arithmetic at the machine's peak and nothing else:
+
+        >>> from lightnets_edu.models import get_model
+        >>> from lightnets_edu.training import recorded_file
+        >>> profile = DeviceProfile.load(recorded_file("cpu", "profile"))
+        >>> lowest = predict(get_model("mobilenet_v1").eval(), (1, 3, 224, 224), profile, rung="flops")
+        >>> round(lowest.seconds * profile.peak_macs)
+        568740352
     """
     one_of("rung", rung, RUNGS)
     return predict_operations(operations(model, input_size), profile, rung=rung)
@@ -293,7 +303,8 @@ def _cold_bytes(operation: Operation) -> int:
 
 
 def _calibrate(predictor: Microbenchmarks) -> Calibration:
-    chains, issue = predictor.profile.chains, 0.0
+    chains: Sequence[ChainTiming] = predictor.profile.chains
+    issue = 0.0
     if predictor.profile.device != "cpu":
         issue, chains = _issue_bound(predictor, chains)
     if not chains:

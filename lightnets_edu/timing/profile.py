@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -90,7 +91,7 @@ class DeviceProfile:
     samples: tuple[Sample, ...]
     chains: tuple[ChainTiming, ...]
     seconds_taken: float
-    environment: dict[str, object]
+    environment: dict[str, Any]
 
     @property
     def bytes_per_element(self) -> int:
@@ -153,7 +154,7 @@ class DeviceProfile:
 
     # --- As a file ---------------------------------------------------------------------------------------------------
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything as plain data for JSON."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
@@ -313,7 +314,8 @@ def _in_rounds(
         for index, (chain_seed, batch) in enumerate(pairs):
             together[index] = min(together[index], _chain_seconds(chain_seed, batch, bench))
             bar.update()
-    samples = (Sample(*operations_of(layer.function()), seconds) for layer, seconds in zip(layers, alone, strict=True))
+    found = [operations_of(layer.function()) for layer in layers]
+    samples = (Sample(operation, seconds) for (operation,), seconds in zip(found, alone, strict=True))
     chains = []
     for (chain_seed, batch), seconds in zip(pairs, together, strict=True):
         chain = RandomChain(chain_seed)

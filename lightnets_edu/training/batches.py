@@ -174,7 +174,8 @@ class Batches:
             if self.augment:
                 whole = min(self.batch_size, self.images - index * self.batch_size)
                 choices = _draw(whole, generator, CROP_MARGIN)
-                batch = _apply(batch, *(choice[self.order.own] for choice in choices), CROP_MARGIN)
+                top, left, mirrored = (choice[self.order.own] for choice in choices)
+                batch = _apply(batch, top, left, mirrored, CROP_MARGIN)
             yield self._normalise(batch), self.labels[chosen]
 
     def _normalise(self, images: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -123,7 +124,7 @@ def describe_model(model: nn.Module) -> dict[str, str]:
     return described
 
 
-def save_checkpoint(path: str | os.PathLike, state: dict[str, object]) -> None:
+def save_checkpoint(path: str | os.PathLike, state: dict[str, Any]) -> None:
     """Write the state of a run; a failure on the way leaves the older checkpoint as it was.
 
     Raises:
@@ -138,7 +139,7 @@ def save_checkpoint(path: str | os.PathLike, state: dict[str, object]) -> None:
             raise
 
 
-def load_checkpoint(path: str | os.PathLike, identity: dict[str, object]) -> dict[str, object]:
+def load_checkpoint(path: str | os.PathLike, identity: dict[str, Any]) -> dict[str, Any]:
     """Read the state of a run and check that it belongs to this run.
 
     Only plain data and tensors are read (``weights_only=True``): a checkpoint from a stranger cannot run

@@ -6,9 +6,10 @@ import difflib
 import math
 import operator
 from collections.abc import Iterable
+from typing import Any
 
 
-def whole_number(name: str, value: object, minimum: int, maximum: int | None = None, why: str = "") -> int:
+def whole_number(name: str, value: Any, minimum: int, maximum: int | None = None, why: str = "") -> int:
     """Return ``value`` as an int.
 
     Raises:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lightnets_edu.training.checks import one_of, real_number, whole_number
 from lightnets_edu.training.environment import AMP_CHOICES
@@ -64,12 +64,12 @@ class TrainConfig:
             (0, self.epochs),
         )
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """The fields as a dictionary that JSON can hold."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, object]) -> TrainConfig:
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """Build a configuration from ``to_dict``'s dictionary; fields left out keep their defaults.
 
         Raises:
@@ -79,7 +79,7 @@ class TrainConfig:
         return cls(**values)
 
     @classmethod
-    def settings_from_file(cls, path: str | os.PathLike) -> dict[str, object]:
+    def settings_from_file(cls, path: str | os.PathLike) -> dict[str, Any]:
         """Read settings from a JSON file: an object of names and values, or a recorded run, whose settings are taken.
 
         Raises:
@@ -97,7 +97,7 @@ class TrainConfig:
         return values
 
     @classmethod
-    def _check_names(cls, values: Mapping[str, object]) -> None:
+    def _check_names(cls, values: Mapping[str, Any]) -> None:
         names = [field.name for field in fields(cls)]
         for name in values:
             if name not in names:

@@ -11,6 +11,7 @@ import urllib.request
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -114,10 +115,10 @@ class ImageDataset:
 
     def fingerprint(self) -> str:
         """A checksum of images and labels (CRC-32, hexadecimal): the same bytes give the same text."""
-        checksum = zlib.crc32(self.images.contiguous().numpy())
-        return f"{zlib.crc32(self.labels.contiguous().numpy(), checksum):08x}"
+        checksum = zlib.crc32(self.images.contiguous().numpy().data)
+        return f"{zlib.crc32(self.labels.contiguous().numpy().data, checksum):08x}"
 
-    def describe(self) -> dict[str, object]:
+    def describe(self) -> dict[str, Any]:
         """What a recorded run says about this set."""
         return {
             "name": self.name,

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -70,7 +70,7 @@ class World:
         """What the first process makes, in all; if it fails, all of them raise its error."""
         if self.size == 1:
             return make()
-        made: list[object] = [None, None]
+        made: list[Any] = [None, None]
         if self.is_first:
             try:
                 made[0] = make()

@@ -8,6 +8,7 @@ import subprocess
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -95,7 +96,7 @@ def autocast(device: torch.device, amp: str) -> AbstractContextManager:
     return torch.autocast(device.type, dtype=dtype, enabled=amp != "off")
 
 
-def describe_environment(device: str | torch.device = "auto") -> dict[str, object]:
+def describe_environment(device: str | torch.device = "auto") -> dict[str, Any]:
     """Describe where a number was measured, as a dictionary that JSON can hold.
 
     It names the hardware and the versions, and nothing that identifies a person or a machine (no host name,

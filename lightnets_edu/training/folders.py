@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,7 +68,7 @@ class FolderDataset:
         listing = "".join(f"{path}\0{size}\0{label}\n" for path, size, label in self.files)
         return f"{zlib.crc32(listing.encode(errors='surrogateescape')):08x}"
 
-    def describe(self) -> dict[str, object]:
+    def describe(self) -> dict[str, Any]:
         """What a recorded run says about this set."""
         return {
             "name": self.name,
@@ -267,7 +268,7 @@ class _Files(Dataset):
             return self.transform(image), label
 
 
-def _read(path: Path):
+def _read(path: Path) -> Any:
     from torchvision.datasets.folder import pil_loader
 
     try:

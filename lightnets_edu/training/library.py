@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from lightnets_edu.training.record import load_record
 
@@ -12,11 +12,12 @@ NOT_NETWORKS = ("profile", "guidelines")  # files beside the records: what the d
 
 def results_folder() -> Path:
     """The folder of recorded runs: the checkout's, or the installed package's."""
-    checkout = Path(__file__).parents[2] / "results"
-    return checkout if checkout.is_dir() else Path(str(files("lightnets_edu.results")))
+    package = Path(__file__).parents[1]
+    installed = package / "results"
+    return installed if installed.is_dir() else package.parent / "results"
 
 
-def recorded_run(name: str) -> dict[str, object]:
+def recorded_run(name: str) -> dict[str, Any]:
     """A recorded run by its name, such as ``"cpu/mobilenet_v1"``.
 
     Raises:
@@ -36,7 +37,7 @@ def recorded_devices() -> list[str]:
     return sorted(path.name for path in results_folder().iterdir() if path.is_dir() and any(path.glob("*.json")))
 
 
-def recorded_networks(device: str = "cpu") -> dict[str, dict[str, object]]:
+def recorded_networks(device: str = "cpu") -> dict[str, dict[str, Any]]:
     """The records of whole networks on one device, by the network's name.
 
     Raises:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -81,8 +82,8 @@ class TrainResult:
     parameters: int
     config: TrainConfig
     history: tuple[EpochRecord, ...]
-    environment: dict[str, object]
-    data: dict[str, object]
+    environment: dict[str, Any]
+    data: dict[str, Any]
 
     @property
     def last_test_accuracy(self) -> float:
@@ -104,7 +105,7 @@ class TrainResult:
         """The training set's statistics, with which every image was normalised."""
         return Normalisation(**{key: tuple(value) for key, value in self.data["normalisation"].items()})
 
-    def to_record(self, model: str | None = None, options: dict[str, object] | None = None) -> dict[str, object]:
+    def to_record(self, model: str | None = None, options: dict[str, Any] | None = None) -> dict[str, Any]:
         """The dictionary that ``save_record`` writes.
 
         Args:
@@ -142,7 +143,7 @@ def learning_rate_at(step: int, total_steps: int, warmup_steps: int, peak: float
     return peak * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Split the parameters into decayed ones (two dimensions or more: weights) and others (biases and BN).
 
     Without it, decay would pull BN's scale to 0, which shrinks no weight that matters (He et al. 2019,
@@ -203,6 +204,15 @@ def train(
         BatchTooLargeError: If the device's memory does not suffice.
         DatasetError: If an image cannot be read.
         OSError: If the checkpoint cannot be written.
+
+    Example:
+        >>> from lightnets_edu.models import get_model
+        >>> from lightnets_edu.training import load_shapes
+        >>> model = get_model("mobilenet_v1", width_mult=0.25, num_classes=10, small_input=True)
+        >>> settings = TrainConfig(epochs=1, batch_size=32, warmup_epochs=0)
+        >>> result = train(model, load_shapes("train", 64), load_shapes("test", 32), settings, progress=False)
+        >>> len(result.history), 0 <= result.last_test_accuracy <= 1
+        (1, True)
     """
     if train_set.class_names != test_set.class_names:
         raise ValueError(
@@ -217,8 +227,8 @@ def train(
     if channels_last:
         model.to(memory_format=torch.channels_last)
 
-    layout = {"image_size": config.image_size, "channels": config.channels, "channels_last": channels_last}
-    layout |= {"part": (world.rank, world.size), "workers": workers}
+    layout: dict[str, Any] = {"image_size": config.image_size, "channels": config.channels}
+    layout |= {"channels_last": channels_last, "part": (world.rank, world.size), "workers": workers}
     train_batches = make_batches(
         train_set, config.batch_size, device, shuffle=True, seed=config.seed, augment=config.augment, **layout
     )
@@ -299,7 +309,7 @@ def train(
 
 
 def make_batches(
-    dataset: Dataset, batch_size: int, device: torch.device, *, workers: int | None = None, **options
+    dataset: Dataset, batch_size: int, device: torch.device, *, workers: int | None = None, **options: Any
 ) -> Batches | FolderBatches:
     """The batches of a set, from the device's memory or from files; ``options`` are those of both kinds.
 
@@ -449,8 +459,8 @@ def _train_epoch(stepper: _Stepper, batches: Batches | FolderBatches, epoch: int
             losses.append(stepper.world.sum(torch.stack(recent), stepper.device) / stepper.world.size)
             _check_losses(losses[-1], epoch, index + 1 - len(recent), stepper)
             recent = []
-    correct = int(stepper.world.sum(torch.stack(right).sum(), stepper.device))
-    return float(torch.cat(losses).double().mean()), correct / (steps * batches.batch_size)
+    all_right = int(stepper.world.sum(torch.stack(right).sum(), stepper.device))
+    return float(torch.cat(losses).double().mean()), all_right / (steps * batches.batch_size)
 
 
 def _check_losses(losses: Tensor, epoch: int, first: int, stepper: _Stepper) -> None:
@@ -503,7 +513,8 @@ def _evaluate(
     world: World,
 ) -> tuple[float, float]:
     model.eval()
-    losses, right = [torch.zeros((), device=batches.device)], [0]  # a process may have no image of a small set
+    losses = [torch.zeros((), device=batches.device)]  # a process may have no image of a small set
+    right: list[Tensor | int] = [0]
     for images, labels in batches:
         with autocast(batches.device, amp):
             logits = forward(images)
@@ -515,17 +526,17 @@ def _evaluate(
     return float(loss) / batches.images, int(correct) / batches.images
 
 
-def _compiled(model: nn.Module, config: TrainConfig) -> Callable[[Tensor], Tensor]:
+def _compiled(model: nn.Module, config: TrainConfig) -> Any:
     if not config.compile:
         return model
     return torch.compile(model, mode=None if config.compile is True else config.compile)
 
 
 def _identity(
-    model: nn.Module, config: TrainConfig, data: dict[str, object], device: torch.device, amp: str, world: World
-) -> dict[str, object]:
+    model: nn.Module, config: TrainConfig, data: dict[str, Any], device: torch.device, amp: str, world: World
+) -> dict[str, Any]:
     """What must be equal for a run to go on: settings, network, images, and the kind of device."""
-    identity: dict[str, object] = {f"setting {name}": value for name, value in config.to_dict().items()}
+    identity: dict[str, Any] = {f"setting {name}": value for name, value in config.to_dict().items()}
     identity.update(describe_model(model))
     for split in ("train", "test"):
         for name in ("name", "images", "fingerprint"):
@@ -536,14 +547,14 @@ def _identity(
     return identity
 
 
-def _saved_state(checkpoint: str | os.PathLike, identity: dict[str, object]) -> dict[str, object] | None:
+def _saved_state(checkpoint: str | os.PathLike, identity: dict[str, Any]) -> dict[str, Any] | None:
     """The state from which the run goes on; None if it has not begun."""
     check_writable(checkpoint)
     return load_checkpoint(checkpoint, identity) if Path(checkpoint).exists() else None
 
 
 def _resume(
-    state: dict[str, object], model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+    state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
 ) -> list[EpochRecord]:
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])

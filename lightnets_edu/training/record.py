@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lightnets_edu.training.files import atomic_file
 
@@ -33,7 +34,7 @@ _TRAINED = {
     "data": {"train": _SET, "test": _SET, "normalisation": {"mean": list, "std": list}},
     "history": list,
 }
-_FIELDS: dict[str, dict[str, object]] = {
+_FIELDS: dict[str, dict[str, Any]] = {
     "training": {"model": str, "options": dict, "parameters": int, "environment": _ENVIRONMENT, **_TRAINED},
     # All that is known of one network on one device. What was not run is null: the fields of training (``_TRAINED``,
     # ``test_accuracy`` and ``training_seconds``) together, or ``timings``.
@@ -103,7 +104,7 @@ class RecordError(ValueError):
     """A record lacks a field, or a field is not what it should be."""
 
 
-def save_record(path: str | os.PathLike, record: Mapping[str, object]) -> None:
+def save_record(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
     """Check a record and write it as JSON; a failure on the way leaves an older file as it was.
 
     Args:
@@ -123,7 +124,7 @@ def save_record(path: str | os.PathLike, record: Mapping[str, object]) -> None:
         handle.write(text.encode() + b"\n")
 
 
-def load_record(path: str | os.PathLike) -> dict[str, object]:
+def load_record(path: str | os.PathLike) -> dict[str, Any]:
     """Read a record and check it.
 
     Raises:
@@ -173,7 +174,7 @@ def check_record(record: object, where: str = "the record") -> None:
         _check_network(record, where)
 
 
-def _check_network(record: Mapping[str, object], where: str) -> None:
+def _check_network(record: Mapping[str, Any], where: str) -> None:
     together = (*_TRAINED, "test_accuracy", "training_seconds")
     trained = {name: record.get(name) is not None for name in together}
     if any(trained.values()):
@@ -206,7 +207,7 @@ def _check_history(history: list, where: str) -> None:
                 )
 
 
-def _check_fields(values: object, expected: Mapping[str, object], where: str, prefix: str) -> None:
+def _check_fields(values: object, expected: Mapping[str, Any], where: str, prefix: str) -> None:
     if not isinstance(values, Mapping):
         raise RecordError(f"{where}: {prefix.rstrip('.')} must be a dict, not {_name(type(values))}.")
     for field, kind in expected.items():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 import yaml
+from docutils import nodes
 
 from lightnets_edu.pages.build import build
 from lightnets_edu.pages.links import broken_links
+from lightnets_edu.pages.publish import complete_base_url, description, write_sitemap
 
 from .conftest import PAGES, ROOT
 from .test_build import project, write  # noqa: F401
@@ -90,6 +93,27 @@ def test_every_page_says_what_it_is(html, page):
     assert (html / page).parent.joinpath(head.links["icon"]).is_file()
     title = re.search(r"<title>(.*?)</title>", text, re.DOTALL)[1]
     assert len(title.strip()) > len("LightNets")
+
+
+def test_without_a_base_url_there_is_no_sitemap_and_no_address(tmp_path):
+    app = SimpleNamespace(config=SimpleNamespace(html_baseurl=""), outdir=str(tmp_path), builder=SimpleNamespace())
+    app.builder.format = "html"
+    complete_base_url(app, app.config)
+    write_sitemap(app, None)
+    assert app.config.html_baseurl == "" and list(tmp_path.iterdir()) == []
+    app.config.html_baseurl = "https://example.org/book"
+    complete_base_url(app, app.config)
+    assert app.config.html_baseurl == "https://example.org/book/"
+
+
+def test_descriptions_are_plain_text_of_a_length_that_is_shown():
+    page = nodes.document(None, None)
+    for text in ("", "The cost of ", "Words without a formula. " * 20):
+        page += nodes.paragraph("", text)
+    page[1] += nodes.math("", "K^2")
+    assert description(page).startswith("Words without a formula.")
+    assert description(page).endswith(" …") and len(description(page)) <= 202
+    assert description(nodes.document(None, None)) == ""
 
 
 def test_titles_differ(html):

@@ -258,7 +258,7 @@ def test_trees_equal_substitution(a, b, c):
     ]  # fmt: skip
     run = compile_trees(["x", "y", "z"], [to_tree(expr) for expr in exprs])
     for value, expr in zip(run(a, b, c), exprs, strict=True):
-        exact = expr.subs({x: a, y: b, z: c})
+        exact = expr.xreplace({x: sp.Integer(a), y: sp.Integer(b), z: sp.Integer(c)})
         assert value == (int(exact) if exact.is_integer else pytest.approx(float(exact)))
 
 

@@ -163,31 +163,31 @@ EXERCISES = (
     ChoiceExercise(
         name="ghost_which_control",
         question='Run `redundancy` on the maps of an untrained `get_model("mobilenet_v1", width_mult=0.25, '
-        "small_input=True)`, layer `blocks.2.1`, once as it is and once after `settle_batch_norms(model, images)`; "
-        "each time also `shuffled_control`. What explains the high R² of the first?",
+        "small_input=True)`, layer `blocks.3.5`, once as it is and once after `settle_batch_norms(model, images)`. "
+        "`capture` gets the maps. The trained network of this chapter has a lower R² there than the first, and a "
+        "higher one than the second. What does that mean?",
         options=(
             Option(
                 "a",
-                "An untrained network is more redundant; training removes redundancy.",
-                "Look at the control: without settled batch norms it is high too, so the maps of *different* images "
-                "already predict each other.",
+                "Training removes redundancy: compare the trained network with the first.",
+                "Between these two networks not only the weights differ. What else was never set in the first?",
             ),
             Option(
                 "b",
-                "Its batch norms do nothing yet: the maps share one constant pattern, whatever the image.",
-                "That is why the control is high as well. With settled batch norms both fall, and the comparison with "
-                "the trained network is fair.",
+                "Training adds redundancy: only the second differs from the trained network in its weights alone.",
+                "In the first the batch norms do nothing yet. Divide the standard deviation of a map by its mean: "
+                "hardly any contrast is left, and maps without contrast are alike. That says nothing about training.",
                 right=True,
             ),
             Option(
                 "c",
-                "The random weights happen to be alike.",
-                "Change the seed: the result stays. And after `settle_batch_norms`, with the same weights, it is gone.",
+                "Nothing: random weights happened to be alike in the first.",
+                "The weights of the first and the second are the same, and other seeds give the same picture.",
             ),
         ),
-        hint="The control predicts a map of one image from a map of another. When can that work?",
-        solution="A new batch norm in evaluation mode changes nothing. Behind several ReLUs the maps then share a "
-        "pattern that does not depend on the image (padding alone makes one), and everything resembles everything. The "
-        "shuffled control shows it. `settle_batch_norms` measures means and variances without training anything.",
+        hint="Which numbers does `settle_batch_norms` change, and which does it leave alone?",
+        solution="The first and the second have the same weights; only the batch norms' means and variances differ. In "
+        "the trained network these are set as well, so it must be compared with the second. A comparison is fair if it "
+        "changes one thing.",
     ),
 )

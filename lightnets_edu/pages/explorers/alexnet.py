@@ -3,57 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
 
-import sympy as sp
-
-from lightnets_edu.formulas import Check, conv2d, linear
+from lightnets_edu.formulas import conv2d
 from lightnets_edu.models.alexnet import HIDDEN_FEATURES, SMALLEST_IMAGE, layers
 from lightnets_edu.models.cost import Layer, network_terms
 from lightnets_edu.pages.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number
 
-GROUPS = Choice(
-    "groups", "Groups of the 2nd, 4th and 5th convolution", ((1, "1"), (2, "2, as in 2012"), (4, "4"), (8, "8")), 2
-)
-INPUT_SIZE = Slider("input_size", "Image size", 59, 323, 227, unit="px")
-HIDDEN = Slider("hidden", "Outputs of each hidden fully connected layer", 512, HIDDEN_FEATURES, HIDDEN_FEATURES, 512)
+GROUPS = Choice("groups", "Groups of conv2, conv4 and conv5", ((1, "1"), (2, "2, as in 2012"), (4, "4"), (8, "8")), 2)
+INPUT_SIZE = Slider("input_size", "Image size", SMALLEST_IMAGE["2012"], 323, 227, unit="px")
+HIDDEN = Slider("hidden", "Outputs of a hidden fully connected layer", 512, HIDDEN_FEATURES, HIDDEN_FEATURES, step=512)
 NUM_CLASSES = Slider("num_classes", "Classes", 10, 1000, 1000, step=10)
-LABELS = (
-    "1st convolution, 11×11",
-    "2nd convolution, 5×5",
-    "3rd convolution, 3×3",
-    "4th convolution, 3×3",
-    "5th convolution, 3×3",
-    "1st fully connected",
-    "2nd fully connected",
-    "3rd fully connected",
-)
+LABELS = {
+    "conv1": "conv1, 11×11",
+    "conv2": "conv2, 5×5, split",
+    "conv3": "conv3, 3×3",
+    "conv4": "conv4, 3×3, split",
+    "conv5": "conv5, 3×3, split",
+    "fc6": "fc6, fully connected",
+    "fc7": "fc7, fully connected",
+    "fc8": "fc8, fully connected",
+}
 
 
-def _network() -> tuple[list[Layer], dict[str, sp.Expr]]:
-    """The network's layers over symbols, and the definitions of the sides of their maps."""
-    definitions: dict[str, sp.Expr] = {}
-    found = []
-    for index, (name, formula, settings) in enumerate(
-        layers("2012", INPUT_SIZE.symbol, GROUPS.symbol, NUM_CLASSES.symbol)
-    ):
-        if formula is conv2d:
-            side = number(f"side_{index + 1}")
-            # A short name for each side: the formulas of later maps nest those of all earlier ones.
-            definitions[side.name] = settings["out_height"].subs(
-                {expr: number(earlier) for earlier, expr in _nested(definitions)}
-            )
-            settings = {**settings, "out_height": side, "out_width": side}
-        else:
-            settings = _with_hidden(settings)
-        found.append((name, formula, settings))
-    return found, definitions
+def _layers() -> Iterator[Layer]:
+    """The paper's layers over symbols, with the slider in place of the 4096 hidden features."""
+    for name, formula, settings in layers("2012", INPUT_SIZE.symbol, GROUPS.symbol, NUM_CLASSES.symbol):
+        if formula is not conv2d:
+            settings = {key: HIDDEN.symbol if value == HIDDEN_FEATURES else value for key, value in settings.items()}
+        yield name, formula, settings
 
 
-def _nested(definitions: dict[str, sp.Expr]) -> Iterator[tuple[str, sp.Expr]]:
-    yield from definitions.items()
+PARTS = {name: network_terms([layer]) for name, layer in zip(LABELS, _layers(), strict=True)}
+TOTAL = network_terms(_layers())
+CONVOLUTIONS = network_terms(layer for layer in _layers() if layer[1] is conv2d)
+CONNECTED = network_terms(layer for layer in _layers() if layer[1] is not conv2d)
 
 
-def _with_hidden(settings: dict[str, Any]) -> dict[str, Any]:
-    """A fully connected layer, with the slider in place of its 4096."""
-    return {key: HIDDEN.symbol if value == HIDDEN_FEATURES else value for key, value in settings.items()}
+class AlexNetExplorer(Widget):
+    """Parameters and MACs of the 2012 network, layer by layer."""
+
+    name = "alexnet_explorer"
+    title = "Where are the parameters, and where is the work?"
+    description = (
+        "Split the convolutions, change the image, thin the fully connected layers: each moves another number."
+    )
+    controls = (GROUPS, INPUT_SIZE, HIDDEN, NUM_CLASSES)
+    outputs = (
+        Output("params", "Parameters", TOTAL.params),
+        Output("macs", "MACs", TOTAL.macs, help="multiply-accumulates for one image"),
+        Output("activations", "Activations", TOTAL.activations, help="elements that convolutions write"),
+        Output("convolution_params", "Parameters in convolutions", CONVOLUTIONS.params),
+        Output("connected_params", "Parameters in fully connected layers", CONNECTED.params),
+        Output("convolution_macs", "MACs in convolutions", CONVOLUTIONS.macs),
+        Output("connected_macs", "MACs in fully connected layers", CONNECTED.macs),
+        Output(
+            "connected_params_share",
+            "Fully connected layers: share of the parameters",
+            100 * number("connected_params") / number("params"),
+            "%",
+            digits=1,
+        ),
+        Output(
+            "connected_macs_share",
+            "Fully connected layers: share of the MACs",
+            100 * number("connected_macs") / number("macs"),
+            "%",
+            digits=1,
+        ),
+        *(Output(f"{name}_params", f"{LABELS[name]}: parameters", terms.params) for name, terms in PARTS.items()),
+        *(Output(f"{name}_macs", f"{LABELS[name]}: MACs", terms.macs) for name, terms in PARTS.items()),
+    )
+    headline = ("params", "macs")
+    tables = (
+        Table(
+            "Layer by layer",
+            ("Parameters", "MACs"),
+            tuple(Row(label, (f"{name}_params", f"{name}_macs")) for name, label in LABELS.items()),
+        ),
+    )
+    pictures = (
+        Picture("sweep", ("hidden", "convolution_params", "connected_params")),
+        Picture("sweep", ("input_size", "convolution_macs", "connected_macs")),
+    )

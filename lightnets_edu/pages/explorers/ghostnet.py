@@ -287,7 +287,8 @@ class MapAlbum:
 
     def _repr_html_(self) -> str:
         cards = "".join(self._card(card, index == 0) for index, card in enumerate(self.cards))
-        return f'<div role="group" aria-label="{html.escape(self.caption)}">{cards}</div>'
+        # The class gives it the page's own colours, in the dark too.
+        return f'<div class="ln-numbers" role="group" aria-label="{html.escape(self.caption)}">{cards}</div>'
 
     def _card(self, card: MapCard, is_open: bool) -> str:
         # Of several <details> with one name a browser keeps at most one open.
@@ -304,7 +305,7 @@ def _figure(caption: str, picture: Tensor) -> str:
     return (
         f'<figure style="margin:0;width:7rem"><img src="data:image/png;base64,{_png(picture)}" alt="{text}" '
         f'style="width:7rem;height:7rem;image-rendering:pixelated">'
-        f'<figcaption style="font-size:.85rem">{text}</figcaption></figure>'
+        f'<figcaption style="font-size:.85rem;color:inherit">{text}</figcaption></figure>'
     )
 
 

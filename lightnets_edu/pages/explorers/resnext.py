@@ -46,7 +46,7 @@ class ResNeXtBlockExplorer(Widget):
 
     name = "resnext_block_explorer"
     title = "Paths, groups and connections"
-    description = "Each filled square is a kernel of the 3×3 convolution: see what the cardinality cuts away."
+    description = "The picture shows what the 3×3 convolution connects: see what the cardinality cuts away."
     controls = (CARDINALITY, PATH_WIDTH, MIXED_UP)
     definitions = {  # noqa: RUF012
         "groups": c * (1 - swapped) + d * swapped,
@@ -54,7 +54,7 @@ class ResNeXtBlockExplorer(Widget):
     }
     outputs = (
         Output("channels", "Channels of the 3×3, C · d", c * d),
-        Output("kernels", "Kernels of the 3×3", GROUPS * GROUP_WIDTH**2, help="filled squares of the picture"),
+        Output("kernels", "Kernels of the 3×3", GROUPS * GROUP_WIDTH**2, help="pairs of connected channels"),
         Output(
             "percent",
             "Cost of this block",
@@ -63,6 +63,18 @@ class ResNeXtBlockExplorer(Widget):
             digits=1,
             help="weights of its convolutions, and so its MACs",
         ),
+        Output("group_count", "Groups", GROUPS),
+        Output("group_channels", "Channels of a group", GROUP_WIDTH),
+        Output(
+            "connected",
+            "Channels that each output reads",
+            100 / GROUPS,
+            "%",
+            digits=1,
+            help="of all in the middle of the block",
+        ),
+        Output("middle_weights", "Weights of the 3×3", 9 * GROUPS * GROUP_WIDTH**2),
+        Output("outer_weights", "Weights of the two 1×1", 2 * CHANNELS * GROUPS * GROUP_WIDTH),
         *(
             Output(f"{kind}_{quantity}", f"{label}: {words}", getattr(terms, quantity))
             for kind, (label, terms) in BLOCKS.items()
@@ -85,6 +97,8 @@ class ResNeXtBlockExplorer(Widget):
 # --- Equal cost -----------------------------------------------------------------------------------------------------
 
 BUDGET, EQUAL_WIDTH = number("budget"), number("equal_width")
+# The solution of C (9 d^2 + 2 channels d) = budget for d.
+EXACT_WIDTH = (sp.sqrt(CHANNELS**2 + 9 * BUDGET / c) - CHANNELS) / 9
 NETWORK = network_terms(layers(DEPTHS[50], c, EQUAL_WIDTH))
 
 
@@ -111,6 +125,8 @@ class ResNeXtEqualCost(Widget):
     outputs = (
         Output("equal_width", "Width of a path d", _equal_width(), help="the whole number nearest to equal cost"),
         Output("channels", "Channels of the 3×3, C · d", c * EQUAL_WIDTH, "channels"),
+        Output("exact_width", "Width d, exactly", EXACT_WIDTH, digits=2, help="if it need not be a whole number"),
+        Output("exact_channels", "C · d, exactly", c * EXACT_WIDTH, "channels", digits=1),
         Output(
             "limit",
             "If the 3×3 cost nothing",
@@ -128,9 +144,13 @@ class ResNeXtEqualCost(Widget):
             help="not quite 100, since d is a whole number",
         ),
         *(
-            Output(f"network_{quantity}", f"50 layers of it: {words}", getattr(NETWORK, quantity))
+            Output(
+                f"network_{quantity}",
+                f"50 layers of such blocks: {words.lower() if words != 'MACs' else words}",
+                getattr(NETWORK, quantity),
+            )
             for quantity, words in COLUMNS.items()
         ),
     )
     headline = ("equal_width", "channels", "percent")
-    picture = Picture("sweep", ("cardinality", "channels", "limit"))
+    picture = Picture("sweep", ("cardinality", "channels", "exact_channels", "limit"))

@@ -1,0 +1,383 @@
+"""Networks from a short description: for searching among many of them, and for designing one under a budget.
+
+A `Design` lists stages; each stage repeats one block of this book. The same description gives the real network
+(`DesignedNetwork`), its closed form (`layers`) and what its operations work on (`block_work`). A `SearchSpace` draws
+designs and changes them, stage by stage, as in the factorised hierarchical search space of MnasNet (Tan et al. 2019).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from math import prod
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightnets_edu.formulas import (
+    CostFormula,
+    batch_norm2d,
+    conv2d,
+    conv_output_size,
+    ghost_bottleneck,
+    inverted_residual,
+    linear,
+    wide_basic_block,
+)
+from lightnets_edu.models.backbone import Backbone
+from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.ghostnet import GhostBottleneck
+from lightnets_edu.models.layers import initialise_convolution, relu
+from lightnets_edu.models.mnasnet import InvertedResidual
+from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable
+from lightnets_edu.models.wide_resnet import WideBasicBlock
+
+#: Chapter 7's block, chapter 11's, chapter 12's and chapter 5's.
+KINDS = ("separable", "inverted_residual", "ghost", "residual")
+EXPANDING = ("inverted_residual", "ghost")  # kinds that look at expand_ratio
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some equal blocks on maps of one size.
+
+    Attributes:
+        kind: Of the blocks, one of ``KINDS``.
+        channels: Of every block's output; even.
+        depth: Number of blocks.
+        kernel_size: Of an inverted residual's depthwise convolution: 3, 5, 7 ...; the other kinds have 3.
+        expand_ratio: Channels inside an inverted residual or a Ghost bottleneck for each input channel.
+        squeeze: Whether an inverted residual has squeeze-and-excitation, with a quarter of the input's channels.
+        stride: Of the first block, 1 or 2.
+
+    Raises:
+        ValueError: If a value is not allowed.
+    """
+
+    kind: str
+    channels: int
+    depth: int = 1
+    kernel_size: int = 3
+    expand_ratio: int = 3
+    squeeze: bool = False
+    stride: int = 2
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind should be one of {', '.join(KINDS)} instead of {self.kind!r}")
+        if self.channels < 2 or self.channels % 2:
+            raise ValueError(
+                f"channels should be even and at least 2 instead of {self.channels}: a Ghost module makes half of them "
+                "from the other half"
+            )
+        if self.depth < 1:
+            raise ValueError(f"depth should be at least 1 instead of {self.depth}: an empty stage changes no size")
+        if self.stride not in (1, 2):
+            raise ValueError(f"stride should be 1 or 2 instead of {self.stride}")
+        if self.kind in EXPANDING and self.expand_ratio < 1:
+            raise ValueError(f"expand_ratio should be at least 1 instead of {self.expand_ratio}")
+        if self.kernel_size % 2 == 0 or self.kernel_size < 1:
+            raise ValueError(f"kernel_size should be odd, such as 3 or 5, instead of {self.kernel_size}")
+        if self.kind != "inverted_residual" and (self.kernel_size != 3 or self.squeeze):
+            raise ValueError(
+                f"a {self.kind} block has a kernel of 3 and no squeeze-and-excitation here, but kernel_size="
+                f"{self.kernel_size}, squeeze={self.squeeze}: only an inverted residual takes others"
+            )
+
+    def blocks(self, in_channels: int) -> Iterator[dict[str, Any]]:
+        """The settings of each block, as `block_layer` takes them."""
+        for index in range(self.depth):
+            yield {
+                "kind": self.kind,
+                "in_channels": in_channels,
+                "out_channels": self.channels,
+                "stride": 1 if index else self.stride,
+                "kernel_size": self.kernel_size,
+                "expand_ratio": self.expand_ratio,
+                "squeeze_channels": in_channels // 4 if self.squeeze else 0,
+            }
+            in_channels = self.channels
+
+
+@dataclass(frozen=True)
+class Design:
+    """A whole network: a 3x3 convolution, stages, a batch norm with ReLU, the mean over each map, a linear classifier.
+
+    Attributes:
+        stages: From the first to the last.
+        stem_channels: Outputs of the first convolution; even.
+        stem_stride: Of the first convolution: 1 for small images, 2 for large ones.
+        num_classes: Outputs of the classifier.
+    """
+
+    stages: tuple[Stage, ...]
+    stem_channels: int = 16
+    stem_stride: int = 1
+    num_classes: int = 10
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("a design needs at least one stage")
+
+    def blocks(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
+        """(stage, index in the stage, settings) of each block."""
+        channels = self.stem_channels
+        for number, stage in enumerate(self.stages):
+            for index, settings in enumerate(stage.blocks(channels)):
+                yield number, index, settings
+            channels = stage.channels
+
+
+def make_block(
+    kind: str, in_channels: int, out_channels: int, stride: int, kernel_size: int = 3, expand_ratio: int = 3,
+    squeeze_channels: int = 0,
+) -> nn.Module:  # fmt: skip
+    """The real block of a kind; see `Stage` for the settings."""
+    if kind == "separable":
+        return DepthwiseSeparable(in_channels, out_channels, stride)
+    if kind == "inverted_residual":
+        return InvertedResidual(in_channels, out_channels, kernel_size, stride, expand_ratio, squeeze_channels)
+    if kind == "ghost":
+        return GhostBottleneck(in_channels, in_channels * expand_ratio, out_channels, stride=stride)
+    return WideBasicBlock(in_channels, out_channels, stride)
+
+
+def block_layer(
+    kind: str, in_channels: Any, out_channels: Any, stride: int, side: Any, kernel_size: Any = 3,
+    expand_ratio: Any = 3, squeeze_channels: Any = 0,
+) -> tuple[CostFormula, dict[str, Any]]:  # fmt: skip
+    """The formula of a block and its settings; numbers of channels and ``side``, of the input map, may be symbols."""
+    maps = {"stride": stride, "in_height": side, "in_width": side}
+    channels = {"in_channels": in_channels, "out_channels": out_channels}
+    if kind == "ghost":
+        return ghost_bottleneck, {**channels, "hidden_channels": in_channels * expand_ratio, **maps}
+    if kind == "residual":
+        return wide_basic_block, {**channels, **maps}
+    # To separate and to invert cost the same where nothing is expanded: a depthwise and a pointwise convolution.
+    inner = {"expand_ratio": 1} if kind == "separable" else {"expand_ratio": expand_ratio}
+    return inverted_residual, {
+        **channels, **inner, "kernel_size": kernel_size, "squeeze_channels": squeeze_channels, **maps
+    }  # fmt: skip
+
+
+def layers(design: Design, size: int) -> Iterator[Layer]:
+    """The network as formulas: one (name, formula, settings) a layer or block.
+
+    Args:
+        design: The network.
+        size: Side of the square images.
+    """
+    side = conv_output_size(in_size=size, kernel_size=3, stride=design.stem_stride, padding=1)
+    maps = {"out_height": side, "out_width": side}
+    stem = {"in_channels": 3, "out_channels": design.stem_channels, "kernel_size": 3}
+    yield "stem.0", conv2d, {**stem, **maps, "in_height": size, "in_width": size}
+    yield "stem.1", batch_norm2d, {"num_features": design.stem_channels, **maps}
+    channels = design.stem_channels
+    for number, index, settings in design.blocks():
+        formula, known = block_layer(**settings, side=side)
+        yield f"stages.{number}.{index}", formula, known
+        side = conv_output_size(in_size=side, kernel_size=3, stride=settings["stride"], padding=1)
+        channels = settings["out_channels"]
+    yield "norm", batch_norm2d, {"num_features": channels, "out_height": side, "out_width": side}
+    yield "classifier", linear, {"in_features": channels, "out_features": design.num_classes}
+
+
+class DesignedNetwork(Backbone):
+    """The network of a design.
+
+    Args:
+        design: What to build.
+
+    Shape:
+        ``[N, 3, H, W] -> [N, num_classes]``, any H and W; logits, without a softmax.
+    """
+
+    def __init__(self, design: Design) -> None:
+        super().__init__()
+        stem = nn.Conv2d(3, design.stem_channels, 3, design.stem_stride, padding=1, bias=False)
+        self.stem = nn.Sequential(stem, nn.BatchNorm2d(design.stem_channels), relu())
+        stages: list[list[nn.Module]] = [[] for _ in design.stages]
+        for number, _, settings in design.blocks():
+            stages[number].append(make_block(**settings))
+        self.stages = nn.Sequential(*(nn.Sequential(*blocks) for blocks in stages))
+        # Some blocks end without a batch norm or a ReLU, so the network ends with both.
+        channels = design.stages[-1].channels
+        self.norm = nn.BatchNorm2d(channels)
+        self.relu = relu()
+        self.classifier = nn.Linear(channels, design.num_classes)
+        self.apply(initialise_convolution)
+
+    def chain(self) -> tuple[nn.Module, ...]:
+        """The stem's stride, then one stride a stage."""
+        return (*self.stem, *self.stages, self.norm, self.relu)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        return self.classifier(self.forward_features(x).mean((2, 3)))
+
+
+# --- What the operations of a block work on, for predicting its time --------------------------------------------------
+
+#: (class of operation as in `lightnets_edu.timing`, MACs if it multiplies, else elements that it reads and writes).
+Work = tuple[str, Any]
+
+
+def convolution_work(kind: str, macs: Any, channels: Any, pixels: Any, activate: bool = True) -> Iterator[Work]:
+    """A convolution, the batch norm behind it, and the ReLU if there is one."""
+    yield kind, macs
+    yield from norm_work(channels, pixels, activate)
+
+
+def norm_work(channels: Any, pixels: Any, activate: bool = True) -> Iterator[Work]:
+    """A batch norm reads a map and four numbers a channel and writes a map; a ReLU reads and writes a map."""
+    yield "batch_norm", 2 * channels * pixels + 4 * channels
+    if activate:
+        yield "relu", 2 * channels * pixels
+
+
+def block_work(
+    kind: str, in_channels: Any, out_channels: Any, before: Any, behind: Any, *, same_shape: bool,
+    kernel_size: Any = 3, expand_ratio: Any = 3,
+) -> Iterator[Work]:  # fmt: skip
+    """The operations of one image's forward pass through a block without squeeze-and-excitation.
+
+    Args:
+        kind: One of ``KINDS``.
+        in_channels: Channels of the input; may be a symbol, as all numbers here.
+        out_channels: Channels of the output.
+        before: Pixels of the input map.
+        behind: Pixels of the output map.
+        same_shape: Whether the output has the input's shape.
+        kernel_size: Of an inverted residual's depthwise convolution.
+        expand_ratio: Of an inverted residual, above 1, or a Ghost bottleneck.
+    """
+    added = ("add", 3 * out_channels * behind)  # two maps are read, one is written
+    if kind == "separable":
+        yield from convolution_work("depthwise", 9 * in_channels * behind, in_channels, behind)
+        yield from convolution_work("pointwise", in_channels * out_channels * behind, out_channels, behind)
+    elif kind == "inverted_residual":
+        hidden = in_channels * expand_ratio
+        yield from convolution_work("pointwise", in_channels * hidden * before, hidden, before)
+        yield from convolution_work("depthwise", kernel_size**2 * hidden * behind, hidden, behind)
+        yield from convolution_work("pointwise", hidden * out_channels * behind, out_channels, behind, activate=False)
+        if same_shape:
+            yield added
+    elif kind == "ghost":
+        hidden = in_channels * expand_ratio
+        yield from _ghost_work(in_channels, hidden, before, activate=True)
+        if not same_shape:
+            yield from convolution_work("depthwise", 9 * hidden * behind, hidden, behind, activate=False)
+        yield from _ghost_work(hidden, out_channels, behind, activate=False)
+        if not same_shape:
+            yield from convolution_work("depthwise", 9 * in_channels * behind, in_channels, behind, activate=False)
+            macs = in_channels * out_channels * behind
+            yield from convolution_work("pointwise", macs, out_channels, behind, activate=False)
+        yield added
+    else:
+        yield from norm_work(in_channels, before)
+        yield from convolution_work("dense", 9 * in_channels * out_channels * behind, out_channels, behind)
+        yield "dense", 9 * out_channels**2 * behind
+        if not same_shape:
+            yield "pointwise", in_channels * out_channels * behind
+        yield added
+
+
+def _ghost_work(in_channels: Any, out_channels: Any, pixels: Any, activate: bool) -> Iterator[Work]:
+    half = out_channels / 2
+    yield from convolution_work("pointwise", in_channels * half * pixels, half, pixels, activate)
+    yield from convolution_work("depthwise", 9 * half * pixels, half, pixels, activate)
+    yield "cat", 2 * out_channels * pixels
+
+
+# --- Searching -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """All designs that differ in what is listed here, chosen for each stage by itself.
+
+    Attributes:
+        channels: For each stage the numbers of channels to choose from.
+        depth: Numbers of blocks to choose from.
+        kernel_size: Kernels of the depthwise convolution to choose from.
+        expand_ratio: Expansions to choose from.
+        squeeze: With or without squeeze-and-excitation.
+        stem_channels: Outputs of the first convolution, the same in all designs.
+        stem_stride: Stride of the first convolution.
+    """
+
+    channels: tuple[tuple[int, ...], ...]
+    depth: tuple[int, ...] = (1, 2, 3)
+    kernel_size: tuple[int, ...] = (3, 5)
+    expand_ratio: tuple[int, ...] = (3, 6)
+    squeeze: tuple[bool, ...] = (False, True)
+    stem_channels: int = 16
+    stem_stride: int = 1
+
+    def choices(self, stage: int) -> dict[str, tuple]:
+        """What can be chosen for one stage, by the name of `Stage`'s field."""
+        listed = {field.name: getattr(self, field.name) for field in fields(self)[1:5]}
+        return {"channels": self.channels[stage], **listed}
+
+    @property
+    def designs_per_stage(self) -> tuple[int, ...]:
+        """How many different stages there are at each place."""
+        return tuple(prod(map(len, self.choices(stage).values())) for stage in range(len(self.channels)))
+
+    @property
+    def size(self) -> int:
+        """How many designs there are: stages are chosen independently of each other."""
+        return prod(self.designs_per_stage)
+
+    def sample(self, generator: random.Random) -> Design:
+        """One design, every one equally likely."""
+        stages = (
+            Stage("inverted_residual", **{name: generator.choice(values) for name, values in self.choices(i).items()})
+            for i in range(len(self.channels))
+        )
+        return Design(tuple(stages), self.stem_channels, self.stem_stride)
+
+    def mutate(self, design: Design, generator: random.Random) -> Design:
+        """The same design with one choice of one stage changed to another value."""
+        places = [(i, name) for i in range(len(self.channels)) for name, v in self.choices(i).items() if len(v) > 1]
+        place, name = generator.choice(places)
+        stage = design.stages[place]
+        others = [value for value in self.choices(place)[name] if value != getattr(stage, name)]
+        changed = replace(stage, **{name: generator.choice(others)})
+        return replace(design, stages=(*design.stages[:place], changed, *design.stages[place + 1 :]))
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Which points no other point beats, cheapest first.
+
+    Args:
+        points: (cost, gain) each. A point is beaten by one that costs no more and gains no less, and is better in one
+            of the two.
+
+    Returns:
+        Indices of ``points``.
+    """
+    front: list[int] = []
+    for index in sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1])):
+        if not front or points[index][1] > points[front[-1]][1]:
+            front.append(index)
+    return front
+
+
+def reward(accuracy: float, latency: float, target: float, *, alpha: float = -0.07, beta: float = -0.07) -> float:
+    """MnasNet's objective, ``accuracy * (latency / target) ** w`` (Tan et al. 2019).
+
+    Args:
+        accuracy: Part of the images that are right.
+        latency: Of one forward pass; same unit as ``target``.
+        target: The wished latency.
+        alpha: w up to the target. -0.07 with the same ``beta`` is the paper's soft form, 0 with ``beta=-1`` the hard.
+        beta: w beyond the target.
+
+    Raises:
+        ValueError: If a time is not above 0.
+    """
+    if latency <= 0 or target <= 0:
+        raise ValueError(f"latency={latency} and target={target} should be above 0: only their ratio counts")
+    return accuracy * (latency / target) ** (alpha if latency <= target else beta)

@@ -1,0 +1,154 @@
+"""Designs: the closed form, the real network and the predicted operations say the same."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lightnets_edu import count
+from lightnets_edu.models.cost import network_cost
+from lightnets_edu.models.search_space import (
+    KINDS,
+    Design,
+    DesignedNetwork,
+    SearchSpace,
+    Stage,
+    block_work,
+    layers,
+    make_block,
+    pareto_front,
+    reward,
+)
+from lightnets_edu.timing import operations
+
+SPACE = SearchSpace(((16, 24), (24, 32, 48)), depth=(1, 2))
+
+
+def random_design(seed: int) -> Design:
+    generator = random.Random(seed)
+
+    def stage() -> Stage:
+        kind = generator.choice(KINDS)
+        more = {"kernel_size": generator.choice((3, 5)), "squeeze": generator.random() < 0.5}
+        return Stage(
+            kind, 2 * generator.randint(4, 20), generator.randint(1, 3), expand_ratio=generator.randint(1, 6),
+            stride=generator.choice((1, 2)), **(more if kind == "inverted_residual" else {}),
+        )  # fmt: skip
+
+    return Design(
+        tuple(stage() for _ in range(generator.randint(1, 4))), 2 * generator.randint(4, 10), generator.choice((1, 2))
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_closed_form_equals_the_real_network(seed):
+    design, size = random_design(seed), (31, 32, 48)[seed % 3]
+    with torch.device("meta"):
+        table = count(DesignedNetwork(design).eval(), (1, 3, size, size))
+    cost = network_cost(layers(design, size))
+    for total in ("params", "macs", "activations", "memory_access"):
+        assert getattr(cost, total) == getattr(table, total), total
+
+
+def test_forward_and_every_gradient():
+    design = Design(tuple(Stage(kind, 16, 2) for kind in KINDS))
+    model = DesignedNetwork(design)
+    logits = model(torch.rand(2, 3, 32, 32))
+    assert logits.shape == (2, 10)
+    logits.sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    assert list(model.eval().feature_maps(torch.rand(1, 3, 32, 32))) == [1, 2, 4, 8, 16]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("in_channels", "out_channels", "stride"), [(16, 16, 1), (16, 24, 2), (8, 12, 2)])
+def test_work_is_that_of_the_real_operations(kind, in_channels, out_channels, stride):
+    block = make_block(kind, in_channels, out_channels, stride, expand_ratio=4)
+    side = 12
+    expected: Counter = Counter()
+    for op in operations(block.eval(), (1, in_channels, side, side)):
+        expected[op.kind] += op.macs or op.read + op.written + op.weights
+        expected["operations"] += 1
+    got: Counter = Counter()
+    work = block_work(
+        kind, in_channels, out_channels, side**2, (side // stride) ** 2, expand_ratio=4,
+        same_shape=stride == 1 and in_channels == out_channels,
+    )  # fmt: skip
+    for name, amount in work:
+        got[name] += amount
+        got["operations"] += 1
+    assert got == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"kind": "dense"}, "separable, inverted_residual"),
+        ({"channels": 7}, "even"),
+        ({"depth": 0}, "at least 1"),
+        ({"stride": 3}, "1 or 2"),
+        ({"kernel_size": 4}, "odd"),
+        ({"expand_ratio": 0}, "expand_ratio"),
+        ({"kind": "ghost", "squeeze": True}, "only an inverted residual"),
+        ({"kind": "separable", "kernel_size": 5}, "only an inverted residual"),
+    ],
+)
+def test_impossible_stages_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        Stage(**{"kind": "inverted_residual", "channels": 16, **settings})
+
+
+def test_a_design_needs_a_stage():
+    with pytest.raises(ValueError, match="at least one stage"):
+        Design(())
+
+
+def test_size_of_the_search_space_by_listing_it():
+    generator = random.Random(0)
+    found = {SPACE.sample(generator) for _ in range(12_000)}
+    assert len(found) == SPACE.size == (2 * 2 * 2 * 2 * 2) * (3 * 2 * 2 * 2 * 2)
+
+
+def test_a_mutation_changes_one_choice():
+    generator = random.Random(0)
+    design = SPACE.sample(generator)
+    for _ in range(50):
+        mutant = SPACE.mutate(design, generator)
+        changed = [
+            (a, b, name)
+            for a, b in zip(design.stages, mutant.stages, strict=True)
+            for name in ("channels", "depth", "kernel_size", "expand_ratio", "squeeze")
+            if getattr(a, name) != getattr(b, name)
+        ]
+        assert len(changed) == 1
+        assert replace(mutant, stages=design.stages) == design
+        for place, stage in enumerate(mutant.stages):
+            assert all(getattr(stage, name) in values for name, values in SPACE.choices(place).items())
+        design = mutant
+
+
+def test_pareto_front_by_comparing_all_pairs():
+    generator = random.Random(0)
+    points = [(generator.randint(1, 20), generator.randint(1, 20)) for _ in range(60)]
+
+    def beaten(p):
+        return any(q != p and q[0] <= p[0] and q[1] >= p[1] for q in points)
+
+    front = pareto_front(points)
+    assert {points[i] for i in front} == {p for p in points if not beaten(p)}
+    assert front == sorted(front, key=lambda i: points[i][0])
+    assert len({points[i] for i in front}) == len(front)
+
+
+def test_reward():
+    assert reward(0.75, 80, 80) == 0.75
+    # The paper's rule: twice the latency is worth 5 per cent more accuracy.
+    assert reward(0.75 * 1.05, 160, 80) == pytest.approx(0.75, rel=0.001)
+    assert reward(0.75, 40, 80, alpha=0, beta=-1) == 0.75
+    assert reward(0.75, 160, 80, alpha=0, beta=-1) == 0.375
+    with pytest.raises(ValueError, match="above 0"):
+        reward(0.5, 0, 80)

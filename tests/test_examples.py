@@ -1,0 +1,61 @@
+"""What the documentation shows works: examples in docstrings of what chapters import, and Python in Markdown files."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLIC = ("formulas", "counting", "models", "training", "timing", "recording", "features", "pages")
+# At least these show how they are used.
+SHOWN = {"conv2d", "count", "get_model", "predict", "train", "Ledger"}
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+MARKDOWN = ["README.md", "CONTRIBUTING.md", *sorted(f"book/{path.name}" for path in (ROOT / "book").glob("*.md"))]
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def examples() -> dict[str, doctest.DocTest]:
+    """The examples of every public name, with the names of the module that defines it."""
+    found = {}
+    for room in PUBLIC:
+        package = importlib.import_module(f"lightnets_edu.{room}")
+        for name in package.__all__:
+            value = getattr(package, name)
+            home = importlib.import_module(getattr(value, "__module__", package.__name__))
+            names = {**vars(home), name: value}
+            if inspect.ismodule(value) or not getattr(value, "__doc__", None):
+                continue
+            test = doctest.DocTestParser().get_doctest(value.__doc__, names, f"{room}.{name}", None, None)
+            if test.examples:
+                found[name] = test
+    return found
+
+
+EXAMPLES = examples()
+
+
+def test_the_front_doors_show_how_they_are_used():
+    assert set(EXAMPLES) >= SHOWN
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_docstring(name):
+    reports: list[str] = []
+    failed, _ = doctest.DocTestRunner(optionflags=FLAGS).run(EXAMPLES[name], out=reports.append)
+    assert failed == 0, "".join(reports)
+
+
+@pytest.mark.parametrize("file", MARKDOWN)
+def test_markdown(file, tmp_path, monkeypatch):
+    """Each fenced piece of Python runs; a comment that is a number says what the line before it gives."""
+    monkeypatch.chdir(tmp_path)
+    for block in PYTHON.findall((ROOT / file).read_text(encoding="utf-8")):
+        names: dict[str, object] = {}
+        exec(compile(block, file, "exec"), names)
+        for line, claimed in re.findall(r"^(\S.*?)\s+# ([\d_,]+)$", block, re.MULTILINE):
+            assert eval(line, names) == int(claimed.replace(",", "")), line

@@ -1,0 +1,129 @@
+"""Machines that are not as they should be: no room, no home, half a network. Each gives a sentence and leaves nothing.
+
+Where a limit would hurt the test itself, the command runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from lightnets_edu.training import DatasetError, data, load_fashion_mnist
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAIN = ["train", "mobilenet_v1", "--set", "width_mult=0.25", "--data", "shapes", "--limit", "32", "--test-limit", "16",
+         "--epochs", "1", "--recipe", "batch_size=16", "--recipe", "warmup_epochs=0", "--device", "cpu"]  # fmt: skip
+# Loaded before the limit is set, since Python itself writes files while it imports.
+COMMAND = """
+import os, resource, sys
+import lightnets_edu.recording, lightnets_edu.training, lightnets_edu.models, lightnets_edu.timing, torchvision.datasets
+from lightnets_edu.cli import main
+LIMIT
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def run(limit: str, arguments: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a process with a limit."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **variables}
+    code = COMMAND.replace("LIMIT", limit)
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_a_full_disk(tmp_path):
+    """No file may grow past 20 kB: a checkpoint does, a record would."""
+    done = run("resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))", [*TRAIN, "--out", "run.json"], tmp_path)
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr and "Make room or name another file" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_that_cannot_be_written(tmp_path):
+    """A record beside the home is written; the cache of downloads, which lies in it, is done without."""
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o555)
+    out = tmp_path / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    tmp_path.chmod(0o755)
+    # Root may write everywhere: become nobody, when everything is loaded. Nobody may not walk down to the test's
+    # folder, hence the relative paths.
+    ordinary = "os.geteuid() == 0 and os.seteuid(65534)"
+    try:
+        done = run(ordinary, [*TRAIN, "--out", "run.json"], out, HOME=str(home))
+        assert done.returncode == 0, done.stderr
+        refused = run(ordinary, [*TRAIN, "--out", "../home/run.json"], out, HOME=str(home))
+        assert refused.returncode == 2 and "Permission denied" in refused.stderr
+        assert "Traceback" not in refused.stderr
+    finally:
+        home.chmod(0o755)
+    assert list(home.iterdir()) == []
+    assert [path.name for path in out.iterdir()] == ["run.json"]
+
+
+# --- Networks -----------------------------------------------------------------------------------------------
+
+
+class Half(BaseHTTPRequestHandler):
+    """A proxy that promises a file, sends half of it and hangs up."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        self.wfile.write(b"x" * 50_000)
+
+    def log_message(self, *arguments: object) -> None:
+        """Silent."""
+
+
+@pytest.fixture
+def half_a_network() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Half)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def no_copy(tmp_path, monkeypatch) -> Path:
+    """No copy of the data set on this machine; an empty cache; downloads go through the proxy that the test names."""
+    monkeypatch.setattr(data, "SYSTEM_FOLDER", tmp_path / "nowhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("LIGHTNETS_DATA", "no_proxy", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_a_download_that_breaks_off(no_copy, half_a_network, monkeypatch):
+    monkeypatch.setenv("http_proxy", half_a_network)
+    monkeypatch.setenv("https_proxy", half_a_network)
+    dataset = load_fashion_mnist("test", limit=4)
+    assert not dataset.is_real and "the download failed" in dataset.source
+    with pytest.raises(DatasetError, match="Connect to a network, or put its four"):
+        load_fashion_mnist("test", allow_procedural=False)
+    assert list(no_copy.rglob("*")) == []
+
+
+def test_no_network(no_copy, monkeypatch):
+    with socket.socket() as probe:  # a port where nobody listens
+        probe.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    monkeypatch.setenv("http_proxy", dead)
+    monkeypatch.setenv("https_proxy", dead)
+    dataset = load_fashion_mnist("train", limit=4)
+    assert not dataset.is_real and "the download failed (" in dataset.source
+    assert list(no_copy.rglob("*")) == []

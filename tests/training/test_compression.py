@@ -1,0 +1,123 @@
+"""Shared weights and packed files, against brute force and against what they must keep."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import prune
+
+from lightnets_edu import get_model
+from lightnets_edu.models.squeezenet import Fire
+from lightnets_edu.training.compression import entropy, pack_weights, share_weights, stored_size, unpack_weights
+
+
+def pruned_fire(seed: int, part: float) -> Fire:
+    torch.manual_seed(seed)
+    fire = Fire(24, 8, 16, 16)
+    layers = [(m, "weight") for m in fire.modules() if isinstance(m, nn.Conv2d)]
+    prune.global_unstructured(layers, prune.L1Unstructured, amount=part)
+    for layer in layers:
+        prune.remove(*layer)
+    return fire
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_each_weight_has_the_nearest_value_and_zero_stays_zero(bits):
+    torch.manual_seed(bits)
+    weight = torch.randn(40, 9)
+    weight[weight.abs() < 0.3] = 0
+    shared = share_weights(weight, bits)
+    assert shared.values.shape == (2**bits,)
+    assert shared.values[0] == 0
+    assert torch.equal(shared.weight == 0, weight == 0)
+    kept = weight[weight != 0]
+    best = (kept[:, None] - shared.values[None, 1:]).abs().amin(1)
+    assert torch.allclose((kept - shared.weight[weight != 0]).abs(), best, atol=1e-6)
+
+
+def test_k_means_is_at_least_as_good_as_values_at_equal_distances():
+    torch.manual_seed(0)
+    weight = torch.randn(5000)
+    error = (weight - share_weights(weight, 4).weight).square().mean()
+    equal = torch.linspace(float(weight.min()), float(weight.max()), 15)
+    nearest = (weight[:, None] - equal).square().amin(1)
+    assert error < nearest.mean()
+
+
+def test_few_different_weights_are_kept_exactly():
+    weight = torch.tensor([0.0, 1.5, -2.0, 1.5, 0.25, 0.0]).reshape(2, 3)
+    assert torch.equal(share_weights(weight, 8).weight, weight)
+
+
+def test_all_zero():
+    assert torch.equal(share_weights(torch.zeros(3, 3), 4).weight, torch.zeros(3, 3))
+
+
+@pytest.mark.parametrize("bits", [1, 9])
+def test_bits_are_refused(bits):
+    with pytest.raises(ValueError, match="bits"):
+        share_weights(torch.ones(3), bits)
+
+
+def test_infinite_weights_are_refused():
+    with pytest.raises(ValueError, match="finite"):
+        share_weights(torch.tensor([1.0, math.inf]), 4)
+
+
+@pytest.mark.parametrize("bits", [4, 6, 8])
+def test_a_packed_file_gives_the_shared_weights_back(bits):
+    fire, other = pruned_fire(0, 0.6), pruned_fire(1, 0.0)
+    unpack_weights(pack_weights(fire, bits), other)
+    for (name, before), after in zip(fire.named_parameters(), other.parameters(), strict=True):
+        expected = before if before.ndim == 1 else share_weights(before, bits).weight
+        assert torch.equal(after, expected), name
+
+
+def test_another_network_is_refused():
+    with pytest.raises(ValueError, match="bytes of content"):
+        unpack_weights(pack_weights(pruned_fire(0, 0.5), 6), Fire(24, 8, 16, 8))
+
+
+def test_buffers_are_refused():
+    with pytest.raises(ValueError, match="running_mean"):
+        pack_weights(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), 8)
+
+
+def test_entropy_of_known_sources():
+    assert entropy(torch.zeros(10, dtype=torch.uint8)) == 0
+    assert entropy(torch.arange(16)) == pytest.approx(4)
+    assert entropy(torch.tensor([0, 0, 0, 1])) == pytest.approx(0.25 * 2 + 0.75 * math.log2(4 / 3))
+
+
+def test_sizes_by_hand():
+    layer = nn.Linear(40, 1)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight[0, 3], layer.weight[0, 39] = 1.0, 2.0  # distances of 4 and 36 places: 0 and 2 fillers
+    size = stored_size(layer, 4)
+    assert (size.weights, size.kept, size.fixed_bytes) == (40, 2, (2 + 2) * (4 + 4) / 8)
+    assert (size.table_bytes, size.other_bytes) == (4 * 16, 4)
+
+
+@pytest.mark.parametrize("part", [0.33, 0.67])
+def test_the_packed_file_lies_between_the_bounds(part):
+    torch.manual_seed(0)
+    model = nn.Sequential(*(Fire(64, 16, 32, 32) for _ in range(3)))
+    layers = [(m, "weight") for m in model.modules() if isinstance(m, nn.Conv2d)]
+    prune.global_unstructured(layers, prune.L1Unstructured, amount=part)
+    for layer in layers:
+        prune.remove(*layer)
+    size = stored_size(model, 6)
+    assert size.kept == pytest.approx((1 - part) * size.weights, abs=1)
+    rest = size.table_bytes + size.other_bytes
+    # zlib codes bytes one by one, or nearly: not far below the entropy, and well below a byte a weight.
+    assert 0.9 * size.entropy_bytes < len(pack_weights(model, 6)) < size.weights + rest
+
+
+def test_squeezenet_can_be_packed():
+    model = get_model("squeezenet1_1", num_classes=10)
+    weights = sum(p.numel() for p in model.parameters() if p.ndim > 1)
+    assert len(pack_weights(model, 4)) < weights
