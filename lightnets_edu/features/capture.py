@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 
@@ -66,7 +66,7 @@ def _one_batch(model: nn.Module, modules: dict[str, nn.Module], images: Tensor) 
     """Copies of the modules' outputs, in the order in which they ran."""
     copies: dict[str, Tensor] = {}
 
-    def keeper(name: str):
+    def keeper(name: str) -> Callable[[nn.Module, tuple, object], None]:
         def keep(module: nn.Module, arguments: tuple, output: object) -> None:
             if not isinstance(output, Tensor) or output.ndim == 0 or len(output) != len(images):
                 got = str(tuple(output.shape)) if isinstance(output, Tensor) else type(output).__name__

@@ -264,7 +264,7 @@ class _Halves:
                 f"half of the images have {fitted.shape[1]} pixels a channel, too few to fit the {kernel_size**2 + 1} "
                 f"unknowns of a {kernel_size} x {kernel_size} kernel with bias: take more images"
             )
-        return _Halves(fitted, judged, half, tuple(maps.shape[2:]), kernel_size)
+        return _Halves(fitted, judged, half, (maps.shape[2], maps.shape[3]), kernel_size)
 
     def shifts(self, channel: Tensor) -> Tensor:
         """What each weight of the kernel is multiplied by: ``[pixels] -> [d * d, pixels]``, zero outside the map."""

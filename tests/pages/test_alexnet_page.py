@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
-from lightnets_edu import count
+from lightnets_edu import count, get_model
 from lightnets_edu.models.alexnet import AlexNet
 from lightnets_edu.pages import get_widget
 
@@ -38,3 +39,30 @@ def test_explorer_equals_the_real_network(groups, size, hidden, num_classes):
     connected = [row for row in working if row.group == "linear"]
     assert numbers["connected_params"] == sum(row.params for row in connected)
     assert numbers["connected_macs_share"] == pytest.approx(100 * sum(r.macs for r in connected) / table.macs)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "squeezenet1_1", "mnasnet1_0", "resnet50", "efficientnet_b4"])
+def test_what_torchvision_calls_gflops_are_macs(name):
+    weights = next(iter(torchvision.models.get_model_weights(name)))
+    side = weights.transforms().crop_size[0]
+    with torch.device("meta"):
+        table = count(torchvision.models.get_model(name).eval(), (1, 3, side, side))
+    assert table.params == weights.meta["num_params"]
+    assert round(table.macs / 1e9, 3) == weights.meta["_ops"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("alexnet", (256, 6, 6)),  # three fully connected layers went with the head
+        ("squeezenet1_1", (512, 13, 13)),  # the pooling stands behind the head
+        ("mnasnet1_0", (1280, 7, 7)),  # the pooling is a line of forward
+        ("shufflenet_v2_x1_0", (1024, 7, 7)),
+    ],
+)
+def test_cutting_the_last_child_leaves_maps(name, shape):
+    with torch.device("meta"):
+        image = torch.empty(1, 3, 224, 224)
+        cut = nn.Sequential(*list(torchvision.models.get_model(name).eval().children())[:-1])
+        assert cut(image).shape[1:] == shape
+        assert get_model(name).eval().forward_features(image).shape[1] == shape[0]

@@ -10,14 +10,14 @@ import torch
 from lightnets_edu import count
 from lightnets_edu.models.search_space import KINDS, DesignedNetwork
 from lightnets_edu.pages import get_widget
-from lightnets_edu.pages.explorers.design import design_of, device_speeds, verdict
-from lightnets_edu.timing import DeviceProfile, Operation, predict
+from lightnets_edu.pages.explorers.design import design_of, device_speeds, page_rung, page_seconds, verdict
+from lightnets_edu.timing import DeviceProfile, Operation, operations, predict
 from lightnets_edu.timing.operations import KINDS as OPERATION_KINDS
 from lightnets_edu.timing.operations import MULTIPLYING
-from lightnets_edu.timing.profile import Sample
+from lightnets_edu.timing.profile import ChainTiming, Sample
 
 
-def made_up_profile() -> DeviceProfile:
+def made_up_profile(chains: tuple[ChainTiming, ...] = ()) -> DeviceProfile:
     """A machine on which every class of operation reaches another part of the peak."""
     samples = []
     for place, kind in enumerate(OPERATION_KINDS):
@@ -25,7 +25,7 @@ def made_up_profile() -> DeviceProfile:
         operation = Operation("", kind, kind, work, work or 1000, 600, 0, 400, (1, 1, 1, 1, 1, 1))
         samples.append(Sample(operation, 1e-6 * (1 + place / 7)))
     return DeviceProfile(
-        "cpu", 1, "off", False, True, 5e10, 2e10, 3e-6, tuple(samples), (), 1.0, {"device_name": "made up"}
+        "cpu", 1, "off", False, True, 5e10, 2e10, 3e-6, tuple(samples), chains, 1.0, {"device_name": "made up"}
     )  # fmt: skip
 
 
@@ -78,3 +78,21 @@ def test_budget(widget):
     assert numbers["over"] == 1
     assert numbers["params_used"] == pytest.approx(100 * numbers["params"] / 10_000)
     assert "parameters" in verdict(numbers) and "MACs" not in verdict(numbers)
+
+
+def test_corrections_are_found_again():
+    """Chains that take half of their work and 70 microseconds an operation give just these two numbers."""
+    plain, overhead = made_up_profile(), made_up_profile().overhead
+    chains = []
+    for seed in range(4):
+        design = design_of(random_settings(seed))
+        ops = tuple(operations(DesignedNetwork(design), (1, 3, 32, 32)))
+        work = page_seconds(ops, plain) - overhead * len(ops)
+        chains += [ChainTiming(seed, 1, ops, 0.5 * work + 7e-5 * len(ops)), ChainTiming(seed, 16, ops, 9.0)]
+    profile = made_up_profile(tuple(chains))
+    assert page_rung(profile) == pytest.approx((0.5, 7e-5))
+    assert page_seconds(chains[0].operations, profile) == pytest.approx(chains[0].seconds)
+    numbers = get_widget("design_under_budget")(data={"device": device_speeds(profile)}).evaluate(
+        **random_settings(0) | {"input_size": 32}
+    )
+    assert numbers["ms"] == pytest.approx(1000 * chains[0].seconds, rel=1e-4)

@@ -54,7 +54,7 @@ def _as_maps(rows: Tensor) -> Tensor:
 
 def _judge_cka(answer: Callable[[Tensor, Tensor], float]) -> Sequence[Comparison]:
     return [
-        Comparison(label, block_similarity(_as_maps(x), _as_maps(y)).cka, float(answer(x, y)), tolerance=1e-4)
+        Comparison(label, block_similarity(_as_maps(x), _as_maps(y)).cka, answer(x, y), tolerance=1e-4)
         for label, x, y in _matrices()
     ]
 
@@ -123,8 +123,8 @@ EXERCISES = (
             Mistake(lambda: _real_share() / 100, "That is the part itself; as per cent it is a hundred times as much."),
             Mistake(lambda: 25, "Two groups of 90 do not fit into 120 channels: what is rounded is down, not up."),
         ),
-        solution="The groups are $\\tfrac{3}{4} \\cdot 120 = 90$ wide. Into half of 240, 120 channels, one of them fits: "
-        "90 channels are thin, 150 are ghosts, {answer}.",
+        solution="The groups are $\\tfrac{3}{4} \\cdot 120 = 90$ wide. Into half of 240, 120 channels, one of them "
+        "fits: 90 channels are thin, 150 are ghosts, {answer}.",
     ),
     ChoiceExercise(
         name="g_ghost_rotated_block",
@@ -156,9 +156,9 @@ EXERCISES = (
             ),
         ),
         hint="What may the cheap operation do with the channels that it gets?",
-        solution="`b` is exactly what a $1 \\times 1$ convolution with the weights `q` makes of `a`, so as ghosts these "
-        "maps would be perfect. CKA is 1. The cosine is low, because no map of `b` looks like one of `a`. Which number "
-        "matters depends on what the cheap operation may do.",
+        solution="`b` is exactly what a $1 \\times 1$ convolution with the weights `q` makes of `a`, so as ghosts "
+        "these maps would be perfect. CKA is 1. The cosine is low, because no map of `b` looks like one of `a`. Which "
+        "number matters depends on what the cheap operation may do.",
     ),
     CodeExercise(
         name="g_ghost_write_cka",

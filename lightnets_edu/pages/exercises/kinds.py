@@ -110,7 +110,7 @@ class NumberExercise(_Exercise):
 
     kind: ClassVar[str] = "a number"
 
-    answer: Callable[[], Real]
+    answer: Callable[..., float]
     unit: str = ""
     tolerance: float = 0.0
     mistakes: tuple[Mistake, ...] = ()

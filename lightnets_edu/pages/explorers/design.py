@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sympy as sp
@@ -39,7 +39,7 @@ INPUT_SIZE = Slider("input_size", "Image size", 32, 128, 32, step=16, unit="px")
 BUDGETS = (
     Slider("budget_params", "Budget: thousand parameters", 10, 1000, 100, step=10),
     Slider("budget_macs", "Budget: million MACs", 1, 200, 10),
-    Slider("budget_ms", "Budget: predicted milliseconds", 0.1, 5, 1, step=0.1, scale=10),
+    Slider("budget_ms", "Budget: predicted milliseconds", 0.5, 30, 5, step=0.5, scale=10),
 )
 OVERHEAD = "operation_fs"
 CLASSES_OF_WORK = (
@@ -195,17 +195,51 @@ class DesignUnderBudget(Widget):
         return {"device": device_speeds(DeviceProfile.load(recorded_file("cpu", "profile")))}
 
 
+def page_rung(profile: Any) -> tuple[float, float]:
+    """Two corrections of the rung ``classes`` for one image, fitted to the profile's random chains of layers.
+
+    Layers that run in a network share caches, and Python takes time for each operation; that is not seen where a
+    layer is timed alone. No network is used to fit anything.
+
+    Returns:
+        A factor for the time of the work, and the seconds that one operation needs to start.
+    """
+    import numpy as np
+
+    from lightnets_edu.timing.predict import nonnegative_fit
+
+    if not profile.chains:
+        return 1.0, profile.overhead
+    least = min(chain.batch for chain in profile.chains)
+    chains = [chain for chain in profile.chains if chain.batch == least]
+    terms = np.array([(_work_seconds(chain.operations, profile), len(chain.operations)) for chain in chains])
+    factor, start = nonnegative_fit(terms, np.array([chain.seconds for chain in chains]))
+    return float(factor), float(start)
+
+
+def page_seconds(operations: Sequence[Any], profile: Any) -> float:
+    """What the widget computes, from the operations of a real network (`lightnets_edu.timing.operations`)."""
+    factor, start = page_rung(profile)
+    return factor * _work_seconds(operations, profile) + start * len(operations)
+
+
+def _work_seconds(operations: Sequence[Any], profile: Any) -> float:
+    """Each operation at the part of the peak or of the bandwidth that its class usually reaches."""
+    return sum(profile.ideal_seconds(op) / profile.efficiency.get(op.kind, 1.0) for op in operations)
+
+
 def device_speeds(profile: Any) -> dict[str, int]:
     """What a `DeviceProfile` says, in femtoseconds: for each MAC, or each element moved, of a class of operation.
 
-    These are the numbers of the rung ``classes`` of `lightnets_edu.timing.predict`, rounded to whole femtoseconds.
+    The numbers are those of `page_seconds`, rounded to whole femtoseconds.
     """
+    factor, start = page_rung(profile)
     speeds = {}
     for kind in CLASSES_OF_WORK:
         multiplies = kind in ("dense", "pointwise", "depthwise", "linear")
         ideal = 1 / profile.peak_macs if multiplies else profile.bytes_per_element / profile.bandwidth
-        speeds[f"{kind}_fs"] = round(1e15 * ideal / profile.efficiency.get(kind, 1.0))
-    return {**speeds, OVERHEAD: round(1e15 * profile.overhead)}
+        speeds[f"{kind}_fs"] = round(1e15 * factor * ideal / profile.efficiency.get(kind, 1.0))
+    return {**speeds, OVERHEAD: round(1e15 * start)}
 
 
 def design_of(state: Mapping[str, Any]) -> Design:
