@@ -194,4 +194,5 @@ def _parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
             f"the network has buffers, such as {buffers[0]!r}, which would be lost: fold batch norms into the "
             "convolutions, or make pruning permanent with torch.nn.utils.prune.remove"
         )
-    yield from model.named_parameters()
+    # By name: making pruning permanent puts a layer's weight behind its bias.
+    yield from sorted(model.named_parameters(), key=lambda item: item[0])

@@ -69,11 +69,12 @@ def test_infinite_weights_are_refused():
 
 @pytest.mark.parametrize("bits", [4, 6, 8])
 def test_a_packed_file_gives_the_shared_weights_back(bits):
-    fire, other = pruned_fire(0, 0.6), pruned_fire(1, 0.0)
+    fire, other = pruned_fire(0, 0.6), Fire(24, 8, 16, 16)
     unpack_weights(pack_weights(fire, bits), other)
-    for (name, before), after in zip(fire.named_parameters(), other.parameters(), strict=True):
+    after = dict(other.named_parameters())
+    for name, before in fire.named_parameters():  # in another order: pruning moved the weights
         expected = before if before.ndim == 1 else share_weights(before, bits).weight
-        assert torch.equal(after, expected), name
+        assert torch.equal(after[name], expected), name
 
 
 def test_another_network_is_refused():

@@ -27,9 +27,9 @@ def _network_macs(width: float, ratio: int) -> int:
     return network_cost(layers(lambda c: scaled_channels(c, width, 4), 224, ratio=ratio)).macs
 
 
-def _speedup(c_in: int, k: int = 1, d: int = 3) -> float:
-    """r_s at ratio 2: s c k^2 / (c k^2 + (s - 1) d^2)."""
-    return 2 * c_in * k**2 / (c_in * k**2 + d**2)
+def _speedup(c_in: int) -> float:
+    """r_s = s c k^2 / (c k^2 + (s - 1) d^2) for s = 2, k = 1, d = 3."""
+    return 2 * c_in / (c_in + 9)
 
 
 def _ghost_macs(c_in: int, c_out: int, side: int, ratio: int = 2, d: int = 3) -> int:
@@ -107,13 +107,10 @@ EXERCISES = (
         mistakes=(
             Mistake(lambda: 2, "That is the ratio, which the speed-up tends to with many input channels. Here are 16."),
             Mistake(
-                lambda: 2 * 16 / (16 + 1), "A ghost does not cost one MAC a pixel, but one for each kernel weight."
+                lambda: 2 * 16 / (16 + 1),  # and 2 * 16 * 9 / (16 * 9 + 9), with a primary kernel of 3 x 3
+                "A ghost costs one MAC for each of its kernel's nine weights, and the primary kernel is 1 × 1.",
             ),
             Mistake(lambda: 1 / _speedup(16), "That is its reciprocal: the part of the MACs that is left."),
-            Mistake(
-                lambda: _speedup(16, k=3),
-                "With a primary kernel of 3 × 3 that would be right. GhostNet's primary convolutions are 1 × 1.",
-            ),
         ),
         solution="$r_s = \\dfrac{s\\,c\\,k^2}{c\\,k^2 + (s-1)\\,d^2} = \\dfrac{2 \\cdot 16}{16 + 9}$: {answer}. The "
         "nine weights of a ghost are not small beside sixteen.",

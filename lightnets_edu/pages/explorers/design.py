@@ -33,7 +33,7 @@ LABELS = (
 DEFAULTS = {1: ("inverted_residual", 24, 2), 2: ("inverted_residual", 40, 2), 3: ("inverted_residual", 80, 2)}
 KINDS = {i: Choice(f"kind_{i}", f"Stage {i}: blocks", LABELS, DEFAULTS[i][0]) for i in STAGES}
 CHANNELS = {i: Slider(f"channels_{i}", f"Stage {i}: channels", 8, 192, DEFAULTS[i][1], step=8) for i in STAGES}
-DEPTHS = {i: Slider(f"depth_{i}", f"Stage {i}: blocks in a row", 1, 6, DEFAULTS[i][2]) for i in STAGES}
+DEPTHS = {i: Slider(f"depth_{i}", f"Stage {i}: depth", 1, 6, DEFAULTS[i][2]) for i in STAGES}
 EXPAND = Slider("expand_ratio", "Expansion", 2, 6, 3)
 INPUT_SIZE = Slider("input_size", "Image size", 32, 128, 32, step=16, unit="px")
 BUDGETS = (
@@ -173,6 +173,7 @@ class DesignUnderBudget(Widget):
             "Within the budget? Below 100 per cent it is",
             ("per cent of the budget",),
             (Row("Parameters", ("params_used",)), Row("MACs", ("macs_used",)), Row("Milliseconds", ("ms_used",))),
+            bars=False,  # a bar would be relative to the largest of the three and not to the budget
         ),
         Table(
             "Where it goes",
