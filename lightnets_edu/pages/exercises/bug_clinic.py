@@ -104,7 +104,7 @@ EXERCISES = (
     ),
     ChoiceExercise(
         name="clinic_where_it_hides",
-        question="In the widget, switch on only *build the strided convolution only where it runs*. Parameters fall by "
+        question="In the widget, switch on only *Build what runs*. Parameters fall by "
         "45 million and MACs do not move. What does that tell you about the mistake?",
         options=(
             Option(

@@ -14,7 +14,15 @@ from lightnets_edu.pages.widgets import Output, Toggle, Widget, number
 TRUE_COST = listing_cost(Repairs.first(len(REPAIRS)))
 # One layer's cost depends on at most three repairs: whether it is built, whether it is depthwise, and its kernel.
 MOST_TOGETHER = 3
-TOGGLES = {name: Toggle(name, f"{text[0].upper()}{text[1:]}") for name, text in REPAIRS.items()}
+LABELS = {
+    "build_what_runs": "Build what runs",
+    "depthwise": "Truly depthwise",
+    "pointwise_primary": "1 × 1 primary",
+    "shortcut": "Cheap shortcut",
+    "register_gates": "Register gates",
+    "kernel": "The table's k",
+}
+TOGGLES = {name: Toggle(name, LABELS[name]) for name in REPAIRS}
 
 
 def _with(repaired: Iterable[str]) -> ListingCost:
