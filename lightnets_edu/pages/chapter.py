@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -25,6 +27,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MEMORY_TOLERANCE = 0.1  # of the measured peak
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence in the place of a table."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f'<div class="ln-numbers"><p>{html.escape(self.text)}</p></div>'
 
 
 def network_ledger(
@@ -131,16 +148,25 @@ def training_memory_check(model: nn.Module, input_size: Sequence[int]) -> Number
     )  # fmt: skip
 
 
-def recorded_training(name: str) -> NumberTable:
+def recorded_training(name: str) -> NumberTable | Note:
     """A recorded training run, epoch by epoch, with where and how it was recorded.
 
     Args:
         name: Such as ``"cpu/ghostnet"``.
 
+    Returns:
+        The run; or, if this network's record holds timings only, a sentence that says how to record it.
+
     Raises:
-        ValueError: If there is no such run, or it holds no training.
+        ValueError: If there is no record of this name.
     """
-    record = _trained(name)
+    record = recorded_run(name)
+    if record.get("history") is None:
+        return Note(
+            f"No training of {record['model']} is recorded yet: its {record['macs']:,} MACs an image are too many for "
+            f"two processor cores. On a GPU, `python -m lightnets_edu record --only {record['model']}` records it, and "
+            "this page shows it when the book is built the next time."
+        )
     data, config, where = record["data"], record["config"], record["environment"]
     options = ", ".join(f"{option}={value}" for option, value in record["options"].items())
     last = record["history"][-1]

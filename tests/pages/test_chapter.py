@@ -116,8 +116,10 @@ def test_recorded_times_and_errors(results):
 
 def test_a_replayed_training_says_where_it_comes_from(results):
     record = json.loads((results / "cpu" / f"{EVALUATION_NETWORKS[0]}.json").read_text())
+    note = shared.recorded_training(f"cpu/{EVALUATION_NETWORKS[0]}")
+    assert f"record --only {record['model']}" in str(note) and str(note)[:20] in note._repr_html_()
     with pytest.raises(ValueError, match="timings only"):
-        shared.recorded_training(f"cpu/{EVALUATION_NETWORKS[0]}")
+        shared.recorded_curves({"one": f"cpu/{EVALUATION_NETWORKS[0]}"})
     epoch = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0, "learning_rate": 0.1, "seconds": 2.0}
     images = {"name": "fashion_mnist", "images": 4000, "source": "somewhere", "is_real": True}
     record |= {
