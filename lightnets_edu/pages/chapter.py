@@ -163,9 +163,9 @@ def recorded_training(name: str) -> NumberTable | Note:
     record = recorded_run(name)
     if record.get("history") is None:
         return Note(
-            f"No training of {record['model']} is recorded yet: its {record['macs']:,} MACs an image are too many for "
-            f"two processor cores. On a GPU, `python -m lightnets_edu record --only {record['model']}` records it, and "
-            "this page shows it when the book is built the next time."
+            f"No training of {record['model']} is recorded yet. `python -m lightnets_edu record --only "
+            f"{record['model']}` records one, best on a GPU: an image takes {record['macs']:,} MACs. This page shows "
+            "it when the book is built the next time."
         )
     data, config, where = record["data"], record["config"], record["environment"]
     options = ", ".join(f"{option}={value}" for option, value in record["options"].items())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lightnets_edu.features import block_similarity
-from lightnets_edu.formulas import linear, pointwise_conv2d
+from lightnets_edu.formulas import pointwise_conv2d
 from lightnets_edu.models.g_ghost_regnet import split_channels
 from lightnets_edu.models.regnet import SIZES
 from lightnets_edu.pages.exercises.kinds import (
@@ -97,10 +97,6 @@ EXERCISES = (
             Mistake(
                 lambda: _correction() + _pooled(_THIN, _GHOSTS),
                 "One block too many: of 15 blocks the first and the last are not thin.",
-            ),
-            Mistake(
-                lambda: linear(in_features=(_DEPTH - 1) * _THIN, out_features=_GHOSTS, bias=1).macs,
-                "That is the paper's correction: one layer that reads 14 thin blocks.",
             ),
         ),
         solution="13 of the 15 blocks are thin, so $432 + 13 \\cdot 216 = 3240$ means go in. The first convolution has "

@@ -55,7 +55,11 @@ ROWS = [row for row in BODIES["1.0"] if row != "pool"]
 
 
 def _judge_rules(answer: Rules) -> list[Comparison]:
-    return [Comparison(f"fire_channels({i})", row, tuple(answer(i)), tolerance=0) for i, row in enumerate(ROWS)]
+    def given(index: int) -> object:
+        got = answer(index)
+        return tuple(got) if isinstance(got, list) else got
+
+    return [Comparison(f"fire_channels({i})", row, given(i), tolerance=0) for i, row in enumerate(ROWS)]
 
 
 def _expand_filters(i: int) -> int:
