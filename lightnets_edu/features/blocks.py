@@ -31,7 +31,7 @@ def block_similarity(a: Tensor, b: Tensor) -> Similarity:
 
     With X and Y the two blocks' centred maps, a row a pixel and a column a channel,
 
-        CKA = |Y^T X|² / (|X^T X| |Y^T Y|)      (Frobenius norms),
+        ``CKA = |Y^T X|² / (|X^T X| |Y^T Y|)``      (Frobenius norms),
 
     Kornblith et al. 2019, arXiv:1905.00414. A pixel is an example here, because G-Ghost's cheap operation, a 1x1
     convolution, works on each pixel by itself. CKA compares the two as wholes; the cosine asks for each map of the
