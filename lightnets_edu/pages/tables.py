@@ -63,7 +63,7 @@ class NumberTable:
     def _repr_html_(self) -> str:
         words = [self._is_text(column) for column in range(len(self.columns))]
         head = "".join(
-            f'<th scope="col"{"" if text else NUMBER}>{html.escape(name)}</th>'
+            f'<th scope="col"{"" if text else NUMBER}>{html.escape(name)}</th>' if name else "<td></td>"
             for name, text in zip(self.columns, words, strict=True)
         )
         body = "".join(

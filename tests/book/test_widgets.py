@@ -79,7 +79,7 @@ def after_plus(slider: Slider, value: float, python) -> float:
         return min(value + slider.step, slider.maximum)
     numbers = {control.name: control.code(getattr(python, control.name)) for control in python.controls}
     for name, expr in python.definitions.items():
-        numbers[name] = int(expr.subs(numbers))
+        numbers[name] = int(expr.subs({symbol: numbers[symbol.name] for symbol in expr.free_symbols}))
     common = math.gcd(*(numbers[name] for name in slider.divides))
     return min((n for n in range(value + 1, min(slider.maximum, common) + 1) if common % n == 0), default=value)
 
@@ -88,6 +88,7 @@ def after_plus(slider: Slider, value: float, python) -> float:
 def test_keyboard_alone(visit, server, page):
     widget = visit(server + page).widgets[0]
     python = get_widget(widget.name)(**widget.state)
+    first = {control.name: getattr(python, control.name) for control in python.controls}
     press = widget.page.keyboard.press
     for control in python.controls:
         focus_by_tab(widget, control.name)
@@ -96,23 +97,23 @@ def test_keyboard_alone(visit, server, page):
         if isinstance(control, Slider):
             for key, value in (("Home", control.minimum), ("End", control.maximum)):
                 press(key)
-                assert_page_equals_python(widget.read(), python, {**python.state, control.name: value})
+                assert_page_equals_python(widget.read(), python, {**first, control.name: value})
             press("ArrowLeft")
             lower = control.read((control.code(control.maximum) - control.code(control.step)) / control.scale)
-            assert_page_equals_python(widget.read(), python, {**python.state, control.name: lower})
+            assert_page_equals_python(widget.read(), python, {**first, control.name: lower})
             press("Tab")  # to the button with the plus
             press("Space")
             assert float(widget.input(control.name).input_value()) == after_plus(control, lower, python)
         elif isinstance(control, Choice):
             press("Home")
-            assert_page_equals_python(widget.read(), python, {**python.state, control.name: control.values[0]})
+            assert_page_equals_python(widget.read(), python, {**first, control.name: control.values[0]})
         else:
             press("Space")
             flipped = not getattr(python, control.name)
-            assert_page_equals_python(widget.read(), python, {**python.state, control.name: flipped})
+            assert_page_equals_python(widget.read(), python, {**first, control.name: flipped})
         widget.host.get_by_role("button", name="Reset").click()
         widget.page.evaluate("() => document.activeElement.blur()")
-        assert_page_equals_python(widget.read(), python, python.state)
+        assert_page_equals_python(widget.read(), python, first)
 
 
 @pytest.mark.parametrize("page", WIDGET_PAGES)
@@ -130,7 +131,9 @@ def test_inputs_are_named_and_described(visit, server, page):
 
 
 def test_the_picture_changes_its_sentence(visit, server):
-    (widget,) = [w for w in visit(server + PAGES[1]).widgets if w.name == "convolution_explorer"][:1]
+    (widget,) = [
+        w for w in visit(server + "notebooks/01_convolution_cost.html").widgets if w.name == "convolution_explorer"
+    ][:1]
     picture = widget.host.locator("svg[role=img]")
     sentences = []
     for groups in (1, 4, 64):
