@@ -191,11 +191,16 @@
         const text = make("text", { class: row.marked ? "lx-kept" : null }, row.label);
         labels.append(text);
         const wide = text.getComputedTextLength();
-        const free = (box) => box[0] >= area.left && box[2] <= area.width && box[1] >= area.top && box[3] <= area.bottom
+        const inside = (box) => box[0] >= area.left && box[2] <= area.width && box[1] >= area.top && box[3] <= area.bottom;
+        const free = (box) => inside(box)
           && !taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
         const spots = [[x + 9, y], [x - 9 - wide, y], [x - wide / 2, y - 14], [x - wide / 2, y + 14], [x + 9, y - 11],
           [x + 9, y + 11], [x - 9 - wide, y - 11], [x - 9 - wide, y + 11]];
-        const box = spots.map(([left, middle]) => [left, middle - 7, left + wide, middle + 7]).find(free);
+        const boxes = spots.map(([left, middle]) => [left, middle - 7, left + wide, middle + 7]);
+        // A name that the reader asked for is shown in any case, if need be on top of others.
+        const shifted = Math.max(area.left, Math.min(x - wide / 2, area.width - wide));
+        const asked = row.marked ? boxes.find(inside) ?? [shifted, y + 7, shifted + wide, y + 21] : null;
+        const box = boxes.find(free) ?? asked;
         if (box) {
           taken.push(box);
           text.setAttribute("x", box[0].toFixed(1));
