@@ -27,7 +27,7 @@ test: $(TEST_READY) ## Check style, types and generated files, build the book, r
 	$(PYTHON) -m mypy
 	$(PYTHON) -m lightnets_edu.pages.build --check
 	$(PYTHON) -m lightnets_edu.pages.build
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 matrix: $(TEST_READY) ## Both commands with each Python, lowest versions, like Colab: hours; PYTHONS="3.12" for some
 	PYTHONS="$(PYTHONS)" $(PYTHON) -m pytest tests/matrix

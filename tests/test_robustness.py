@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -102,6 +103,7 @@ def half_a_network() -> Iterator[str]:
 def no_copy(tmp_path, monkeypatch) -> Path:
     """No copy of the data set on this machine; an empty cache; downloads go through the proxy that the test names."""
     monkeypatch.setattr(data, "SYSTEM_FOLDER", tmp_path / "nowhere")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it keeps the proxies of the first download of a process
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("LIGHTNETS_DATA", "no_proxy", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -26,7 +26,7 @@ class _LeaveTensorsAlone(TorchFunctionMode):
             return call_rule(trace, name, args, kwargs)
         in_place = name.endswith("_") and not name.endswith("__")
         if in_place or name in ("__iadd__", "__imul__", "__isub__", "__itruediv__", "__setitem__"):
-            return args[0]
+            return args[0] if args else kwargs["tensor"]  # nn.init passes its tensor by name
         return func(*args, **(kwargs or {}))
 
 

@@ -11,6 +11,11 @@ from typing import Any
 from lightnets_edu.counting.trace import MULTIPLYING, LayerCount
 
 COLUMNS = ("layer", "kind", "output shape", "params", "MACs", "activations", "memory access")
+# Words to the left, numbers to the right: said once, since a table may have 300 lines.
+STYLE = (
+    ".ln-count :is(th,td){white-space:nowrap;text-align:right}.ln-count :is(th,td):nth-child(-n+3){text-align:left}"
+    ".ln-count tbody th{font-weight:normal}"
+)
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:
@@ -124,20 +129,16 @@ class CountTable:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def line(cells: tuple[str, ...], tag: str = "td") -> str:
+        def line(cells: tuple[str, ...]) -> str:
             first, *rest = map(html.escape, cells)
-            numbers = "".join(
-                f'<{tag} style="text-align:{"left" if i < 2 else "right"};white-space:nowrap">{cell}</{tag}>'
-                for i, cell in enumerate(rest)
-            )
-            return f'<tr><th scope="row" style="text-align:left;font-weight:normal">{first}</th>{numbers}</tr>'
+            return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>'
 
         title = html.escape(f"{self.model_name} on {_shape_text(self.input_size)}, layer by layer")
-        head = line(COLUMNS, "th").replace('scope="row"', 'scope="col"').replace("<th style", '<th scope="col" style')
+        head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
         return (
             f'<div class="ln-count" role="region" tabindex="0" aria-label="{title}" '
-            'style="max-height:26rem;overflow:auto">'
-            f'<table style="font-variant-numeric:tabular-nums"><caption>{title}</caption><thead>{head}</thead>'
+            f'style="max-height:26rem;overflow:auto"><style>{STYLE}</style>'
+            f'<table style="font-variant-numeric:tabular-nums"><caption>{title}</caption><thead><tr>{head}</tr></thead>'
             f"<tbody>{''.join(map(line, self._cells()))}</tbody>"
             f'<tfoot style="font-weight:bold">{line(self._totals())}</tfoot></table></div>'
             f"<p><small>{self._note()}</small></p>"

@@ -64,5 +64,9 @@ INPUT_MAP = (
 )
 
 NO_SQUEEZE = Setting(
-    "squeeze_channels", "r", "channels inside squeeze-and-excitation, 0 for a block without it", default=0, minimum=0
+    "squeeze_channels",
+    r"C_\text{r}",
+    "channels inside squeeze-and-excitation, 0 for a block without it",
+    default=0,
+    minimum=0,
 )

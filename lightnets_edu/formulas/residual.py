@@ -25,7 +25,9 @@ from lightnets_edu.formulas.layers import (
 
 CARDINALITY = Setting("groups", "g", "groups of the 3x3 convolution: the cardinality (1 in ResNet)", default=1)
 GROUP_WIDTH = Setting("group_width", "d", "channels of one group: the bottleneck has groups times as many")
-SQUEEZE_CHANNELS = Setting("squeeze_channels", "r", "channels between the two layers of squeeze-and-excitation")
+SQUEEZE_CHANNELS = Setting(
+    "squeeze_channels", r"C_\text{r}", "channels between the two layers of squeeze-and-excitation"
+)
 STRIDE_IN_FIRST = Setting(
     "stride_in_first",
     "f",

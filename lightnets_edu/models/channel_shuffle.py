@@ -36,9 +36,9 @@ def channel_shuffle(x: Tensor, groups: int, inverse: bool = False) -> Tensor:
             f"groups={groups} does not divide the {channels} channels: a shuffle deals out groups of equal size"
         )
     rows = channels // groups if inverse else groups
-    x = x.reshape(batch, rows, channels // rows, height, width)  # [N, C, H, W] -> [N, rows, C / rows, H, W]
-    x = x.transpose(1, 2)  #                                     [N, rows, C / rows, H, W] -> [N, C / rows, rows, H, W]
-    return x.reshape(batch, channels, height, width)  #              [N, C / rows, rows, H, W] -> [N, C, H, W]
+    x = x.reshape(batch, rows, channels // rows, height, width)  # [N, rows, C / rows, H, W]
+    x = x.transpose(1, 2)  # [N, C / rows, rows, H, W]
+    return x.reshape(batch, channels, height, width)  # [N, C, H, W]
 
 
 def initialise_as_megvii(network: nn.Module, stem: nn.Conv2d) -> None:

@@ -323,7 +323,7 @@ def _axes(parts: list[_Part], gap: float) -> list[float]:
 
 
 def _shift(drawing: Drawing, by: float) -> None:
-    drawing.boxes = {step: (x + by, *rest) for step, (x, *rest) in drawing.boxes.items()}
+    drawing.boxes = {step: (x + by, y, w, h) for step, (x, y, w, h) in drawing.boxes.items()}
     drawing.lines = {edge: [(x + by, y) for x, y in points] for edge, points in drawing.lines.items()}
     drawing.forks = [(x + by, y) for x, y in drawing.forks]
 

@@ -121,8 +121,9 @@ def training_memory_check(model: nn.Module, input_size: Sequence[int]) -> Number
         ValueError: If prediction and measurement differ by more than a tenth.
     """
     model.train()
+    images, channels, height, width = input_size
     parts = training_memory(model, tuple(input_size))
-    step = training_step(model, tuple(input_size), device="cpu")
+    step = training_step(model, (images, channels, height, width), device="cpu")
     step()
     measured = parts.parameters + parts.optimizer_state + parts.images + measure_memory(step).peak_bytes
     error = parts.total / measured - 1
@@ -163,16 +164,16 @@ def recorded_training(name: str) -> NumberTable | Note:
     record = recorded_run(name)
     if record.get("history") is None:
         return Note(
-            f"No training of {record['model']} is recorded yet. `python -m lightnets_edu record --only "
-            f"{record['model']}` records one, best on a GPU: an image takes {record['macs']:,} MACs. This page shows "
-            "it when the book is built the next time."
+            f"No training of {record['model']} is recorded yet. This command records one, best on a GPU, since an "
+            f"image takes {record['macs']:,} MACs: python -m lightnets_edu record --only {record['model']}. "
+            "This page shows it when the book is built the next time."
         )
     data, config, where = record["data"], record["config"], record["environment"]
     options = ", ".join(f"{option}={value}" for option, value in record["options"].items())
     last = record["history"][-1]
     return NumberTable(
         f"Recorded beforehand: {record['model']} ({options})",
-        ("epoch", "training loss", "test images right", "seconds"),
+        ("epoch", "training loss", "test right", "seconds"),
         [
             (str(e["epoch"]), f"{e['train_loss']:.3f}", f"{e['test_accuracy']:.1%}", f"{e['seconds']:.1f}")
             for e in record["history"]
@@ -181,10 +182,14 @@ def recorded_training(name: str) -> NumberTable | Note:
             f"{data['train']['images']:,} training and {data['test']['images']:,} test images of "
             f"{data['train']['name'].replace('_', '-')}; batches of {config['batch_size']}, peak learning rate "
             f"{config['learning_rate']:g}, seed {config['seed']}.",
-            f"Recorded {where['date'][:10]} on {where['device_name']}, {where['threads']} thread(s), "
+            f"Recorded {where['date'][:10]} on {where['device_name']}, {_threads(where['threads'])}, "
             f"torch {where['torch']}. In the end {last['test_accuracy']:.2%} of the test images were right.",
         ],
     )
+
+
+def _threads(number: int) -> str:
+    return "1 thread" if number == 1 else f"{number} threads"
 
 
 def recorded_curves(runs: Mapping[str, str], *, title: str = "Recorded runs: how they learned") -> Figure:
@@ -197,11 +202,13 @@ def recorded_curves(runs: Mapping[str, str], *, title: str = "Recorded runs: how
     from lightnets_edu.pages.plots import line_chart
 
     records = {label: _trained(name) for label, name in runs.items()}
+    epochs = max(len(record["history"]) for record in records.values())
     return line_chart(
         {
             label: ([e["epoch"] for e in r["history"]], [100 * e["test_accuracy"] for e in r["history"]])
             for label, r in records.items()
         },
+        x_ticks=range(1, epochs + 1, -(-epochs // 8)),
         title=title,
         x_label="epoch",
         y_label="test images right, per cent",
@@ -234,8 +241,8 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
     if not rows:
         raise ValueError(f"no device has a record of a forward pass of {', '.join(names)} with {batch_size} images")
     return NumberTable(
-        f"Forward passes with {batch_size} image(s): predicted and measured, in milliseconds",
-        ("network", "device", "MACs of one image", *(f"{rung}?" for rung in RUNGS), "measured"),
+        f"Forward passes, batches of {batch_size}: milliseconds, predicted and measured",
+        ("network", "device", "MACs", *(f"{rung}?" for rung in RUNGS), "measured"),
         rows,
         ["A column with ? is predicted; the last is the median of a recorded measurement, or a dash if it was noise."],
     )
@@ -271,7 +278,7 @@ def prediction_errors(device: str = "cpu", *, batch_size: int = 1) -> NumberTabl
         [row["measured"]["median"] for row in rows],
     )
     return NumberTable(
-        f"Errors of predicted forward times on {device}, {batch_size} image(s), {len(rows)} networks",
+        f"Errors of predicted forward times on {device}, batches of {batch_size}, {len(rows)} networks",
         ("rung", "mean error", "rank correlation"),
         [(row["rung"], f"{row['mape']:.1%}", f"{row['spearman']:.3f}") for row in table],
         ["None of these networks was used to fit anything."],

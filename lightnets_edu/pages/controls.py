@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import sympy as sp
 
@@ -51,14 +52,15 @@ class Slider:
         """The number that formulas see."""
         return round(value * self.scale)
 
-    def read(self, value: object) -> int | float:
+    def read(self, value: Any) -> int | float:
         """The value, if the slider can take it.
 
         Raises:
             ValueError: If it is not a number, outside the limits or between two steps.
         """
         limits = f"{_plain(self.minimum)} to {_plain(self.maximum)}"
-        if isinstance(value, bool) or not isinstance(value, Real):
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not is_number:
             raise ValueError(f"{self.name} should be a number from {limits} instead of {value!r}")
         if not self.minimum <= value <= self.maximum:
             raise ValueError(f"{self.name} should be from {limits} instead of {value}")
@@ -108,7 +110,7 @@ class Choice:
 
     def code(self, value: str | int) -> int:
         """The number that formulas see."""
-        if all(isinstance(known, int) for known in self.values):
+        if isinstance(value, int) and all(isinstance(known, int) for known in self.values):
             return value
         return self.values.index(value)
 
@@ -116,7 +118,7 @@ class Choice:
         """The condition that this option is chosen, for a Piecewise or a check."""
         return sp.Eq(self.symbol, self.code(self.read(value)))
 
-    def read(self, value: object) -> str | int:
+    def read(self, value: Any) -> str | int:
         """The value, if it is one of the options.
 
         Raises:

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from torch import nn
@@ -141,7 +142,7 @@ def block_diagram(
 def _fitted(structure: Structure) -> tuple[Drawing, float]:
     """With boxes as wide as the page allows."""
     for box_width in BOX_WIDTHS:
-        drawing = arrange(structure, lambda step, width=box_width: _size(step, width), MARGIN)
+        drawing = arrange(structure, partial(_size, box_width=box_width), MARGIN)
         if drawing.width <= WIDEST:
             break
     return drawing, box_width
@@ -201,7 +202,7 @@ def _rounded(number: int) -> str:
 
 def _in_pieces(text: str, size: float, width: float, bold: bool = False) -> list[str]:
     """The words of a text; those between two commas or brackets stay together if they fit into a line."""
-    pieces = []
+    pieces: list[str] = []
     for piece in re.split(r"(?<=,) | (?=\()", text):
         pieces += [piece] if _text_width(piece, size, bold) <= width else piece.split(" ")
     return pieces

@@ -87,7 +87,7 @@ class Column:
         unit = f" ({self.shown_unit})" if self.shown_unit else ""
         return f"{self.heading}{unit}{f', {self.better} is better' if self.better else ''}"
 
-    def cell(self, value: object) -> str:
+    def cell(self, value: Any) -> str:
         """A value as the table shows it, without its unit."""
         if value is None:
             return MISSING
@@ -184,7 +184,7 @@ class ScatterTable:
         return list(dict.fromkeys(self._family(row) for row in self.rows)) if self.shape else []
 
     def _family(self, row: Mapping[str, Any]) -> str:
-        return row[self.shape] or MISSING
+        return row[self.shape or ""] or MISSING
 
     def mark(self, row: Mapping[str, Any]) -> scatter.Mark:
         """The shape and colour of a row's point."""

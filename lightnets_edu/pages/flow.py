@@ -7,7 +7,7 @@ for a shape and decide by it, and every step comes with its parameters and MACs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -68,8 +68,8 @@ class _Value(fx.Proxy):
 
     _is_param = False
 
-    @property
-    def __class__(self):
+    @property  # type: ignore[misc]  # it stands for another class on purpose
+    def __class__(self) -> type:
         """Forwards ask ``isinstance(x, torch.Tensor)``."""
         return torch.Tensor if type(self._known) is ShapeTensor else type(self)
 
@@ -97,8 +97,8 @@ class _Value(fx.Proxy):
     def __len__(self) -> int:
         return len(self._known)
 
-    def __iter__(self):
-        return (self[i] for i in range(len(self._known)))
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self._known)))  # type: ignore[index]  # fx adds the operators
 
 
 class _Called(nn.Module):
@@ -140,7 +140,8 @@ class _Tracer(fx.Tracer):
 
     def __init__(self, block: nn.Module, input_size: Shape, leaves: tuple[type, ...]) -> None:
         super().__init__(autowrap_functions=(channel_shuffle,))
-        self.block, self.leaves, self.leaf = block, leaves, None
+        self.block, self.leaves = block, leaves
+        self.leaf: _LeafCall | None = None
         self.counts = Trace(block)
         named = (*block.named_parameters("block"), *block.named_buffers("block"))
         self.tensors = dict(named)  # while fx traces, an attribute of a module is a stand-in
@@ -176,20 +177,21 @@ class _Tracer(fx.Tracer):
 
     def module(self, node: fx.Node) -> nn.Module | None:
         """The layer that a node calls, if it calls one."""
-        return self.root.get_submodule(node.target) if node.op == "call_module" else None
+        return self.root.get_submodule(str(node.target)) if node.op == "call_module" else None
 
     def _run(self, node: fx.Node) -> Any:
         args, kwargs = _known(node.args), _known(node.kwargs)
+        target: Any = node.target
         if node.op == "placeholder":
             return self.input
         if node.op == "get_attr":
-            return self.tensors[node.target] if node.target in self.tensors else attrgetter(node.target)(self.root)
+            return self.tensors[target] if target in self.tensors else attrgetter(target)(self.root)
         if node.op == "call_module":
-            module = self.module(node)
+            module = self.root.get_submodule(target)
             return LAYER_RULES[type(module)](self.counts, self.counts.paths[id(module)], module, *args, **kwargs)
         if node.op == "call_method":
-            return getattr(args[0], node.target)(*args[1:], **kwargs)
-        return node.target(*args, **kwargs)
+            return getattr(args[0], target)(*args[1:], **kwargs)
+        return target(*args, **kwargs)
 
 
 def _is_tensor(value: Any) -> bool:
@@ -429,7 +431,9 @@ def _shuffled(node: fx.Node) -> fx.Node | None:
         swapped = earlier  # contiguous()
     table = _before(swapped)
     whole = _before(table)
-    if whole is None or _word(swapped) not in ("transpose", "permute", "swapaxes", "swapdims"):
+    if swapped is None or table is None or whole is None:
+        return None
+    if _word(swapped) not in ("transpose", "permute", "swapaxes", "swapdims"):
         return None
     shape, rows, columns = (each.meta["value"].shape for each in (whole, table, swapped))
     is_table = len(rows) == len(shape) + 1 and rows[1] * rows[2] == shape[1] and rows[3:] == shape[2:]

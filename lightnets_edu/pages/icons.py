@@ -10,6 +10,8 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 ICON_RULE = re.compile(r'((?:\.fa-[\w-]+:+before,?\s*)+)\{\s*content:\s*"\\([0-9a-f]+)"\s*;?\s*\}')
+FONT_NAME = "LightNets Icons"  # a changed font may not be called by its reserved name
+FAMILY, IDENTIFIER, FULL, POSTSCRIPT = 1, 3, 4, 6  # the records of a font that hold it
 CODE = re.compile(r'"\\(f[0-9a-f]{3})"')
 
 
@@ -46,5 +48,12 @@ def shrink_fonts(html: Path) -> None:
         subsetter = subset.Subsetter(subset.Options(layout_features=[]))
         subsetter.populate(unicodes=codes)
         subsetter.subset(font)
+        _rename(font, f"{FONT_NAME} {target.stem}")
         font.flavor = "woff"
         font.save(target)
+
+
+def _rename(font: TTFont, name: str) -> None:
+    for record in font["name"].names:
+        if record.nameID in (FAMILY, IDENTIFIER, FULL, POSTSCRIPT):
+            record.string = name.replace(" ", "-") if record.nameID == POSTSCRIPT else name

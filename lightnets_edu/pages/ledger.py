@@ -9,6 +9,7 @@ import html
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 SUFFIXES = {"": 0, "K": 3, "M": 6, "B": 9, "G": 9, "T": 12}
 HEADINGS = {
@@ -38,7 +39,8 @@ def read_claim(text: str) -> tuple[Decimal, Decimal]:
         raise ValueError(f"a claim should look like '4.2 M', '569 M' or '1,234' instead of {text!r}")
     digits, suffix = match.groups()
     value = Decimal(digits.replace(",", "")).scaleb(SUFFIXES[suffix])
-    return value, Decimal(1).scaleb(Decimal(digits.replace(",", "")).as_tuple().exponent + SUFFIXES[suffix])
+    decimals = len(digits.partition(".")[2])
+    return value, Decimal(1).scaleb(SUFFIXES[suffix] - decimals)
 
 
 def rounds_to(number: int, claim: str) -> bool:
@@ -60,7 +62,7 @@ class Row:
 
     source: str
     kind: str
-    values: dict[str, int | str]
+    values: dict[str, Any]
     why: str = ""
 
 
@@ -151,7 +153,9 @@ class Ledger:
                     self._refuse(row, column)
 
     def _refuse(self, row: Row, column: str) -> None:
-        given, expected, first = row.values[column], self.reference.values[column], self.reference.source
+        reference = self.reference
+        assert reference is not None  # without one, nothing disagrees
+        given, expected, first = row.values[column], reference.values[column], reference.source
         what = self._heading(column)
         if row.kind == "claim":
             raise LedgerError(f"{row.source!r} says {given} {what}, but {first!r} gives {expected:,}, which does not "
@@ -186,7 +190,8 @@ class Ledger:
     def _difference(self, row: Row, column: str) -> str:
         if row.kind == "claim":
             return f"{self._heading(column)} not {row.values[column]}"
-        return f"{self._heading(column)} {row.values[column] - self.reference.values[column]:+,}"
+        expected = self.reference.values[column] if self.reference else 0
+        return f"{self._heading(column)} {row.values[column] - expected:+,}"
 
     def _cells(self) -> list[list[str]]:
         def text(value: int | str | None) -> str:

@@ -38,7 +38,7 @@ STYLE = {
 
 def house_style() -> AbstractContextManager:
     """The book's style, for as long as a ``with`` block lasts."""
-    return plt.rc_context(STYLE)
+    return plt.rc_context(STYLE)  # type: ignore[arg-type]  # its keys are not literals
 
 
 def _finish(figure: Figure) -> Figure:
@@ -128,19 +128,27 @@ def line_chart(
         return _finish(figure)
 
 
-def connectivity_chart(matrices: Mapping[str, Sequence[Sequence[bool]]]) -> Figure:
-    """Which output channel (row) reads which input channel (column): a filled cell is one kernel.
+def connectivity_chart(matrices: Mapping[str, Sequence[Sequence[bool]]], *, unit: str = "kernels") -> Figure:
+    """Which output channel (row) reads which input channel (column).
 
     Args:
         matrices: For each layer a matrix [out_channels, in_channels] of truth values; its name is the panel's title.
+        unit: What a filled cell is.
     """
+    columns = min(len(matrices), 2 if len(matrices) == 4 else 3)
+    rows = -(-len(matrices) // columns)
+    width = min(2.6 * columns, 5.6)  # a phone shrinks the words with the figure, so it is no wider than others
     with house_style():
-        figure, panels = plt.subplots(1, len(matrices), figsize=(2.6 * len(matrices), 3.0), squeeze=False)
-        for axes, (name, matrix) in zip(panels[0], matrices.items(), strict=True):
-            rows = [[int(cell) for cell in row] for row in matrix]
-            axes.pcolormesh(rows, cmap="Greys", vmin=0, vmax=1.6, edgecolors="#bbbbbb", linewidth=0.5)
-            axes.set(title=name, xlabel="input channel", ylabel="output channel", aspect="equal", xticks=[], yticks=[])
-            axes.text(0.5, -0.2, f"{sum(map(sum, rows))} kernels", transform=axes.transAxes, ha="center")
+        size = (width, rows * (width / columns + 0.6))
+        figure, panels = plt.subplots(rows, columns, figsize=size, squeeze=False)
+        for axes in panels.flat[len(matrices) :]:
+            axes.axis("off")
+        for axes, (name, matrix) in zip(panels.flat, matrices.items(), strict=False):
+            cells = [[int(cell) for cell in row] for row in matrix]
+            axes.pcolormesh(cells, cmap="Greys", vmin=0, vmax=1.6, edgecolors="#bbbbbb", linewidth=0.5)
+            below = f"input channel\n{sum(map(sum, cells))} {unit}"
+            axes.set(xlabel=below, ylabel="output channel", aspect="equal", xticks=[], yticks=[])
+            axes.set_title(name, fontsize=10.5)
             axes.invert_yaxis()
             axes.grid(visible=False)
         return _finish(figure)

@@ -38,7 +38,7 @@ def provenance(*, seed: int | None = None, data: str | None = None, device: str 
     parts = [facts["device_name"], f"Python {facts['python']}", f"lightnets-edu {facts['package']}"]
     parts += [f"{library} {facts[library] or 'missing'}" for library in ("torch", "torchvision")]
     if facts["device"] == "cpu":
-        parts.append(f"{facts['threads']} threads")
+        parts.append("1 thread" if facts["threads"] == 1 else f"{facts['threads']} threads")
     if seed is not None:
         parts.append(f"seed {seed}")
     if data is not None:

@@ -155,9 +155,9 @@ class _Plot:
         line = '<path d="{}" fill="none" stroke="currentColor" stroke-opacity="{}"/>'
         bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
         for value in _ticks(*self.x_limits, self.x.log, 8):
-            at, text = f"{self.left(value):.1f}", _tick_text(value, self.x_limits[1], self.x.scale)
-            yield line.format(f"M{at} {TOP}V{bottom}", 0.12)
-            yield f'<text x="{at}" y="{bottom + 18}" text-anchor="middle">{text}</text>'
+            at, text = self.left(value), _tick_text(value, self.x_limits[1], self.x.scale)
+            yield line.format(f"M{at:.1f} {TOP}V{bottom}", 0.12)
+            yield f'<text x="{at:.1f}" y="{bottom + 18}" text-anchor="middle">{text}</text>'
         for value in _ticks(*self.y_limits, self.y.log, 7):
             at, text = self.top(value), _tick_text(value, self.y_limits[1], self.y.scale)
             yield line.format(f"M{LEFT} {at:.1f}H{right}", 0.12)
@@ -195,7 +195,7 @@ def draw(points: Sequence[Point], x: Axis, y: Axis, alt: str) -> str:
         y: The vertical axis.
         alt: The chart in words.
     """
-    parts = []
+    parts: list[str] = []
     if points:
         plot = _Plot(points, x, y)
         places = [(plot.left(point.x), plot.top(point.y), point.label) for point in points]

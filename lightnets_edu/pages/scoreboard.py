@@ -6,6 +6,7 @@ Claims are in ``claims.json`` with their source. Times and accuracies are those 
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -51,7 +52,7 @@ HEADINGS = {
 SHOWN_RUNGS = ("flops", "microbenchmarks")  # the lowest and the highest of the ladder
 LARGE_IMAGES = 224  # networks for smaller images are not compared in time with the others
 
-RESNETS = {
+RESNETS: dict[str, dict[str, Any]] = {
     "resnet50": {},
     "wide_resnet50_2": {"group_width": 128},
     "wide_resnet101_2": {"depths": resnet.DEPTHS[101], "group_width": 128},
@@ -222,14 +223,15 @@ def recorded_batches(device: str = "cpu") -> list[int]:
 
 def _row(name: str, record: Mapping[str, Any] | None, batches: Sequence[int]) -> dict[str, Any]:
     cost, claim = formula_cost(name), claims().get(name)
-    on_imagenet = claim is not None and claim.images == "ImageNet"
+    if claim is not None and claim.images != "ImageNet":
+        claim = None
     row: dict[str, Any] = {
         "network": name,
         "family": family(name),
         "image": default_input_size(name),
         **{quantity: getattr(cost, quantity) for quantity in COUNTED},
-        "top1": claim.top1 if on_imagenet else None,
-        "source": ("read" if claim.read else "quoted") if on_imagenet and claim.top1 else "none",
+        "top1": claim.top1 if claim else None,
+        "source": ("read" if claim.read else "quoted") if claim and claim.top1 else "none",
     }
     for batch in batches:
         timed = next(iter(forward_rows(record, batch)), None)
@@ -260,7 +262,7 @@ def scoreboard_columns(batches: Sequence[int]) -> list[Column]:
         "activations": "Numbers that the convolutions write for one image.",
         "memory_access": "Numbers that convolutions and linear layers read and write for one image.",
     }
-    shared = {"better": "lower", "log": True}
+    shared: dict[str, Any] = {"better": "lower", "log": True}
     columns = [
         Column("network", "Network", text=True),
         Column("family", "Family", text=True),
@@ -292,7 +294,9 @@ def claims_table() -> NumberTable:
     Raises:
         ValueError: If one does not round to the printed one, and nobody says why.
     """
-    rows, reasons, sources = [], {}, {}
+    rows: list[Any] = []
+    reasons: dict[str, Any] = {}
+    sources: dict[str, Any] = {}
     agreeing = printed = 0
     for name, claim in claims().items():
         cells, cost = [], formula_cost(name)
@@ -336,7 +340,7 @@ def best_scaling(proxy: Sequence[float], measured: Sequence[float]) -> tuple[flo
     order = np.argsort(m / p)
     weights = np.cumsum((p / m)[order])
     factor = float((m / p)[order][np.searchsorted(weights, weights[-1] / 2)])
-    return factor, mean_absolute_percentage_error(factor * p, m)
+    return factor, mean_absolute_percentage_error((factor * p).tolist(), m.tolist())
 
 
 def proxy_values(rows: Iterable[Mapping[str, Any]], batch: int) -> tuple[dict[str, list[float]], list[float]]:
@@ -398,9 +402,12 @@ def proxy_table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> NumberTable:
     count = ", ".join(f"{head}: {quality[setting][0].networks}" for head, setting in zip(heads, settings, strict=True))
     return NumberTable(
         "How well does a number stand for the measured time?",
-        ("number", *(text for head in heads for text in (f"rank correlation: {head}", f"mean error: {head}"))),
+        ("number", *(text for head in heads for text in (f"ρ: {head}", f"error: {head}"))),
         lines,
-        [f"Networks compared: {count}. The error is what is left after the best single factor."],
+        [
+            "ρ is the rank correlation; the error is the mean one that is left after the best single factor.",
+            f"Networks compared: {count}.",
+        ],
     )
 
 
@@ -482,14 +489,24 @@ def trained_table(rows: Sequence[Mapping[str, Any]]) -> NumberTable:
     """
     if not rows:
         raise ValueError("no training was recorded, so there is nothing to show")
+    recipes = {recipe: string.ascii_uppercase[at] for at, recipe in enumerate(dict.fromkeys(r["recipe"] for r in rows))}
     lines = [
-        (row["run"], row["recipe"], row["seen"], row["params"], f"{row['accuracy']:.1f}", f"{row['minutes']:.1f}")
+        (
+            row["run"],
+            recipes[row["recipe"]],
+            row["seen"],
+            row["params"],
+            f"{row['accuracy']:.1f}",
+            f"{row['minutes']:.1f}",
+        )
         for row in rows
     ]
-    recipes = len({row["recipe"] for row in rows})
     return NumberTable(
         "Recorded trainings on Fashion-MNIST",
         ("run", "recipe", "images × epochs", "parameters", "test images right, %", "minutes"),
         lines,
-        [f"{len(rows)} trainings with {recipes} recipes. Compare only lines with the same recipe."],
+        [
+            f"{len(rows)} trainings with {len(recipes)} recipes. Compare only lines with the same recipe.",
+            *(f"{letter}: {recipe}" for recipe, letter in recipes.items()),
+        ],
     )

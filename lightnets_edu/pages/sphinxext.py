@@ -95,6 +95,8 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
         return
     # The folder's name has hyphens, so it can be found but not imported.
     package = importlib.util.find_spec("sphinx-mathjax-offline")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("sphinx-mathjax-offline is not installed: pip install lightnets-edu[book]")
     source = Path(package.origin).parent / "static" / "mathjax"
     target = Path(app.outdir) / "_static" / "mathjax"
     for part in MATHJAX_PARTS:

@@ -76,11 +76,12 @@ class NumberTable:
             for line in self._texts()
         )
         notes = "".join(f"<p><small>{html.escape(note)}</small></p>" for note in self.notes)
-        # A wide table scrolls inside its own frame, which the keyboard can reach.
+        caption = html.escape(self.caption)
+        # A wide table scrolls inside its own frame, which the keyboard can reach; its caption stays in sight.
         return (
-            f'<div class="ln-numbers"><div role="region" tabindex="0" aria-label="{html.escape(self.caption)}">'
-            f"<table><caption>{html.escape(self.caption)}</caption><thead><tr>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table></div>{notes}</div>"
+            f'<div class="ln-numbers"><p aria-hidden="true"><strong>{caption}</strong></p>'
+            f'<div role="region" tabindex="0" aria-label="{caption}"><table aria-label="{caption}">'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{notes}</div>"
         )
 
 

@@ -366,7 +366,7 @@ class Widget(anywidget.AnyWidget):
             TypeError: If a name is not a control's.
         """
         self._refuse_unknown(inputs)
-        values = {c.name: c.read(inputs.get(c.name, getattr(self, c.name))) for c in self.controls}
+        values: dict[str, Any] = {c.name: c.read(inputs.get(c.name, getattr(self, c.name))) for c in self.controls}
         codes = {c.name: c.code(values[c.name]) for c in self.controls}
         for lookup in self.lookups:
             codes |= lookup.find(self.data, values)
@@ -412,7 +412,7 @@ class Widget(anywidget.AnyWidget):
         )
         return f"{head}<table><tbody>{rows}</tbody></table>"
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict] | None:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
@@ -450,6 +450,7 @@ def _names_of_classes(source: str) -> list[str]:
         for statement in node.body
         if isinstance(statement, ast.Assign)
         and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
         and any(isinstance(target, ast.Name) and target.id == "name" for target in statement.targets)
     ]
 

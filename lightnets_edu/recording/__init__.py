@@ -6,7 +6,7 @@ It needs torch, torchvision, numpy and tqdm only, so that a bare GPU machine can
 from lightnets_edu.recording.again import predict_again
 from lightnets_edu.recording.guidelines import record_guidelines
 from lightnets_edu.recording.measurements import StepSetting, format_rows, measure_step, predict_network
-from lightnets_edu.recording.networks import network_options, network_record, train_network
+from lightnets_edu.recording.networks import network_options, network_record, start_without_norm, train_network
 from lightnets_edu.recording.plan import Outcome, Plan, default_timings, device_folder, record_networks
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "predict_network",
     "record_guidelines",
     "record_networks",
+    "start_without_norm",
     "train_network",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from lightnets_edu.counting import count
 from lightnets_edu.models import get_model, model_options
@@ -22,10 +23,14 @@ from lightnets_edu.training import (
 )
 
 SMALL = 64  # images of at most so many pixels a side get the stem for small images
+NORM_MOMENTUM = 0.1  # torch's usual one
 
 
 def network_options(name: str, config: TrainConfig, classes: int, options: Mapping[str, object]) -> dict[str, Any]:
-    """The options that a network is built with for training: as many outputs as classes, and a stem for the images.
+    """The options that a network is built with for training: outputs, stem, and the batch norms' momentum.
+
+    There are as many outputs as classes, and a stem that suits the images. Where the momentum is an option it is
+    torch's usual one: MNASNet's own, 0.0003, needs ten thousand steps before its running statistics are of any use.
 
     Args:
         name: The network, as ``get_model`` knows it.
@@ -39,7 +44,34 @@ def network_options(name: str, config: TrainConfig, classes: int, options: Mappi
     own: dict[str, Any] = {"num_classes": classes}
     if "small_input" in model_options(name):
         own["small_input"] = config.image_size <= SMALL
+    if "norm_momentum" in model_options(name):
+        own["norm_momentum"] = NORM_MOMENTUM
     return {**own, **options}
+
+
+def has_batch_norm(model: nn.Module) -> bool:
+    """Whether any layer is a batch norm, which brings every channel to unit variance."""
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+
+
+@torch.no_grad()
+def start_without_norm(model: nn.Module) -> None:
+    """Starting weights with which a network without batch norm learns from its first epochs on.
+
+    Weights are He's (He et al. 2015, arXiv:1502.01852, section 2.2): normal, with variance 2 / fan-in, so that signals
+    keep their size through layers with ReLU. PyTorch's own are smaller by the square root of 6, and AlexNet's signal
+    fades. Biases are 0, and 1 in the last layer (ones are AlexNet's, Krizhevsky et al. 2012, section 5, for hidden
+    layers): SqueezeNet has a ReLU behind its last convolution, and where that gives 0 for every class no gradient comes
+    back. Where scores go to the softmax directly, a number added to all of them changes nothing.
+
+    Args:
+        model: Changed in place.
+    """
+    layers = [module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.constant_(layer.bias, 1.0 if layer is layers[-1] else 0.0)
 
 
 def network_record(
@@ -100,9 +132,14 @@ def train_network(
     progress: bool = True,
     workers: int | None = None,
 ) -> TrainResult:
-    """Build a network from the seed and train it; arguments as for ``get_model`` and ``train``."""
+    """Build a network from the seed and train it; arguments as for ``get_model`` and ``train``.
+
+    A network without batch norm begins with the weights of `start_without_norm`.
+    """
     seed_everything(config.seed)
     model = get_model(name, **options)
+    if not has_batch_norm(model):
+        start_without_norm(model)
     return train(
         model, train_set, test_set, config, device=device, checkpoint=checkpoint, on_epoch=on_epoch, progress=progress,
         workers=workers,

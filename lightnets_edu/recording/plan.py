@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from lightnets_edu.models import get_model, list_models
 from lightnets_edu.recording.measurements import StepSetting, measure_step
-from lightnets_edu.recording.networks import network_options, network_record, train_network
+from lightnets_edu.recording.networks import has_batch_norm, network_options, network_record, train_network
 from lightnets_edu.timing import DeviceProfile, measure, training_step
 from lightnets_edu.training import (
     BatchTooLargeError,
@@ -305,6 +304,6 @@ class _Recorder:
 def _recipe(name: str, options: Mapping[str, object], config: TrainConfig) -> TrainConfig:
     with torch.device("meta"):
         model = get_model(name, **options)
-    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+    if has_batch_norm(model):
         return config
     return replace(config, learning_rate=WITHOUT_NORM * config.learning_rate)

@@ -261,7 +261,7 @@ def _folders() -> list[tuple[Path, str]]:
     cache = cache_folder()
     if cache is not None:
         folders.append((cache / "fashion-mnist", "Fashion-MNIST, cached copy of an earlier download"))
-    folders.append((SYSTEM_FOLDER, f"Fashion-MNIST, system copy in {SYSTEM_FOLDER}"))
+    folders.append((SYSTEM_FOLDER, "Fashion-MNIST, from Debian's package dataset-fashion-mnist"))
     return folders
 
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from docutils import nodes
+from fontTools.ttLib import TTFont
 
 from lightnets_edu.pages.build import build
 from lightnets_edu.pages.links import broken_links
@@ -147,5 +148,9 @@ def test_notices_travel_with_the_pages(html):
     regexes = {pattern: re.compile(re.escape(pattern).replace(r"\*", ".*")) for pattern in patterns}
     assert [name for name in files if not any(regex.fullmatch(name) for regex in regexes.values())] == []
     assert [pattern for pattern, regex in regexes.items() if not any(map(regex.fullmatch, files))] == []
+    for path in (html / "_static/vendor/fontawesome/webfonts").glob("*.woff2"):  # changed: not by their reserved name
+        assert not any(
+            "Font Awesome" in str(record) for record in TTFont(path)["name"].names if record.nameID in (1, 3, 4, 6)
+        )
     assert 'VERSION="3.2.2"' in (html / "_static/mathjax/tex-chtml.js").read_text(encoding="utf-8")
     assert "Font Awesome Free 6.5" in (html / "_static/styles/pydata-sphinx-theme.css").read_text(encoding="utf-8")

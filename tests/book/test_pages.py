@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from html import unescape
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -66,15 +67,21 @@ def test_accessible_light_and_dark_wide_and_narrow(visit, server, page, scheme, 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("notebooks/")])
 def test_light(visit, server, page, browser):
+    """A page beside its own figures, which are loaded when they come into sight, and each figure of it."""
     context = browser.new_context()
     opened = context.new_page()
     responses = []
     opened.on("response", lambda response: responses.append(response))
     opened.goto(server + page, wait_until="networkidle")
-    bodies = [response.body() for response in responses if response.url.startswith(server)]
+    opened.evaluate("() => { for (const image of document.images) image.loading = 'eager'; }")
+    opened.wait_for_load_state("networkidle")
+    opened.wait_for_function("() => [...document.images].every(image => image.complete)")
+    bodies = {response.url: response.body() for response in responses if response.url.startswith(server)}
     context.close()
+    figures = [bodies.pop(url) for url in list(bodies) if url.startswith(f"{server}_images/")]
     assert len(bodies) <= 36
-    assert sum(len(gzip.compress(body)) for body in bodies) <= 800_000
+    assert sum(len(gzip.compress(body)) for body in bodies.values()) <= 800_000
+    assert all(len(figure) <= 150_000 for figure in figures)
 
 
 def test_executed_outputs_are_visible_without_a_kernel(html):
@@ -95,6 +102,6 @@ def test_colab_opens_the_notebook(html):
 
 
 def test_the_list_of_widgets_is_that_of_the_chapters(html):
-    text = (html / "book" / "widgets.html").read_text()
+    text = unescape((html / "book" / "widgets.html").read_text())
     for entry in widget_index().entries:
-        assert f"../notebooks/{entry.chapter}.html" in text and f"get_widget(&#x27;{entry.name}&#x27;)" in text, entry
+        assert f"../notebooks/{entry.chapter}.html" in text and f"get_widget('{entry.name}')" in text, entry

@@ -98,6 +98,17 @@ def test_odd_forwards_are_counted_by_construction():
     assert len(shared) == 2 and shared[1].params == 0 < shared[0].params
 
 
+def test_a_layer_made_in_the_forward_costs_macs_and_no_parameter_of_the_model():
+    class Maker(nn.Module):
+        def forward(self, x):
+            conv = nn.Conv2d(3, 4, 3, device="meta")
+            return nn.Linear(4, 2, device="meta")(conv(x).mean((2, 3)))
+
+    table = count(Maker(), (2, 3, 7, 7))
+    assert table.macs == torch_macs(Maker(), 2, 3, 7, 7)
+    assert table.params == 0
+
+
 @given(
     dims=st.integers(1, 3), groups=st.integers(1, 3), transposed=st.booleans(), kernel=st.integers(1, 4),
     stride=st.integers(1, 3), padding=st.integers(0, 2), dilation=st.integers(1, 2), size=st.integers(8, 13),

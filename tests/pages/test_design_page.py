@@ -80,6 +80,13 @@ def test_budget(widget):
     assert "parameters" in verdict(numbers) and "MACs" not in verdict(numbers)
 
 
+def test_what_is_left_is_negative_over_budget(widget):
+    numbers = widget.evaluate(budget_params=10, budget_macs=200, budget_ms=7.5)
+    assert numbers["params_left"] == 10_000 - numbers["params"] < 0
+    assert numbers["macs_left"] == 200_000_000 - numbers["macs"] > 0
+    assert numbers["ms_left"] == pytest.approx(7.5 - numbers["ms"])
+
+
 def test_corrections_are_found_again():
     """Chains that take half of their work and 70 microseconds an operation give just these two numbers."""
     plain, overhead = made_up_profile(), made_up_profile().overhead

@@ -113,7 +113,7 @@ def test_search_order(places, monkeypatch):
         return dataset.source
 
     put(places / "system")
-    assert source() == f"Fashion-MNIST, system copy in {places / 'system'}"
+    assert source() == "Fashion-MNIST, from Debian's package dataset-fashion-mnist"
     put(places / "cache/lightnets_edu/fashion-mnist")
     assert source() == "Fashion-MNIST, cached copy of an earlier download"
     (places / "mine").mkdir()

@@ -76,5 +76,5 @@ def check(name: str, answer: Any) -> Verdict:
         sentence = str(error)
         return Verdict(Judgement("failed", f"{sentence[0].upper()}{sentence[1:]}"))
     found = judge(asked, answer)
-    unfold = isinstance(asked, NumberExercise) and found.status == "failed"
-    return Verdict(found, asked.shown if unfold else "")
+    unfolded = asked.shown if isinstance(asked, NumberExercise) and found.status == "failed" else ""
+    return Verdict(found, unfolded)

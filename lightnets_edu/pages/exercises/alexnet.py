@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -51,7 +52,7 @@ def _judge_replacing(replace_head: Callable) -> list[Comparison]:
         model = get_model(network, num_classes=10, small_input=True).eval()
         first = next(model.parameters())
         old = sum(p.numel() for p in model.parameters())
-        layer = model.get_submodule(name)
+        layer: Any = model.get_submodule(name)
         right = old - (10 - NEW_CLASSES) * (layer.weight[0].numel() + 1)
         changed = replace_head(model, name, NEW_CLASSES)
         if not isinstance(changed, nn.Module):
@@ -79,9 +80,10 @@ def _replaced(bias: bool = True) -> Callable[[nn.Module, str, int], nn.Module]:
 
     def replace_head(model: nn.Module, name: str, num_classes: int) -> nn.Module:
         parent, _, child = name.rpartition(".")
-        old = model.get_submodule(name)
+        old: Any = model.get_submodule(name)
         if isinstance(old, nn.Conv2d):
-            new: nn.Module = nn.Conv2d(old.in_channels, num_classes, old.kernel_size, bias=bias)
+            size: Any = old.kernel_size
+            new: nn.Module = nn.Conv2d(old.in_channels, num_classes, size, bias=bias)
         else:
             new = nn.Linear(old.in_features, num_classes, bias=bias)
         setattr(model.get_submodule(parent), child, new)
@@ -96,7 +98,7 @@ def _cut(model: nn.Module, name: str, num_classes: int) -> nn.Module:
     return nn.Sequential(*list(model.children())[:-1], nn.Flatten(), nn.Linear(features, num_classes))
 
 
-def _features(layer: nn.Module) -> int:
+def _features(layer: Any) -> int:
     return layer.in_channels if isinstance(layer, nn.Conv2d) else layer.in_features
 
 

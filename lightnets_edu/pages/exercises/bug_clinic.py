@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,7 +24,7 @@ _LAYER = {"in_channels": 256, "out_channels": 256, "kernel_size": 3, "out_height
 CHANNELS, SIZES = 8, (7, 6, 14)
 
 
-def _judge_head(make: Callable[[], nn.Module]) -> list[Comparison]:
+def _judge_head(make: Callable[[], Any]) -> list[Comparison]:
     head = make()
     if not isinstance(head, nn.Module):
         return [Comparison("what head() returns", "a module", head)]
@@ -71,7 +72,7 @@ EXERCISES = (
             ),
         ),
         solution="The right class gets $e / (e + 99)$, so the loss is $\\ln(1 + 99/e)$ = {answer}. A guess has "
-        "$\\ln 100 = 4.61$: the whole way from ignorance to certainty is one unit of loss.",
+        "$\\ln 100 = 4.61$: the whole way from ignorance to certainty is about one unit of loss.",
     ),
     NumberExercise(
         name="clinic_groups_or_width",

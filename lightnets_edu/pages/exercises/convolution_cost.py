@@ -103,8 +103,9 @@ EXERCISES = (
     ),
     NumberExercise(
         name="conv_separable_saving",
-        question="Replace this layer by a depthwise-separable one: a depthwise convolution with the same kernel, then "
-        "a pointwise one. How many times fewer MACs are that? Two digits after the point are enough.",
+        question=r"Replace the layer of the first exercise (32 to 64 channels, $5 \times 5$ kernel) by a "
+        "depthwise-separable one: a depthwise convolution with the same kernel, then a pointwise one. "
+        "How many times fewer MACs are that? Two digits after the point are enough.",
         answer=_saving,
         unit="times",
         tolerance=0.001,

@@ -172,7 +172,7 @@ EXERCISES = (
                    "Look at both columns of the last table: MACs and milliseconds."),
         ),
         hint="Read the predicted milliseconds, not the MACs, at each of the three settings.",
-        solution="At this size the prediction is mostly a sum of starts and of passes over maps: about ten operations "
-        "a block. A wider block does more in each of them, a deeper stage has more of them.",
+        solution="At this size the prediction is mostly a sum of starts and of passes over maps: eight or nine "
+        "operations a block. A wider block does more in each of them, a deeper stage has more of them.",
     ),
 )  # fmt: skip

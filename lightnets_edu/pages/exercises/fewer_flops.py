@@ -38,11 +38,13 @@ FEATURES, PEAK, BANDWIDTH = 4096, 200, 25  # of the layer, GFLOP/s, GB/s
 
 def _least_batch(flops_per_mac: int = 2, bytes_per_number: int = 4) -> int:
     """Images that a FEATURES -> FEATURES layer needs so that its arithmetic takes at least as long as its memory."""
-    for images in whole_numbers(1):
+
+    def computes_longer(images: int) -> bool:
         flops = flops_per_mac * images * FEATURES**2
         moved = bytes_per_number * (FEATURES**2 + 2 * images * FEATURES)
-        if Fraction(flops, PEAK) >= Fraction(moved, BANDWIDTH):
-            return images
+        return Fraction(flops, PEAK) >= Fraction(moved, BANDWIDTH)
+
+    return next(filter(computes_longer, whole_numbers(1)))
 
 
 def _without_maps() -> int:

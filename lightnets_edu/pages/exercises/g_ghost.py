@@ -117,7 +117,7 @@ EXERCISES = (
             ),
             Mistake(lambda: 100 - _real_share(), "That is the share of the thin blocks. The ghosts get the rest."),
             Mistake(lambda: _real_share() / 100, "That is the part itself; as per cent it is a hundred times as much."),
-            Mistake(lambda: 25, "Two groups of 90 do not fit into 120 channels: what is rounded is down, not up."),
+            Mistake(lambda: 25, "Two groups of 90 do not fit into 120 channels: the code rounds down, not up."),
         ),
         solution="The groups are $\\tfrac{3}{4} \\cdot 120 = 90$ wide. Into half of 240, 120 channels, one of them "
         "fits: 90 channels are thin, 150 are ghosts, {answer}.",

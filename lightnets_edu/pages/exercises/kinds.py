@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -110,7 +111,7 @@ class NumberExercise(_Exercise):
 
     kind: ClassVar[str] = "a number"
 
-    answer: Callable[..., float]
+    answer: Callable[..., float | Fraction]
     unit: str = ""
     tolerance: float = 0.0
     mistakes: tuple[Mistake, ...] = ()
@@ -127,9 +128,10 @@ class NumberExercise(_Exercise):
         Raises:
             ValueError: If an exact number is wanted and this one is not whole, or too large for a browser.
         """
-        exact = self.answer()
+        answer = self.answer()
+        exact = Fraction(answer)
         if not self.tolerance and (exact != int(exact) or abs(exact) >= 2**53):
-            raise ValueError(f"{self.name!r} wants an exact whole number below 2**53, but its answer is {exact}")
+            raise ValueError(f"{self.name!r} wants an exact whole number below 2**53, but its answer is {answer}")
         return float(exact)
 
     @property

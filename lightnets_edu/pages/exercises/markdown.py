@@ -15,7 +15,8 @@ _INLINE = re.compile(
 
 
 def _inline(match: re.Match[str]) -> str:
-    kind, text = match.lastgroup, html.escape(match[match.lastgroup], quote=False)
+    kind = match.lastgroup or ""  # one of the named groups matched
+    text = html.escape(match[kind], quote=False)
     if kind == "math":
         # The class tells MathJax to look here; these delimiters work in the book and in Jupyter.
         return rf'<span class="math mathjax_process">\({text}\)</span>'

@@ -32,7 +32,7 @@ def _judge_front(answer: Callable[[list[tuple[float, float]]], object]) -> Seque
     for points in _POINTS:
         got = answer(list(points))
         got = sorted(got) if isinstance(got, list | tuple | set) else got
-        cases.append(Comparison(f"front({points})", sorted(points[i] for i in pareto_front(points)), got))
+        cases.append(Comparison(f"front_of({points})", sorted(points[i] for i in pareto_front(points)), got))
     return cases
 
 
@@ -125,7 +125,7 @@ EXERCISES = (
     ),
     CodeExercise(
         name="mnasnet_pareto",
-        question="Write `front(points)`: of a list of pairs (latency, accuracy), those that no other pair beats. A "
+        question="Write `front_of(points)`: of a list of pairs (latency, accuracy), those that no other pair beats. A "
         "pair is beaten by one that is no slower and no less accurate, and better in one of the two. No two pairs in "
         "the list are equal.",
         judge=_judge_front,
@@ -140,11 +140,11 @@ EXERCISES = (
                 "The most accurate one is on the front, but cheaper ones are, too.",
             ),
         ),
-        solution="def front(points):\n"
+        solution="def front_of(points):\n"
         "    def beaten(p):\n"
         "        return any(q != p and q[0] <= p[0] and q[1] >= p[1] for q in points)\n\n"
         "    return [p for p in points if not beaten(p)]\n\n"
-        "answer = front",
+        "answer = front_of",
     ),
     ChoiceExercise(
         name="mnasnet_soft_or_hard",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import torch
 from torch import nn
@@ -63,11 +64,12 @@ def _growth() -> Fraction:
 
 
 def _judge_widening(widen: Callable) -> list[Comparison]:
-    changed = widen(get_model("mobilenet_v1", **SMALL))
+    changed: Any = widen(get_model("mobilenet_v1", **SMALL))
     if not isinstance(changed, nn.Module):
         return [Comparison("what widen returns", "a network", changed)]
     right = network_cost(_with_wide_kernels(_layers(SMALL_SIDE, 0.25, 10, stem_stride=1)))
-    *first_stages, _, _, _ = changed.eval().chain()
+    chain: Any = changed.eval().chain
+    *first_stages, _, _, _ = chain()
     with torch.inference_mode():
         maps = nn.Sequential(*first_stages)(torch.zeros(1, 3, SMALL_SIDE, SMALL_SIDE))
     side = Comparison("side of the maps behind the second stage", SMALL_SIDE // 2, maps.shape[-1])
@@ -81,14 +83,14 @@ def _judge_widening(widen: Callable) -> list[Comparison]:
     ]
 
 
-def _widened(**changes: object) -> Callable[[nn.Module], nn.Module]:
+def _widened(**changes: Any) -> Callable[[nn.Module], nn.Module]:
     """A way to widen that differs from the right one in some arguments of the new convolution."""
 
     def widen(model: nn.Module) -> nn.Module:
         for block in model.modules():
             if isinstance(block, DepthwiseSeparable):
                 channels = block.conv_dw.in_channels
-                right = {"stride": block.stride, "padding": 2, "groups": channels, "bias": False}
+                right: dict[str, Any] = {"stride": block.stride, "padding": 2, "groups": channels, "bias": False}
                 block.conv_dw = nn.Conv2d(channels, channels, 5, **{**right, **changes})
         return model
 

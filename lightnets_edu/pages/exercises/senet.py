@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,10 +27,11 @@ def _judge_gates(answer: Callable[..., Tensor]) -> Sequence[Comparison]:
     for seed, (channels, squeezed) in enumerate(((4, 2), (8, 3))):
         generator = torch.Generator().manual_seed(seed)
         module = SqueezeExcitation(channels, squeezed)
+        fc1: Any = module.fc1
+        fc2: Any = module.fc2
         for parameter in module.parameters():
             parameter.data = torch.randn(parameter.shape, generator=generator)
         x = torch.randn(2, channels, 5, 5, generator=generator)
-        fc1, fc2 = module.fc1, module.fc2
         with torch.no_grad():
             expected = module.gates(x).flatten(1)
             got = answer(x, fc1.weight.flatten(1), fc1.bias, fc2.weight.flatten(1), fc2.bias)
@@ -37,7 +39,9 @@ def _judge_gates(answer: Callable[..., Tensor]) -> Sequence[Comparison]:
     return cases
 
 
-def _gates(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, *, relu: bool = True, last: str = "sigmoid"):
+def _gates(
+    x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, *, relu: bool = True, last: str = "sigmoid"
+) -> Tensor:
     hidden = x.mean((2, 3)) @ w1.T + b1
     out = (hidden.relu() if relu else hidden) @ w2.T + b2
     return out.sigmoid() if last == "sigmoid" else out.softmax(1) if last == "softmax" else out
@@ -62,7 +66,7 @@ EXERCISES = (
     ),
     NumberExercise(
         name="se_gates_macs",
-        question="How many MACs do these two layers need for one image of $28 \\times 28$ pixels behind the block?",
+        question="The same two layers stand behind a $28 \\times 28$ map. How many MACs do they need for one image?",
         answer=lambda: squeeze_excite(**_BLOCK).macs,
         unit="MACs",
         hint="What is the size of the map that the first layer reads, behind the mean?",

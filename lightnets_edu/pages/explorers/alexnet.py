@@ -9,9 +9,9 @@ from lightnets_edu.models.alexnet import HIDDEN_FEATURES, SMALLEST_IMAGE, layers
 from lightnets_edu.models.cost import Layer, network_terms
 from lightnets_edu.pages.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number
 
-GROUPS = Choice("groups", "Groups of conv2, conv4 and conv5", ((1, "1"), (2, "2, as in 2012"), (4, "4"), (8, "8")), 2)
+GROUPS = Choice("groups", "Groups of conv2, 4, 5", ((1, "1"), (2, "2, as in 2012"), (4, "4"), (8, "8")), 2)
 INPUT_SIZE = Slider("input_size", "Image size", SMALLEST_IMAGE["2012"], 323, 227, unit="px")
-HIDDEN = Slider("hidden", "Outputs of a hidden fully connected layer", 512, HIDDEN_FEATURES, HIDDEN_FEATURES, step=512)
+HIDDEN = Slider("hidden", "Hidden width", 512, HIDDEN_FEATURES, HIDDEN_FEATURES, step=512)
 NUM_CLASSES = Slider("num_classes", "Classes", 10, 1000, 1000, step=10)
 LABELS = {
     "conv1": "conv1, 11×11",
@@ -45,7 +45,7 @@ class AlexNetExplorer(Widget):
     name = "alexnet_explorer"
     title = "Where are the parameters, and where is the work?"
     description = (
-        "Split the convolutions, change the image, thin the fully connected layers: each moves another number."
+        "Split the convolutions, change the image, thin the hidden layers fc6 and fc7: each moves another number."
     )
     controls = (GROUPS, INPUT_SIZE, HIDDEN, NUM_CLASSES)
     outputs = (

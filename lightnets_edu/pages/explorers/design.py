@@ -125,6 +125,11 @@ def _used(spent: sp.Expr, budget: Slider, unit: int) -> sp.Expr:
     return 100 * spent * budget.scale / (unit * budget.symbol)
 
 
+def _left(spent: sp.Expr, budget: Slider, unit: int) -> sp.Expr:
+    """What a budget has left; below 0 it is exceeded."""
+    return sp.Rational(unit, budget.scale) * budget.symbol - spent
+
+
 def _is_over(name: str) -> sp.Expr:
     return sp.Piecewise((1, sp.Gt(real(name), 100)), (0, True))
 
@@ -142,7 +147,8 @@ class DesignUnderBudget(Widget):
         "are predicted for one image on the machine whose profile the page carries."
     )
     controls = (
-        *(control for i in STAGES for control in (KINDS[i], CHANNELS[i], DEPTHS[i])),
+        *(control for i in STAGES for control in (KINDS[i], CHANNELS[i])),  # side by side where there are two columns
+        *DEPTHS.values(),
         EXPAND,
         INPUT_SIZE,
         *BUDGETS,
@@ -161,8 +167,11 @@ class DesignUnderBudget(Widget):
                digits=1),
         Output("macs_used", "MACs, part of the budget", _used(number("macs"), BUDGETS[1], 10**6), "%", digits=1),
         Output("ms_used", "Predicted time, part of the budget", _used(real("ms"), BUDGETS[2], 1), "%", digits=1),
-        Output("over", "Budgets that are exceeded", sp.Add(*map(_is_over, SPENT)), "of 3",
-               help="0: the design fits"),
+        Output("params_left", "Parameters, left of the budget", _left(number("params"), BUDGETS[0], 1000)),
+        Output("macs_left", "MACs, left of the budget", _left(number("macs"), BUDGETS[1], 10**6)),
+        Output("ms_left", "Predicted time, left of the budget", _left(real("ms"), BUDGETS[2], 1), "ms", digits=3),
+        Output("over", "Over budget in", sp.Add(*map(_is_over, SPENT)), "of 3 limits",
+               help="0 of 3: the design is within its budget"),
         *(Output(f"stage_ms_{part}", f"Part {part}: predicted time", _ms(part), "ms", digits=3) for part in PARTS),
         *(Output(f"stage_{total}_{part}", f"Part {part}: {label}", number(f"{total}_{part}") + 0)
           for total, label in (("params", "parameters"), ("macs", "MACs")) for part in PARTS),
@@ -170,9 +179,13 @@ class DesignUnderBudget(Widget):
     headline = ("params", "macs", "ms", "over")
     tables = (
         Table(
-            "Within the budget? Below 100 per cent it is",
-            ("per cent of the budget",),
-            (Row("Parameters", ("params_used",)), Row("MACs", ("macs_used",)), Row("Milliseconds", ("ms_used",))),
+            "Within the budget? Yes, where something is left",
+            ("Per cent spent", "Left (below 0: over)"),
+            (
+                Row("Parameters", ("params_used", "params_left")),
+                Row("MACs", ("macs_used", "macs_left")),
+                Row("Milliseconds", ("ms_used", "ms_left")),
+            ),
             bars=False,  # a bar would be relative to the largest of the three and not to the budget
         ),
         Table(

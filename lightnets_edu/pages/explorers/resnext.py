@@ -107,7 +107,7 @@ def _equal_width() -> sp.Expr:
 
     The cost rises with d, so each d from 2 on counts that is at least as near to the budget as the one before it.
     """
-    widths = range(2, RESNET_WIDTH.maximum + 1)
+    widths = range(2, int(RESNET_WIDTH.maximum) + 1)
     both = ((_path_weights(width) + _path_weights(width - 1)) * c for width in widths)
     # SymPy need not try to simplify these: that would take longer than all else here.
     nearer = (sp.Le(cost, 2 * BUDGET, evaluate=False) for cost in both)

@@ -99,7 +99,7 @@ class ProxyExplorer(Widget):
         """The qualities of all proxies, from the records."""
         quality = {
             device: {str(batch): {among: _quality(device, batch, among) for among in AMONG} for batch in BATCHES}
-            for device in DEVICE.values
+            for device in map(str, DEVICE.values)
         }
         side_by_side = {
             device: {batch: {among: _flat(by_proxy) for among, by_proxy in by_among.items()}
