@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from math import atan, degrees
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 COLOURS = ("#0a5e6e", "#d1761c", "#6a4c93", "#3f7d20", "#8c2f39", "#5a5a5a")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
+WIDTH = 5.6  # inches; a phone shrinks a figure with its words, so a wider one could not be read there
 STYLE = {
-    "figure.figsize": (7.0, 3.6),
+    "figure.figsize": (WIDTH, 3.5),
     "figure.dpi": 120,
     "figure.constrained_layout.use": True,
     "font.size": 10.5,
@@ -41,10 +44,20 @@ def house_style() -> AbstractContextManager:
     return plt.rc_context(STYLE)  # type: ignore[arg-type]  # its keys are not literals
 
 
+def headline(figure: Figure, title: str) -> None:
+    """Say above a figure what it shows, in as many lines as it takes."""
+    figure.suptitle(textwrap.fill(title, 54), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+
+
 def _finish(figure: Figure) -> Figure:
     # A notebook shows what a cell returns; an open figure would be shown a second time.
     plt.close(figure)
     return figure
+
+
+def _tick(value: float, _place: int) -> str:
+    """``20,000``, but ``2 M`` where it would be ``2e+06``."""
+    return f"{value:,g}" if abs(value) < 1e6 else EngFormatter()(value)
 
 
 def bar_chart(
@@ -74,18 +87,19 @@ def bar_chart(
             raise ValueError(f"series {name!r} has {len(values)} values for {len(labels)} labels: one each is needed")
     height = 0.8 / len(series)
     with house_style():
-        figure, axes = plt.subplots(figsize=(7.0, 1.1 + 0.34 * len(labels) * max(1, len(series) * 0.75)))
+        figure, axes = plt.subplots(figsize=(WIDTH, 1.1 + 0.34 * len(labels) * max(1, len(series) * 0.75)))
         for index, (name, values) in enumerate(series.items()):
             places = [row + (index - (len(series) - 1) / 2) * height for row in range(len(labels))]
             bars = axes.barh(places, values, height * 0.92, label=name, color=COLOURS[index % len(COLOURS)],
                              hatch=HATCHES[index % len(HATCHES)], edgecolor="white", linewidth=0.5)  # fmt: skip
             axes.bar_label(bars, [number_format.format(value) for value in values], padding=4)
-        axes.set(yticks=range(len(labels)), yticklabels=labels, xlabel=unit, title=title)
+        headline(figure, title)
+        axes.set(yticks=range(len(labels)), yticklabels=labels, xlabel=unit)
         axes.set_xscale("log" if log else "linear")
-        axes.xaxis.set_major_formatter("{x:,g}")
+        axes.xaxis.set_major_formatter(_tick)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
-        axes.margins(x=0.16)
+        axes.margins(x=0.2)
         if len(series) > 1:
             figure.legend(loc="outside lower center", ncols=min(len(series), 4))
         return _finish(figure)
@@ -117,7 +131,8 @@ def line_chart(
         for index, (name, (x, y)) in enumerate(series.items()):
             axes.plot(x, y, label=name, color=COLOURS[index % len(COLOURS)], linestyle=DASHES[index % len(DASHES)],
                       marker=MARKERS[index % len(MARKERS)], markevery=max(1, len(x) // 12))  # fmt: skip
-        axes.set(xlabel=x_label, ylabel=y_label, title=title)
+        headline(figure, title)
+        axes.set(xlabel=x_label, ylabel=y_label)
         axes.set_xscale("log" if log_x else "linear")
         axes.set_yscale("log" if log_y else "linear")
         if x_ticks:
@@ -137,7 +152,7 @@ def connectivity_chart(matrices: Mapping[str, Sequence[Sequence[bool]]], *, unit
     """
     columns = min(len(matrices), 2 if len(matrices) == 4 else 3)
     rows = -(-len(matrices) // columns)
-    width = min(2.6 * columns, 5.6)  # a phone shrinks the words with the figure, so it is no wider than others
+    width = min(2.6 * columns, WIDTH)
     with house_style():
         size = (width, rows * (width / columns + 0.6))
         figure, panels = plt.subplots(rows, columns, figsize=size, squeeze=False)
@@ -165,8 +180,8 @@ def map_grid(maps: Sequence, titles: Sequence[str], *, title: str, columns: int 
     """
     rows = -(-len(maps) // columns)
     with house_style():
-        figure, panels = plt.subplots(rows, columns, figsize=(5.6, 1.55 * rows + 0.4), squeeze=False)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+        figure, panels = plt.subplots(rows, columns, figsize=(WIDTH, 1.55 * rows + 0.4), squeeze=False)
+        headline(figure, title)
         for axes in panels.flat:
             axes.axis("off")
         for axes, image, words in zip(panels.flat, maps, titles, strict=False):
@@ -205,7 +220,7 @@ def roofline_chart(
     low, high = min(min(every_x) / 2, ridge / 8), max(max(every_x) * 2, ridge * 8)
     floor = min([low * bandwidth_gbs, *(y for _, ys in points.values() for y in ys)]) / 2.2
     with house_style():
-        figure, axes = plt.subplots(figsize=(5.6, 4.2))
+        figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
         axes.loglog([low, ridge, high], [low * bandwidth_gbs, peak_gflops, peak_gflops], color="black", linewidth=2.4)
         axes.axvline(ridge, color="#777777", linestyle=":", linewidth=1.2)
         axes.text(high, peak_gflops * 1.3, f"arithmetic: {peak_gflops:,.3g} GFLOP/s", ha="right", va="bottom")
@@ -223,7 +238,8 @@ def roofline_chart(
             place, side = ((10, -2), "left") if x < ridge else ((4, -12 - 15 * (index % 2)), "center")
             axes.annotate(name, (x, y), place, textcoords="offset points", ha=side, va="top",
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
-        axes.set(xlim=(low, high), ylim=(floor, peak_gflops * 2.4), title=title,
+        headline(figure, title)
+        axes.set(xlim=(low, high), ylim=(floor, peak_gflops * 2.4),
                  xlabel="FLOPs for each byte moved (arithmetic intensity)", ylabel="GFLOP/s")  # fmt: skip
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter("{x:,g}")
@@ -262,7 +278,8 @@ def slope_chart(columns: Mapping[str, Mapping[str, float]], *, title: str) -> Fi
             )
             axes.annotate(f"{row[-1]}  {name}", (places[-1], row[-1]), (9, 0), textcoords="offset points", va="center",
                           weight=weight)  # fmt: skip
-        axes.set(xticks=places, yticks=[], title=title, ylim=(len(names) + 0.6, 0.4))
+        headline(figure, title)
+        axes.set(xticks=places, yticks=[], ylim=(len(names) + 0.6, 0.4))
         axes.set_xticklabels(columns)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
@@ -285,8 +302,8 @@ def agreement_chart(
     limits = (min(values) / 1.5, max(values) * 1.5)
     rows = -(-len(panels) // 2)
     with house_style():
-        figure, grid = plt.subplots(rows, 2, figsize=(5.8, 2.8 * rows), squeeze=False, sharex=True, sharey=True)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+        figure, grid = plt.subplots(rows, 2, figsize=(WIDTH, 2.8 * rows), squeeze=False, sharex=True, sharey=True)
+        headline(figure, title)
         for axes in grid.flat[len(panels) :]:
             axes.axis("off")
         for axes, (name, series) in zip(grid.flat, panels.items(), strict=False):
@@ -331,9 +348,10 @@ def heat_map(
     """
     low, high = limits or (None, None)
     with house_style():
-        figure, axes = plt.subplots(figsize=(7.0, 1.2 + 0.24 * len(y_ticks)))
+        figure, axes = plt.subplots(figsize=(WIDTH, 1.2 + 0.24 * len(y_ticks)))
         shades = axes.pcolormesh(values, cmap="Greys", vmin=low, vmax=high)
-        axes.set(title=title, xlabel=x_label, yticks=[row + 0.5 for row in range(len(y_ticks))], yticklabels=y_ticks)
+        headline(figure, title)
+        axes.set(xlabel=x_label, yticks=[row + 0.5 for row in range(len(y_ticks))], yticklabels=y_ticks)
         axes.invert_yaxis()
         axes.grid(visible=False)
         figure.colorbar(shades, ax=axes, label=scale)

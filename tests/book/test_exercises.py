@@ -71,7 +71,7 @@ def test_forms_judge_remember_and_are_accessible(visit, server, chapter):
         found = judge(get_exercise(name), wrong)
         assert page.locator(f"[data-exercise={name}] [role=status]").text_content().startswith(f"✗ {found.said}")
         assert answer(page, name, right).startswith("✓ Passed"), name
-    count = f"{len(answered)} of {len(answered)} solved on this page."
+    count = f"Solved: {len(answered)} of the {len(answered)} exercises that this page can check."
     assert page.locator(".ln-progress").text_content().startswith(count)
     for summary in page.locator("[data-exercise] summary").all():
         summary.click()

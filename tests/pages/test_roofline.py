@@ -230,7 +230,7 @@ def test_roofline_chart_has_both_roofs_and_the_points():
     assert png_size(figure) <= 150_000
     with pytest.raises(ValueError, match="two roofs above 0"):
         roofline_chart(0, 40, {}, title="")
-    assert draw_roofline(made_up_profile()).axes[0].get_title("left") == "Roofline: a machine, 2 threads"
+    assert draw_roofline(made_up_profile()).get_suptitle() == "Roofline: a machine, 2 threads"
 
 
 def test_slope_chart_ranks():

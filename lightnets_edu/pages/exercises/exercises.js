@@ -158,7 +158,7 @@
         }
       }
       const done = answered.filter((host) => solved.has(host.dataset.exercise)).length;
-      count.textContent = `${done} of ${answered.length} solved on this page. Only this browser remembers it. `;
+      count.textContent = `Solved: ${done} of the ${answered.length} exercises that this page can check. Only this browser remembers it. `;
       forget.hidden = !solved.size;
     };
     forget.addEventListener("click", () => {
