@@ -405,7 +405,7 @@ def test_form_verdict_and_progress(page):
     assert page.locator("[data-exercise=count] .ln-solved").text_content() == " ✓ solved"
     page.get_by_role("button", name="Forget").click()
     assert page.locator(".ln-solved").count() == 0
-    assert page.locator(".ln-progress").text_content().startswith("0 of 2 solved")
+    assert page.locator(".ln-progress").text_content().startswith("Solved: 0 of the 2 exercises")
     assert page.evaluate("() => localStorage.length") == 0
 
 
