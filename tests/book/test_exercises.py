@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from lightnets_edu.pages.exercises import get_exercise
 from lightnets_edu.pages.exercises.judging import SENTENCES, judge
 from lightnets_edu.pages.exercises.kinds import ChoiceExercise, CodeExercise, NumberExercise
 
-from .conftest import HTML, PAGES, ROOT
+from .conftest import HTML, PAGES, ROOT, accessibility_faults
 
 CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
 
@@ -77,8 +76,7 @@ def test_forms_judge_remember_and_are_accessible(visit, server, chapter):
         summary.click()
     page.wait_for_function("() => [...document.querySelectorAll('.math')].every(e => e.querySelector('mjx-container'))")
     assert page.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
-    found = Axe().run(page, context="[data-exercise]", options={"preload": False}).response["violations"]
-    assert [(rule["id"], node["target"]) for rule in found for node in rule["nodes"]] == []
+    assert accessibility_faults(page, include="[data-exercise]") == []
     page.reload()
     page.wait_for_function("() => document.querySelector('.ln-progress')")
     assert page.locator(".ln-progress").text_content().startswith(count)

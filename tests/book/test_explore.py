@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from lightnets_edu.pages.explore import Column, ScatterTable, explore, static_script
 
-from .conftest import PAGES
+from .conftest import PAGES, accessibility_faults
 
 COLUMNS = (
     Column("network", "Network", text=True),
@@ -454,8 +453,7 @@ def test_accessible_wide_and_narrow(browser, scheme, width):
     with made_page(browser, color_scheme=scheme, viewport=size, reduced_motion="reduce") as page:
         (board,) = Board.all(page)
         board.host.get_by_role("button", name="Net_7", exact=True).focus()
-        found = Axe().run(page, options={"preload": False}).response["violations"]
-        assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+        assert accessibility_faults(page) == []
         assert page.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
         right = board.host.evaluate("host => host.getBoundingClientRect().right")
         for place in (".lx-plot svg", ".lx-box", ".lx-tip", ".lx-controls"):

@@ -8,11 +8,10 @@ import re
 from html import unescape
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from lightnets_edu.pages.widget_index import widget_index
 
-from .conftest import PAGES, ROOT
+from .conftest import PAGES, ROOT, accessibility_faults
 
 # Faults of the theme itself, by rule and selector; anything else fails.
 THEME_FAULTS = {
@@ -59,10 +58,31 @@ def test_accessible_light_and_dark_wide_and_narrow(visit, server, page, scheme, 
     opened = visit(server + page, color_scheme=scheme, viewport=size, reduced_motion="reduce").page
     assert opened.evaluate("() => document.documentElement.dataset.theme") == scheme
     assert opened.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
-    found = Axe().run(opened, options={"preload": False}).response["violations"]
-    faults = [(rule["id"], " ".join(map(str, node["target"]))) for rule in found for node in rule["nodes"]]
+    faults = accessibility_faults(opened)
     ours = [(rule, place) for rule, place in faults if not re.search(THEME_FAULTS.get(rule, "$^"), place)]
     assert ours == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("notebooks/")])
+def test_prints_whole(visit, server, page):
+    """On paper nothing can be scrolled: no table is cut, below or at the side, and nothing is pale."""
+    a4 = {"width": 718, "height": 1047}  # less the usual margins, in pixels of 1 / 96 inch
+    opened = visit(server + page, viewport=a4, reduced_motion="reduce").page
+    opened.emulate_media(media="print")
+    cut = opened.evaluate(
+        """() => [...document.querySelectorAll(".bd-article table")].filter((table) => {
+          if (!table.checkVisibility()) return false;
+          const box = table.getBoundingClientRect();
+          const frames = [];
+          for (let frame = table.parentElement; frame; frame = frame.parentElement) {
+            if (getComputedStyle(frame).overflowY !== "visible") frames.push(frame.getBoundingClientRect());
+          }
+          const cuts = (frame) => box.bottom > frame.bottom + 1 || box.right > frame.right + 1;
+          return box.right > innerWidth || frames.some(cuts);
+        }).map((table) => table.innerText.slice(0, 60))"""
+    )
+    assert cut == []
+    assert accessibility_faults(opened, runOnly=["color-contrast"]) == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("notebooks/")])

@@ -52,7 +52,7 @@ def test_equations():
 
 def test_provenance():
     line = str(provenance(seed=7, data="made up <here>", device="cpu"))
-    assert " · Python 3." in line and " threads · " in line
+    assert " · Python 3." in line and " · 1 thread · " in line
     assert " · seed 7 · data: made up <here> · 20" in line
     assert "&lt;here&gt;" in provenance(data="<here>")._repr_html_()
     assert "seed" not in str(provenance())
