@@ -9,7 +9,7 @@ from math import atan, degrees
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 COLOURS = ("#0a5e6e", "#d1761c", "#6a4c93", "#3f7d20", "#8c2f39", "#5a5a5a")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---")
@@ -55,9 +55,9 @@ def _finish(figure: Figure) -> Figure:
     return figure
 
 
-def _tick(value: float, _place: int) -> str:
-    """``20,000``, but ``2 M`` where it would be ``2e+06``."""
-    return f"{value:,g}" if abs(value) < 1e6 else EngFormatter()(value)
+def _tick(value: float, _place: float) -> str:
+    """``2,000``, but ``20 k`` and ``2 M``: long numbers run into each other."""
+    return f"{value:,g}" if abs(value) < 1e4 else EngFormatter()(value)
 
 
 def bar_chart(
@@ -95,7 +95,10 @@ def bar_chart(
             axes.bar_label(bars, [number_format.format(value) for value in values], padding=4)
         headline(figure, title)
         axes.set(yticks=range(len(labels)), yticklabels=labels, xlabel=unit)
-        axes.set_xscale("log" if log else "linear")
+        if log:
+            axes.set_xscale("log")
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.xaxis.set_major_formatter(_tick)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
@@ -163,7 +166,7 @@ def connectivity_chart(matrices: Mapping[str, Sequence[Sequence[bool]]], *, unit
             axes.pcolormesh(cells, cmap="Greys", vmin=0, vmax=1.6, edgecolors="#bbbbbb", linewidth=0.5)
             below = f"input channel\n{sum(map(sum, cells))} {unit}"
             axes.set(xlabel=below, ylabel="output channel", aspect="equal", xticks=[], yticks=[])
-            axes.set_title(name, fontsize=10.5)
+            axes.set_title(textwrap.fill(name, int(7.5 * width / columns)), fontsize=10.5)
             axes.invert_yaxis()
             axes.grid(visible=False)
         return _finish(figure)
