@@ -1,6 +1,6 @@
 # `make` lists the targets. Each one sets up what it needs in its own virtual environment; a second run takes seconds.
 .DEFAULT_GOAL := help
-.PHONY: help book serve test matrix bench record wheel zip links chapter clean
+.PHONY: help book serve test test-package matrix bench record wheel zip links chapter clean
 
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
@@ -21,13 +21,17 @@ book: $(BOOK_READY) ## Execute the chapters that changed, build the pages, print
 serve: book ## Build the book and open it on localhost
 	@$(PYTHON) -m lightnets_edu.pages.serve
 
+# The book is built while the tests that need no book run.
 test: $(TEST_READY) ## Check style, types and generated files, build the book, run all tests, the browser's included
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m lightnets_edu.pages.build --check
-	$(PYTHON) -m lightnets_edu.pages.build
-	$(PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+	$(MAKE) --jobs 2 book test-package
+	$(PYTHON) -m pytest tests/book --numprocesses logical --maxprocesses 4 --dist worksteal
+
+test-package: $(TEST_READY)
+	$(PYTHON) -m pytest --ignore tests/book
 
 matrix: $(TEST_READY) ## Both commands with each Python, lowest versions, like Colab: hours; PYTHONS="3.12" for some
 	PYTHONS="$(PYTHONS)" $(PYTHON) -m pytest tests/matrix
