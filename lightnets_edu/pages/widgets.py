@@ -412,6 +412,9 @@ class Widget(anywidget.AnyWidget):
         )
         return f"{head}<table><tbody>{rows}</tbody></table>"
 
+    # ipywidgets 7, which Colab has, would be asked first, and leave the HTML out.
+    _ipython_display_ = None
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
