@@ -12,6 +12,7 @@ from torch import nn
 from lightnets_edu.counting import compare_counters
 from lightnets_edu.models.cost import Layer, network_cost
 from lightnets_edu.pages.ledger import Ledger
+from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.pages.tables import NumberTable
 from lightnets_edu.timing import (
     EVALUATION_NETWORKS,
@@ -182,14 +183,10 @@ def recorded_training(name: str) -> NumberTable | Note:
             f"{data['train']['images']:,} training and {data['test']['images']:,} test images of "
             f"{data['train']['name'].replace('_', '-')}; batches of {config['batch_size']}, peak learning rate "
             f"{config['learning_rate']:g}, seed {config['seed']}.",
-            f"Recorded {where['date'][:10]} on {where['device_name']}, {_threads(where['threads'])}, "
+            f"Recorded {where['date'][:10]} on {where['device_name']}, {thread_words(where['threads'])}, "
             f"torch {where['torch']}. In the end {last['test_accuracy']:.2%} of the test images were right.",
         ],
     )
-
-
-def _threads(number: int) -> str:
-    return "1 thread" if number == 1 else f"{number} threads"
 
 
 def recorded_curves(runs: Mapping[str, str], *, title: str = "Recorded runs: how they learned") -> Figure:

@@ -21,6 +21,11 @@ class Provenance:
         return f'<p class="ln-provenance"><small>Made with: {html.escape(str(self))}</small></p>'
 
 
+def thread_words(threads: int) -> str:
+    """``1 thread``, ``2 threads``."""
+    return f"{threads} thread{'s' if threads != 1 else ''}"
+
+
 def provenance(*, seed: int | None = None, data: str | None = None, device: str = "auto") -> Provenance:
     """Describe this run: device, versions, seed, date and data.
 
@@ -38,7 +43,7 @@ def provenance(*, seed: int | None = None, data: str | None = None, device: str 
     parts = [facts["device_name"], f"Python {facts['python']}", f"lightnets-edu {facts['package']}"]
     parts += [f"{library} {facts[library] or 'missing'}" for library in ("torch", "torchvision")]
     if facts["device"] == "cpu":
-        parts.append("1 thread" if facts["threads"] == 1 else f"{facts['threads']} threads")
+        parts.append(thread_words(facts["threads"]))
     if seed is not None:
         parts.append(f"seed {seed}")
     if data is not None:

@@ -17,6 +17,7 @@ from lightnets_edu.counting import count
 from lightnets_edu.counting.trace import LayerCount
 from lightnets_edu.models import default_input_size, get_model
 from lightnets_edu.pages.chapter import forward_rows
+from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.pages.tables import NumberTable
 from lightnets_edu.timing import EVALUATION_NETWORKS, DeviceProfile, Operation, measure_profile
 from lightnets_edu.timing.microbenchmarks import Layer
@@ -113,7 +114,7 @@ def reached(profile: DeviceProfile) -> dict[str, list[tuple[float, float]]]:
 
 def device_words(profile: DeviceProfile) -> str:
     """The machine in a few words."""
-    threads = f", {profile.threads} thread{'s' if profile.threads > 1 else ''}" if profile.device == "cpu" else ""
+    threads = f", {thread_words(profile.threads)}" if profile.device == "cpu" else ""
     number_format = "" if profile.amp == "off" else f", {profile.amp}"
     return f"{profile.environment['device_name']}{threads}{number_format}"
 

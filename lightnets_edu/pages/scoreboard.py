@@ -6,7 +6,6 @@ Claims are in ``claims.json`` with their source. Times and accuracies are those 
 from __future__ import annotations
 
 import json
-import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -489,7 +488,7 @@ def trained_table(rows: Sequence[Mapping[str, Any]]) -> NumberTable:
     """
     if not rows:
         raise ValueError("no training was recorded, so there is nothing to show")
-    recipes = {recipe: string.ascii_uppercase[at] for at, recipe in enumerate(dict.fromkeys(r["recipe"] for r in rows))}
+    recipes = {recipe: f"R{at}" for at, recipe in enumerate(dict.fromkeys(row["recipe"] for row in rows), start=1)}
     lines = [
         (
             row["run"],
@@ -507,6 +506,6 @@ def trained_table(rows: Sequence[Mapping[str, Any]]) -> NumberTable:
         lines,
         [
             f"{len(rows)} trainings with {len(recipes)} recipes. Compare only lines with the same recipe.",
-            *(f"{letter}: {recipe}" for recipe, letter in recipes.items()),
+            *(f"{name}: {recipe}" for recipe, name in recipes.items()),
         ],
     )
