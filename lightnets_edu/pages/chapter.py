@@ -237,9 +237,15 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
                 rows.append((name, device, row["macs"], *_seconds(row)))
     if not rows:
         raise ValueError(f"no device has a record of a forward pass of {', '.join(names)} with {batch_size} images")
+    columns = ["network", "device", "MACs", *(f"{rung}?" for rung in RUNGS), "measured"]
+    where = ""
+    if len({device for _, device, *_ in rows}) == 1:  # a column that says the same in every row is a column too many
+        where = f" on {rows[0][1]}"
+        del columns[1]
+        rows = [(name, *numbers) for name, _, *numbers in rows]
     return NumberTable(
-        f"Forward passes, batches of {batch_size}: milliseconds, predicted and measured",
-        ("network", "device", "MACs", *(f"{rung}?" for rung in RUNGS), "measured"),
+        f"Forward passes{where}, batches of {batch_size}: milliseconds, predicted and measured",
+        columns,
         rows,
         ["A column with ? is predicted; the last is the median of a recorded measurement, or a dash if it was noise."],
     )

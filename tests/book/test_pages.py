@@ -63,7 +63,7 @@ def test_accessible_light_and_dark_wide_and_narrow(visit, server, page, scheme, 
     assert ours == []
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("notebooks/")])
+@pytest.mark.parametrize("page", PAGES)
 def test_prints_whole(visit, server, page):
     """On paper nothing can be scrolled: no table is cut, below or at the side, and nothing is pale."""
     a4 = {"width": 718, "height": 1047}  # less the usual margins, in pixels of 1 / 96 inch

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from .conftest import ROOT, checkout, find_python, pip_cache, run
 PYTHON = "3.12"
 SHIPPED = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "sympy", "tqdm", "ipykernel<7",
            "nbclient", "jupyter_client", "setuptools", "wheel")  # fmt: skip
+MEMORY = 4 * 2**30  # bytes; Colab's free machines have three times as much
 SOURCE = re.compile(r'book = \\"git\+[^"\\]+\\"')
 # COLAB="01_convolution_cost 07_mobilenet_v1" tries some of them.
 CHAPTERS = os.environ.get("COLAB", "").split() or sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -55,7 +57,7 @@ def test_chapter(colab, chapter, place, home):
     folder.mkdir()
     notebook = folder / f"{chapter}.ipynb"
     notebook.write_text(text, encoding="utf-8")
-    variables = {"HOME": str(home), **cache}
+    variables = {"HOME": str(home), "OMP_WAIT_POLICY": "PASSIVE", **cache}  # see pages.build
     execute = [python, "-m", "jupyter", "execute", "--inplace", "--timeout=600", notebook.name]
     run(execute, folder, **variables)
     after = installed(python)
@@ -67,5 +69,7 @@ def test_chapter(colab, chapter, place, home):
     for bundle in (output["data"] for output in outputs if "data" in output):
         assert "application/vnd.jupyter.widget-view+json" not in bundle or "text/html" in bundle
     assert [path.name for path in folder.iterdir()] == [notebook.name], "the chapter left files behind"
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024  # of all processes so far; KiB on Linux
+    assert largest <= MEMORY, f"a chapter took {largest / 2**30:.1f} GiB"
     if chapter == CHAPTERS[0]:
         run(execute, folder, **variables)  # a restart: the package is there now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -102,6 +103,12 @@ def test_recorded_times_and_errors(results):
     table = shared.recorded_times(names)
     assert [row[0] for row in table.rows] == names
     assert all(row[-1] == f"{10 * (EVALUATION_NETWORKS.index(row[0]) + 1):.1f}" for row in table.rows)
+    assert "on cpu" in table.caption and "device" not in table.columns
+    shutil.copytree(results / "cpu", results / "gpu")
+    both = shared.recorded_times(names)
+    assert both.columns[1] == "device" and {row[1] for row in both.rows} == {"cpu", "gpu"}
+    assert len(both.rows) == 2 * len(table.rows)
+    shutil.rmtree(results / "gpu")
     errors = shared.prediction_errors("cpu")
     assert [row[1] for row in errors.rows] == ["10.0%"] * len(RUNGS)
     refused = shared.recorded_times(names[:1], batch_size=16)
