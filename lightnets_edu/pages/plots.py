@@ -141,7 +141,9 @@ def line_chart(
         if x_ticks:
             axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
             axes.set_xticks([], minor=True)
-        if len(series) > 1:
+        if len(series) > 3:  # among so many lines no corner is free
+            figure.legend(loc="outside lower center", ncols=2)
+        elif len(series) > 1:
             axes.legend()
         return _finish(figure)
 
