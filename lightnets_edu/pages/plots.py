@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -168,7 +169,8 @@ def connectivity_chart(matrices: Mapping[str, Sequence[Sequence[bool]]], *, unit
             axes.pcolormesh(cells, cmap="Greys", vmin=0, vmax=1.6, edgecolors="#bbbbbb", linewidth=0.5)
             below = f"input channel\n{sum(map(sum, cells))} {unit}"
             axes.set(xlabel=below, ylabel="output channel", aspect="equal", xticks=[], yticks=[])
-            axes.set_title(textwrap.fill(name, int(7.5 * width / columns)), fontsize=10.5)
+            unbroken = re.sub(" ([×=]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", name)
+            axes.set_title(textwrap.fill(unbroken, int(7.5 * width / columns)), fontsize=10.5)
             axes.invert_yaxis()
             axes.grid(visible=False)
         return _finish(figure)

@@ -67,7 +67,7 @@ class NumberTable:
             for name, text in zip(self.columns, words, strict=True)
         )
         body = "".join(
-            f'<tr><th scope="row">{html.escape(line[0])}</th>'
+            f'<tr><th scope="row"{NAME if len(line[0]) <= 12 else ""}>{html.escape(line[0])}</th>'
             + "".join(
                 f"<td{'' if text else NUMBER}>{html.escape(cell)}</td>"
                 for cell, text in zip(line[1:], words[1:], strict=True)
@@ -86,6 +86,7 @@ class NumberTable:
 
 
 NUMBER = ' class="ln-number"'
+NAME = ' class="ln-name"'  # stays in one line, also where it has a hyphen
 
 
 def _text(cell: Cell) -> str:
