@@ -34,7 +34,8 @@ def predict_again(folder: str | Path, profile: DeviceProfile) -> int:
         record = None if path.stem in NOT_NETWORKS else load_record(path)
         if record is None or record["kind"] != "network" or not record["timings"]:
             continue
-        profile.require(device=record["environment"]["device"], threads=record["environment"]["threads"])
+        where = record["timing_environment"]
+        profile.require(device=where["device"], threads=where["threads"])
         record["timings"] = [_predicted(record["model"], row, profile) for row in record["timings"]]
         predicted += len(record["timings"])
         save_record(path, record)

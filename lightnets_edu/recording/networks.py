@@ -91,13 +91,14 @@ def network_record(
         config: The settings of the training; seed and image size are taken from it also if there was none.
         result: Of the training; without it, its fields are null.
         timings: From ``measure_step``.
-        device: Where it ran.
+        device: Where it runs.
     """
     with torch.device("meta"):
         model = get_model(name, **options).eval()
     size = [1, config.channels, config.image_size, config.image_size]
     table = count(model, tuple(size))
     trained = result.to_record() if result else {}
+    here = describe_environment(device)
     return {
         "schema": 1,
         "kind": "network",
@@ -109,13 +110,14 @@ def network_record(
         "macs": table.macs,
         "activations": table.activations,
         "memory_access": table.memory_access,
-        "environment": result.environment if result else describe_environment(device),
+        "environment": result.environment if result else here,
         "config": trained.get("config"),
         "data": trained.get("data"),
         "history": trained.get("history"),
         "test_accuracy": result.last_test_accuracy if result else None,
         "training_seconds": result.seconds if result else None,
         "timings": timings,
+        "timing_environment": here if timings else None,
     }
 
 

@@ -31,6 +31,9 @@ from lightnets_edu.training.environment import describe_environment, resolve_amp
 from lightnets_edu.training.files import check_writable
 
 RESERVE = 1.2  # an epoch or a timing may take so much longer than the one before it
+TRAINING = ("config", "data", "history", "test_accuracy", "training_seconds")  # fields of a record
+TIMING = ("timings", "timing_environment")
+SAME_MACHINE = ("device_name", "threads", "torch")  # for all timings of a record
 WITHOUT_NORM = 0.2  # part of the peak learning rate for networks without batch norm, which diverge at the whole
 
 
@@ -124,11 +127,12 @@ def record_networks(
         folder: The files go to its subfolder ``device_folder(device)``.
         device: As for ``resolve_device``.
         budget_minutes: Begin no epoch and no timing that is likely to end later than this from now.
-        again: Record also what is there, from the start.
+        again: Record also what is there, from the start. What the plan does not make anew is kept.
         say: Called with a line of progress.
 
     Raises:
-        ValueError: If a network or a value is not known, or a file there was recorded with other settings.
+        ValueError: If a network or a value is not known, or a file there was recorded with other settings, or timed
+            with another number of threads.
         DatasetError: If the images cannot be had.
         OSError: If a file cannot be written.
     """
@@ -196,6 +200,7 @@ class _Recorder:
         self, plan: Plan, folder: Path, device: torch.device, budget: _Budget, say: Callable[[str], None]
     ) -> None:
         self.plan, self.folder, self.device, self.budget, self.say = plan, folder, device, budget, say
+        self.environment = describe_environment(device)
         self.longest_row = 0.0  # seconds of the longest timing so far
         if plan.train:
             self.train_set = load_dataset(plan.data, "train", plan.train_images)
@@ -218,10 +223,17 @@ class _Recorder:
         check_writable(job.path)
         if again:
             job.checkpoint.unlink(missing_ok=True)
-        elif job.path.exists():
-            job.record = load_record(job.path)
+        if job.path.exists():
+            job.record = self._without_what_comes_anew(job.path) if again else load_record(job.path)
+        if job.record is not None:
             self._check_same(job)
         return job
+
+    def _without_what_comes_anew(self, path: Path) -> dict[str, Any] | None:
+        if self.plan.train and self.plan.timings:
+            return None
+        record = {**load_record(path), **dict.fromkeys(TRAINING if self.plan.train else TIMING)}
+        return record if record["history"] or record["timings"] else None
 
     def _check_same(self, job: _Job) -> None:
         """A record that is there is gone on with only if it was begun with these settings."""
@@ -233,6 +245,9 @@ class _Recorder:
             there["test data"] = job.record["data"]["test"].get("fingerprint")
             wanted |= job.config.to_dict() | {"data": self.fingerprints["train"]}
             wanted["test data"] = self.fingerprints["test"]
+        if job.record["timings"] and self._missing_timings(job):
+            there |= {name: job.record["timing_environment"][name] for name in SAME_MACHINE}
+            wanted |= {name: self.environment[name] for name in SAME_MACHINE}
         for field_name, value in wanted.items():
             if there.get(field_name) != value:
                 raise ValueError(
@@ -242,20 +257,25 @@ class _Recorder:
 
     def run(self, job: _Job) -> bool:
         """Do what is missing of a network; returns whether anything was."""
-        rows = list(job.record["timings"] or ()) if job.record else []
-        missing = [
+        missing = self._missing_timings(job)
+        for options, setting in missing:
+            row = self._timed(job, options, setting)
+            record = job.record or self._record(job)
+            rows = [*(record["timings"] or ()), row]
+            job.record = {**record, "timings": rows, "timing_environment": self.environment}
+            save_record(job.path, job.record)
+        trains = self.plan.train and (job.record is None or job.record["history"] is None)
+        if trains:
+            self._train(job)
+        return bool(missing) or trains
+
+    def _missing_timings(self, job: _Job) -> list[tuple[dict[str, Any], StepSetting]]:
+        rows = (job.record and job.record["timings"]) or ()
+        return [
             (options, setting)
             for options, setting in self._settings()
             if not any(row | setting.describe(job.name, options, self.device) == row for row in rows)
         ]
-        for options, setting in missing:
-            rows.append(self._timed(job, options, setting))
-            job.record = {**(job.record or self._record(job)), "timings": rows}
-            save_record(job.path, job.record)
-        trains = self.plan.train and (job.record is None or job.record["history"] is None)
-        if trains:
-            self._train(job, rows or None)
-        return bool(missing) or trains
 
     def _settings(self) -> list[tuple[dict[str, Any], StepSetting]]:
         return [({}, setting) for setting in self.plan.timings]
@@ -272,7 +292,7 @@ class _Recorder:
         self.say(f"{job.name}: {setting.step}, batch {setting.batch_size}, amp {row['amp']}: {text}")
         return row
 
-    def _train(self, job: _Job, rows: list[dict[str, Any]] | None) -> None:
+    def _train(self, job: _Job) -> None:
         self.budget.check(self._seconds_of_epoch(job), f"an epoch of {job.name}")
 
         def after(epoch: EpochRecord) -> None:
@@ -284,7 +304,8 @@ class _Recorder:
             job.name, job.options, job.config, self.train_set, self.test_set, device=self.device,
             checkpoint=job.checkpoint, on_epoch=after, progress=False,
         )  # fmt: skip
-        save_record(job.path, {**self._record(job, result), "timings": rows})
+        timings = {name: job.record[name] for name in TIMING} if job.record else {}
+        save_record(job.path, {**self._record(job, result), **timings})
         job.checkpoint.unlink(missing_ok=True)
 
     def _seconds_of_epoch(self, job: _Job) -> float:

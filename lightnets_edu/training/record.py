@@ -37,7 +37,8 @@ _TRAINED = {
 _FIELDS: dict[str, dict[str, Any]] = {
     "training": {"model": str, "options": dict, "parameters": int, "environment": _ENVIRONMENT, **_TRAINED},
     # All that is known of one network on one device. What was not run is null: the fields of training (``_TRAINED``,
-    # ``test_accuracy`` and ``training_seconds``) together, or ``timings``.
+    # ``test_accuracy`` and ``training_seconds``) together, or ``timings`` and ``timing_environment``. ``environment``
+    # is that of the training, if there was one; the two may differ in threads and day.
     "network": {
         "model": str,
         "options": dict,
@@ -51,6 +52,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "test_accuracy": (*_NUMBER, type(None)),
         "training_seconds": (*_NUMBER, type(None)),
         "timings": (list, type(None)),
+        "timing_environment": (dict, type(None)),
     },
     "guidelines": {"environment": _ENVIRONMENT, "settings": dict, "rows": list},
     "timing": {"model": str, "options": dict, "settings": dict, "environment": _ENVIRONMENT, "timings": dict},
@@ -185,6 +187,8 @@ def _check_network(record: Mapping[str, Any], where: str) -> None:
             )
         _check_fields(record, _TRAINED, where, "")
         _check_history(record["history"], where)
+    if record["timings"]:
+        _check_fields(record["timing_environment"], _ENVIRONMENT, where, "timing_environment.")
     for index, row in enumerate(record["timings"] or ()):
         _check_fields(row, _MEASUREMENT, where, f"timings[{index}].")
         if (row["measured"] is None) == (row["refused"] is None):

@@ -122,18 +122,21 @@ def row(**changes) -> dict:
 def test_parts_may_be_missing_but_not_halves_of_parts(tmp_path):
     path = tmp_path / "run.json"
     save_record(path, bare())
-    save_record(path, {**bare(), "timings": [row(), row(measured=None, refused="noise")]})
+    timed = {"timings": [row(), row(measured=None, refused="noise")]}
+    save_record(path, {**bare(), **timed, "timing_environment": bare()["environment"]})
     for broken, sentence in (
         ({"history": []}, "has no config and no data and no test_accuracy and no training_seconds"),
         ({"macs": None}, "macs must be int, not null"),
+        ({**timed, "timing_environment": None}, "timing_environment must be a dict, not null"),
+        ({**timed, "timing_environment": {"device": "cpu"}}, "lacks the field timing_environment.device_name"),
         ({"timings": [row(measured=None)]}, r"timings\[0\] must have either 'measured' or 'refused'"),
         ({"timings": [row(refused="noise")]}, r"timings\[0\] must have either"),
         ({"timings": [row(measured={})]}, r"lacks the field timings\[0\].measured.samples"),
         ({"timings": [{"step": "forward"}]}, r"lacks the field timings\[0\].options"),
     ):
         with pytest.raises(RecordError, match=sentence):
-            save_record(path, {**bare(), **broken})
-    for gone in ("seed", "test_accuracy", "timings"):
+            save_record(path, {**bare(), "timing_environment": bare()["environment"], **broken})
+    for gone in ("seed", "test_accuracy", "timings", "timing_environment"):
         with pytest.raises(RecordError, match=f"lacks the field {gone}"):
             save_record(path, {name: value for name, value in bare().items() if name != gone})
 
@@ -278,6 +281,35 @@ def test_timings_come_with_the_training_and_one_by_one(tmp_path, calm, monkeypat
     record([TINY], two, folder=tmp_path)
     assert [row["step"] for row in load_record(path)["timings"]] == ["forward", "training"]
     assert load_record(path)["history"] == both["history"]
+
+
+def test_timings_say_where_they_were_taken(tmp_path, calm, monkeypatch):
+    """The training may use other threads on another day; timings of two kinds of run are not put together."""
+    time = Plan(CONFIG, "shapes", train=False, timings=(FORWARD,))
+    record([TINY], time, folder=tmp_path)
+    path = tmp_path / "cpu" / f"{TINY}.json"
+    timed = load_record(path)["timing_environment"]
+    assert timed["threads"] == torch.get_num_threads()
+    monkeypatch.setattr(plan_module, "describe_environment", lambda device: {**timed, "threads": 63})
+    with pytest.raises(ValueError, match=f"with threads={timed['threads']}, and now it is 63"):
+        record([TINY], replace(time, timings=(FORWARD, TRAINING)), folder=tmp_path)
+    assert record([TINY], time, folder=tmp_path)[0].skipped == [TINY]
+    record([TINY], folder=tmp_path)
+    assert load_record(path)["timing_environment"] == timed and load_record(path)["history"]
+
+
+def test_again_keeps_what_the_plan_does_not_make(tmp_path, calm):
+    time, path = Plan(CONFIG, "shapes", train=False, timings=(FORWARD,)), tmp_path / "cpu" / f"{TINY}.json"
+    record([TINY], replace(PLAN, timings=(FORWARD,)), folder=tmp_path)
+    first = load_record(path)
+    other = replace(PLAN, config=replace(CONFIG, epochs=1, warmup_epochs=0))
+    assert record([TINY], other, folder=tmp_path, again=True)[0].recorded == [TINY]
+    trained = load_record(path)
+    assert len(trained["history"]) == 1 and len(first["history"]) == 3
+    assert all(trained[name] == first[name] for name in ("timings", "timing_environment"))
+    record([TINY], replace(time, timings=(TRAINING,)), folder=tmp_path, again=True)
+    found = load_record(path)
+    assert [row["step"] for row in found["timings"]] == ["training"] and found["history"] == trained["history"]
 
 
 def test_memory_is_what_the_network_holds_and_makes(calm):
