@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import multiprocessing
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +43,15 @@ def make(folder: Path, train: int = 5, val: int = 3, size: tuple[int, int] = (40
                 image = Image.fromarray(pixels if index else pixels[..., 0])
                 image.save(folder / split / name / f"{index}.{'JPG' if index == 1 else 'png'}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_reader_stays() -> Iterator[None]:
+    """Processes that read images end with their batches. One that an error's traceback keeps would also keep the pipe
+    to the browser of other tests open, and that browser would never end."""
+    yield
+    gc.collect()
+    assert multiprocessing.active_children() == []
 
 
 @pytest.fixture(scope="module")
