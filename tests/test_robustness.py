@@ -60,9 +60,9 @@ def test_a_home_that_cannot_be_written(tmp_path):
     out.chmod(0o777)
     tmp_path.chmod(0o755)
     # Root may write everywhere: become nobody. Nobody may not walk down to the test's folder, hence the relative paths,
-    # and perhaps not to the installed packages, hence the rehearsal, which loads all of them.
+    # and perhaps not to the installed packages, hence the rehearsal, which loads all of them. Root tidies up at last.
     rehearsal = "main([*sys.argv[1:-1], 'rehearsal.json']); os.remove('rehearsal.json')"
-    ordinary = f"if os.geteuid() == 0: {rehearsal}; os.seteuid(65534)"
+    ordinary = f"if os.geteuid() == 0: {rehearsal}; import atexit; atexit.register(os.seteuid, 0); os.seteuid(65534)"
     try:
         done = run(ordinary, [*TRAIN, "--out", "run.json"], out, HOME=str(home))
         assert done.returncode == 0, done.stderr
