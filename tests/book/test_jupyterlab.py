@@ -20,6 +20,10 @@ CELLS = (
     "print('groups', w.groups, 'MACs', w.evaluate()['macs'])",
     "w.out_channels = 200\nw.stride = 3",
 )
+HOMES = (
+    "HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
+    "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR",
+)  # fmt: skip
 
 
 def free_port() -> int:
@@ -36,8 +40,8 @@ def lab(tmp_path):
     )
     nbformat.write(notebook, tmp_path / "live.ipynb")
     port = free_port()
-    homes = {name: str(tmp_path / ".home") for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-    homes["JUPYTERLAB_SETTINGS_DIR"] = homes["JUPYTERLAB_WORKSPACES_DIR"] = str(tmp_path / ".home")
+    (tmp_path / ".home").mkdir()
+    homes = dict.fromkeys(HOMES, str(tmp_path / ".home"))  # nothing of this reaches the user's own home
     options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root",
                "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}",
                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
