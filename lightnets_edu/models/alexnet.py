@@ -4,7 +4,8 @@ Krizhevsky, Sutskever, Hinton; 2012; NeurIPS. One weird trick for parallelizing 
 Krizhevsky; 2014; arXiv:1404.5997.
 
 Two networks are called AlexNet. `alexnet_2012` is the paper's: two groups, one a GPU, in three of its convolutions (the
-first grouped convolutions), and local response norms. `alexnet` is that of 2014: one tower, fewer channels, no norms.
+first grouped convolutions), and local response norms. `alexnet` is torchvision's version of
+that of 2014: one tower, fewer channels, no norms (the 2014 paper's fourth convolution has 384 channels, not 256).
 Parameter names are torchvision's. The paper speaks of 224 x 224 pixels, but its map sizes need 227.
 """
 

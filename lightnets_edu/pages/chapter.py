@@ -243,11 +243,16 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
         where = f" on {rows[0][1]}"
         del columns[1]
         rows = [(name, *numbers) for name, _, *numbers in rows]
+    first, *_, last = RUNGS
     return NumberTable(
         f"Forward passes{where}, batches of {batch_size}: milliseconds, predicted and measured",
         columns,
         rows,
-        ["A column with ? is predicted; the last is the median of a recorded measurement, or a dash if it was noise."],
+        [
+            f"The columns with ? are predicted, by the four ways of chapter 2, from arithmetic alone ({first}?) to "
+            f"layers that were timed one by one ({last}?). The last is the median of a recorded measurement, or a "
+            "dash if it was noise."
+        ],
     )
 
 

@@ -229,7 +229,7 @@ def _row(name: str, record: Mapping[str, Any] | None, batches: Sequence[int]) ->
         "family": family(name),
         "image": default_input_size(name),
         **{quantity: getattr(cost, quantity) for quantity in COUNTED},
-        "top1": claim.top1 if claim else None,
+        "top1": round(claim.top1, 1) if claim and claim.top1 else None,  # the fewest digits that a list prints
         "source": ("read" if claim.read else "quoted") if claim and claim.top1 else "none",
     }
     for batch in batches:
@@ -316,7 +316,8 @@ def claims_table() -> NumberTable:
         ("network", "parameters, printed", "ours", "MACs, printed", "ours", "verdict"),
         rows,
         [
-            f"{agreeing} of {printed} printed numbers agree at their own digits; each of the others has its reason.",
+            f"{agreeing} of {printed} printed numbers agree at their own digits; for the others a note says what we "
+            "know.",
             *(f"{number}. {why[0].upper()}{why[1:]}." for why, number in reasons.items()),
             *(f"{source[0].upper()}{source[1:]}: {', '.join(names)}." for source, names in sources.items()),
         ],

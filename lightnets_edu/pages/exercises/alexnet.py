@@ -218,7 +218,7 @@ EXERCISES = (
             Option("b", "The head only.", "The head changes when an optimiser steps, and none did."),
             Option(
                 "c",
-                "The running means and variances of the batch norms.",
+                "The buffers of the batch norms, such as running means.",
                 "They are buffers. `requires_grad` does not concern them, `eval()` does.",
                 right=True,
             ),

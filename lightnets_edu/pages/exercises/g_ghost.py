@@ -154,7 +154,8 @@ EXERCISES = (
         hint="What may the cheap operation do with the channels that it gets?",
         solution="`b` is exactly what a $1 \\times 1$ convolution with the weights `q` makes of `a`, so as ghosts "
         "these maps would be perfect. CKA is 1. The cosine is low, because no map of `b` looks like one of `a`. Which "
-        "number matters depends on what the cheap operation may do.",
+        "number matters depends on what the cheap operation may do. (A CKA below 1 would not rule it out: a "
+        "$1 \\times 1$ convolution need not be a rotation. The chapter's R² asks for any.)",
     ),
     CodeExercise(
         name="g_ghost_write_cka",

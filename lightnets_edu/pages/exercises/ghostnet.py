@@ -97,23 +97,23 @@ EXERCISES = (
     ),
     NumberExercise(
         name="ghost_speedup_small",
-        question="The second bottleneck's first Ghost module reads only 16 channels and writes 48, with $s = 2$, "
+        question="A Ghost module reads 32 channels and writes 96, with $s = 2$, "
         "$k = 1$, $d = 3$. How many times fewer MACs has it than the plain $1 \\times 1$ convolution? (Two digits "
         "after the point are enough.)",
-        answer=lambda: _speedup(16),
+        answer=lambda: _speedup(32),
         unit="times",
         tolerance=0.01,
-        hint="For each pixel and intrinsic map: 16 MACs in the primary convolution, and how many for its ghost?",
+        hint="For each pixel and intrinsic map: 32 MACs in the primary convolution, and how many for its ghost?",
         mistakes=(
-            Mistake(lambda: 2, "That is the ratio, which the speed-up tends to with many input channels. Here are 16."),
+            Mistake(lambda: 2, "That is the ratio, which the speed-up tends to with many input channels. Here are 32."),
             Mistake(
-                lambda: 2 * 16 / (16 + 1),  # and 2 * 16 * 9 / (16 * 9 + 9), with a primary kernel of 3 x 3
+                lambda: 2 * 32 / (32 + 1),  # and 2 * 32 * 9 / (32 * 9 + 9), with a primary kernel of 3 x 3
                 "A ghost costs one MAC for each of its kernel's nine weights, and the primary kernel is 1 × 1.",
             ),
-            Mistake(lambda: 1 / _speedup(16), "That is its reciprocal: the part of the MACs that is left."),
+            Mistake(lambda: 1 / _speedup(32), "That is its reciprocal: the part of the MACs that is left."),
         ),
-        solution="$r_s = \\dfrac{s\\,c\\,k^2}{c\\,k^2 + (s-1)\\,d^2} = \\dfrac{2 \\cdot 16}{16 + 9}$: {answer}. The "
-        "nine weights of a ghost are not small beside sixteen.",
+        solution="$r_s = \\dfrac{s\\,c\\,k^2}{c\\,k^2 + (s-1)\\,d^2} = \\dfrac{2 \\cdot 32}{32 + 9}$: {answer}. The "
+        "nine weights of a ghost are not small beside thirty-two.",
     ),
     CodeExercise(
         name="ghost_write_cost",
@@ -137,7 +137,7 @@ EXERCISES = (
     NumberExercise(
         name="ghost_ratio_network",
         question="Set the ratio of the whole network (width 1.0, images of $224 \\times 224$) to 4 instead of 2, with "
-        'the explorer or with `count(get_model("ghostnet", ratio=4))`. What per cent of the MACs are left?',
+        'the explorer or with `count(get_model("ghostnet", ratio=4))`. What percentage of the MACs is left?',
         answer=lambda: 100 * _network_macs(1.0, 4) / _network_macs(1.0, 2),
         unit="%",
         tolerance=0.01,
@@ -154,8 +154,8 @@ EXERCISES = (
                 "That is the part itself; as per cent it is a hundred times as much.",
             ),
         ),
-        solution='`count(get_model("ghostnet", ratio=4)).macs / count(get_model("ghostnet")).macs`: {answer}. Only the '
-        "primary convolutions halve.",
+        solution='`count(get_model("ghostnet", ratio=4)).macs / count(get_model("ghostnet")).macs`: {answer}. The '
+        "primary convolutions halve, the cheap kernels grow by half, and the rest stays.",
     ),
     ChoiceExercise(
         name="ghost_which_control",
@@ -172,8 +172,9 @@ EXERCISES = (
             Option(
                 "b",
                 "Training adds redundancy: only the second differs from the trained network in its weights alone.",
-                "In the first the batch norms do nothing yet. Divide the standard deviation of a map by its mean: "
-                "hardly any contrast is left, and maps without contrast are alike. That says nothing about training.",
+                "In the first the batch norms do nothing yet, so nothing is centred on the way. Run `shuffled_control` "
+                "on both: in the first it is well above 0. A good part of each map is the same for all images, and "
+                "that part is alike in many maps. That says nothing about training.",
                 right=True,
             ),
             Option(

@@ -62,7 +62,10 @@ EXERCISES = (
                 lambda: 75.2 * (78 / 120) ** 0.07, "The slower network needs more accuracy, not less: mind the sign."
             ),
             Mistake(lambda: 75.2 * 1.05, "That is the price of twice the latency. B takes about 1.54 times as long."),
-            Mistake(lambda: 75.2 * 120 / 78, "Without the exponent every millisecond would count as an accuracy."),
+            Mistake(
+                lambda: 75.2 * 120 / 78,
+                "Without the exponent, a network that takes twice as long would have to be right twice as often.",
+            ),
             Mistake(lambda: 75.2, "Then B's reward is smaller, because it is slower."),
         ),
         solution="$75.2 \\times (120/78)^{0.07}$ = {answer}: the ratio of the latencies to the power 0.07 is about "
@@ -133,7 +136,7 @@ EXERCISES = (
         mistakes=(
             Mistake(
                 _wrong_front,
-                "As accurate as a faster pair is beaten, too: use <= and >=, not < and >.",
+                "A pair that is only as accurate as a faster one is beaten, too: use <= and >=, not < and >.",
             ),
             Mistake(
                 lambda points: [max(points, key=lambda p: p[1])],

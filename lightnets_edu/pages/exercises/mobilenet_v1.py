@@ -122,7 +122,7 @@ EXERCISES = (
                 "exercise asks why.",
             ),
         ),
-        solution=r"$569 \text{ M} \cdot 0.5^2 \cdot (160/224)^2$: about {answer}.",
+        solution=r"$568.74 \text{ M} \cdot 0.5^2 \cdot (160/224)^2$: about {answer}.",
     ),
     ChoiceExercise(
         name="mobilenet_why_more",

@@ -19,7 +19,7 @@ from lightnets_edu.pages.exercises.kinds import (
     Option,
 )
 
-_BLOCK = {"channels": 512, "squeeze_channels": 32}
+_BLOCK = {"channels": 1024, "squeeze_channels": 64}
 
 
 def _judge_gates(answer: Callable[..., Tensor]) -> Sequence[Comparison]:
@@ -50,35 +50,36 @@ def _gates(
 EXERCISES = (
     NumberExercise(
         name="se_block_params",
-        question="A block has 512 channels, and its gates squeeze them with $r = 16$. How many parameters do the two "
+        question="A block has 1024 channels, and its gates squeeze them with $r = 16$. How many parameters do the two "
         "layers have, biases included?",
         answer=lambda: squeeze_excite(**_BLOCK).params,
         unit="parameters",
-        hint="From 512 to $512 / 16$ and back; each output of each layer has a bias.",
+        hint="From 1024 to $1024 / 16$ and back; each output of each layer has a bias.",
         mistakes=(
-            Mistake(lambda: 2 * 512 * 32, "The biases are missing: one for each output of each layer."),
-            Mistake(lambda: 512 * 32 + 32, "There are two layers: the second leads back to 512 channels."),
+            Mistake(lambda: 2 * 1024 * 64, "The biases are missing: one for each output of each layer."),
+            Mistake(lambda: 1024 * 64 + 64, "There are two layers: the second leads back to 1024 channels."),
             Mistake(
-                lambda: 2 * 512 * 512 + 2 * 512, "The reduction is missing: the layer between has $512/16$ channels."
+                lambda: 2 * 1024 * 1024 + 2 * 1024,
+                "The reduction is missing: the layer between has $1024/16$ channels.",
             ),
         ),
-        solution="$512 \\cdot 32 + 32$ for the first layer and $32 \\cdot 512 + 512$ for the second: {answer}.",
+        solution="$1024 \\cdot 64 + 64$ for the first layer and $64 \\cdot 1024 + 1024$ for the second: {answer}.",
     ),
     NumberExercise(
         name="se_gates_macs",
-        question="The same two layers stand behind a $28 \\times 28$ map. How many MACs do they need for one image?",
+        question="The same two layers stand behind a $14 \\times 14$ map. How many MACs do they need for one image?",
         answer=lambda: squeeze_excite(**_BLOCK).macs,
         unit="MACs",
         hint="What is the size of the map that the first layer reads, behind the mean?",
         mistakes=(
             Mistake(
-                lambda: squeeze_excite(**_BLOCK).macs * 784,
+                lambda: squeeze_excite(**_BLOCK).macs * 196,
                 "The mean leaves one number a channel: the layers run once an image, not once a pixel.",
             ),
             Mistake(lambda: squeeze_excite(**_BLOCK).flops, "That is twice the MACs: you counted FLOPs."),
             Mistake(lambda: squeeze_excite(**_BLOCK).params, "Biases are added, not multiplied: they are no MACs."),
         ),
-        solution="The layers see a $1 \\times 1$ map: $2 \\cdot 512 \\cdot 32$ = {answer}, whatever the image's size. "
+        solution="The layers see a $1 \\times 1$ map: $2 \\cdot 1024 \\cdot 64$ = {answer}, whatever the image's size. "
         "That is why the gates add many parameters and hardly any MACs.",
     ),
     CodeExercise(
@@ -104,7 +105,7 @@ EXERCISES = (
     ChoiceExercise(
         name="se_closed_gate",
         question="Close the gate of one channel of `small.blocks[5].se` with `closed_gate`, and look at the block's "
-        "output (with `capture(small, ['blocks.5'], picture)`) in that channel. What is left of it?",
+        "output (with `capture(small, ['blocks.5'], one)`) in that channel. What is left of it?",
         options=(
             Option("a", "Nothing: the channel is zero.", "Only if the shortcut brought nothing. Look at the numbers."),
             Option(

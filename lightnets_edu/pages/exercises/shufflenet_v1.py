@@ -55,7 +55,7 @@ EXERCISES = (
             Mistake(lambda: 8, "Each group of the second layer has only two channels, not one from every old group."),
         ),
         solution="A group has $16 / 8 = 2$ channels. After the shuffle they come from 2 different groups, and each of "
-        "these reads 2 inputs: {answer} inputs. Only with $C/g \\ge g$ does one shuffle connect everything.",
+        "these reads 2 inputs: {answer}. Only with $C/g \\ge g$ does one shuffle connect everything.",
     ),
     NumberExercise(
         name="shuffle_grouped_macs",
@@ -77,7 +77,7 @@ EXERCISES = (
                 lambda: pointwise_conv2d(**_LAYER, groups=3).params, "Those are the weights. Each is used once a pixel."
             ),
         ),
-        solution="$60 \\times 28 \\times 28$ outputs, each a sum over $240 / 3 = 80$ inputs: {answer} MACs.",
+        solution="$60 \\times 28 \\times 28$ outputs, each a sum over $240 / 3 = 80$ inputs: {answer}.",
     ),
     CodeExercise(
         name="shuffle_write_it",
@@ -100,7 +100,8 @@ EXERCISES = (
     ChoiceExercise(
         name="shuffle_twice",
         question="Run `channel_shuffle(channel_shuffle(x, 3), 3)` on `torch.arange(12.0).reshape(1, 12, 1, 1)`, then "
-        "the same with 9 channels. When does shuffling twice bring every channel back to its place?",
+        "the same with 9 channels. When does shuffling twice bring every channel back to its place, if the shuffle "
+        "moves anything at all?",
         options=(
             Option("a", "Always: a shuffle undoes itself.", "With 12 channels it does not. Look at the printed order."),
             Option("b", "Never.", "With 9 channels in 3 groups it does."),

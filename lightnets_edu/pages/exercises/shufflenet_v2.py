@@ -33,8 +33,9 @@ def _judge_bound(answer: Callable[[int, int], float]) -> Sequence[Comparison]:
 EXERCISES = (
     NumberExercise(
         name="shufflenet_v2_least_access",
-        question="A pointwise convolution reads 32 channels and writes 128, on a $14 \\times 14$ map. Another one has "
-        "the same MACs and the least possible memory access. How many elements does that one read and write?",
+        question="A pointwise convolution reads 32 channels and writes 128, on a $14 \\times 14$ map. Another one on "
+        "a map of the same size has the same MACs and the least possible memory access. How many elements does that "
+        "one read and write, weights included?",
         answer=lambda: pointwise_conv2d(**_EQUAL).memory_access,
         unit="elements",
         hint="The product of the channels is fixed by the MACs. Which two equal numbers have this product?",
@@ -58,14 +59,14 @@ EXERCISES = (
         mistakes=(
             Mistake(
                 lambda: (2 * 116 * 116 + 9 * 116) * 784,
-                "All channels are not worked on: the unit splits them first, and half passes untouched.",
+                "Not all channels are worked on: the unit splits them first, and half passes untouched.",
             ),
             Mistake(lambda: shuffle_unit_v2(**_UNIT).flops, "That is twice the MACs: you counted FLOPs."),
             Mistake(lambda: 2 * 58 * 58 * 784, "The depthwise convolution is missing: nine weights a channel."),
             Mistake(lambda: (58 * 58 + 9 * 58) * 784, "There are two pointwise convolutions."),
         ),
         solution="58 channels are worked on: $2 \\cdot 58^2 + 9 \\cdot 58$ weights, each used for $28 \\cdot 28$ "
-        "pixels: {answer} MACs.",
+        "pixels: {answer}.",
     ),
     CodeExercise(
         name="shufflenet_v2_bound",

@@ -161,7 +161,7 @@ EXERCISES = (
                 "for all.",
                 right=True,
             ),
-            Option("c", "It stays.", "Look at the third digit, and think of what says where the kept weights are."),
+            Option("c", "It stays.", "Compute both sizes, and think of what says where the kept weights are."),
         ),
         hint="What has to be stored for a pruned network that a full one does not need?",
         solution="A full tensor needs no places. A pruned one needs a distance for each kept weight, here 4 bits. It "
