@@ -15,7 +15,7 @@ from lightnets_edu.pages.exercises.kinds import (
 )
 
 _EQUAL = {"in_channels": 64, "out_channels": 64, "out_height": 14, "out_width": 14}
-_UNIT = {"in_channels": 116, "out_channels": 116, "stride": 1, "in_height": 28, "in_width": 28}
+_UNIT = {"in_channels": 232, "out_channels": 232, "stride": 1, "in_height": 14, "in_width": 14}
 
 
 def _bound(macs: int, pixels: int) -> float:
@@ -52,20 +52,20 @@ EXERCISES = (
     ),
     NumberExercise(
         name="shufflenet_v2_unit_macs",
-        question="How many MACs has a ShuffleNetV2 unit with stride 1 and 116 channels, on a $28 \\times 28$ map?",
+        question="How many MACs has a ShuffleNetV2 unit with stride 1 and 232 channels, on a $14 \\times 14$ map?",
         answer=lambda: shuffle_unit_v2(**_UNIT).macs,
         unit="MACs",
         hint="Only half of the channels are worked on: a pointwise, a depthwise and a pointwise convolution.",
         mistakes=(
             Mistake(
-                lambda: (2 * 116 * 116 + 9 * 116) * 784,
+                lambda: (2 * 232 * 232 + 9 * 232) * 196,
                 "Not all channels are worked on: the unit splits them first, and half passes untouched.",
             ),
             Mistake(lambda: shuffle_unit_v2(**_UNIT).flops, "That is twice the MACs: you counted FLOPs."),
-            Mistake(lambda: 2 * 58 * 58 * 784, "The depthwise convolution is missing: nine weights a channel."),
-            Mistake(lambda: (58 * 58 + 9 * 58) * 784, "There are two pointwise convolutions."),
+            Mistake(lambda: 2 * 116 * 116 * 196, "The depthwise convolution is missing: nine weights a channel."),
+            Mistake(lambda: (116 * 116 + 9 * 116) * 196, "There are two pointwise convolutions."),
         ),
-        solution="58 channels are worked on: $2 \\cdot 58^2 + 9 \\cdot 58$ weights, each used for $28 \\cdot 28$ "
+        solution="116 channels are worked on: $2 \\cdot 116^2 + 9 \\cdot 116$ weights, each used for $14 \\cdot 14$ "
         "pixels: {answer}.",
     ),
     CodeExercise(
