@@ -200,14 +200,19 @@ class FolderBatches:
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self._mean = torch.tensor(self.normalisation.mean, device=device).view(1, -1, 1, 1)
         self._std = torch.tensor(self.normalisation.std, device=device).view(1, -1, 1, 1)
-        workers = whole_number("workers", workers, 0)
+        self._workers = whole_number("workers", workers, 0)
         self._sampler = _EpochSampler(self.order)
-        self._loader = DataLoader(
-            _Files(dataset, _transform(whole_number("image_size", image_size, 1), augment), self.order.seed),
+        transform = _transform(whole_number("image_size", image_size, 1), augment)
+        self._files = _Files(dataset, transform, self.order.seed)
+        self._loader = self._new_loader()
+
+    def _new_loader(self) -> DataLoader:
+        return DataLoader(
+            self._files,
             batch_sampler=self._sampler,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            pin_memory=device.type == "cuda",
+            num_workers=self._workers,
+            persistent_workers=self._workers > 0,
+            pin_memory=self.device.type == "cuda",
         )
 
     def __len__(self) -> int:
@@ -232,7 +237,11 @@ class FolderBatches:
                 yield images, labels.to(self.device, non_blocking=True)
         except DatasetError as error:
             # From a worker comes the whole traceback as text; its last line is the sentence.
-            raise DatasetError(str(error).strip().splitlines()[-1].rpartition("DatasetError: ")[2]) from None
+            problem = str(error).strip().splitlines()[-1].rpartition("DatasetError: ")[2]
+            # The workers end with their loader, which the frames of the old error would keep alive.
+            error.__traceback__ = None
+            self._loader = self._new_loader()
+            raise DatasetError(problem) from None
 
 
 class _EpochSampler(Sampler):

@@ -176,6 +176,7 @@ def test_a_broken_image_is_named(tmp_path, workers, keep):
     batches = FolderBatches(load_image_folder(tmp_path), 5, CPU, shuffle=True, image_size=16, workers=workers)
     with pytest.raises(DatasetError) as caught:
         list(batches)
+    assert multiprocessing.active_children() == [], "the readers should end, though the error and its traceback live"
     sentence = str(caught.value)
     assert sentence.startswith(repr(str(path))) and "cannot be read as an image" in sentence and "\n" not in sentence
 
