@@ -37,8 +37,10 @@ def show(quantity: Quantity, **values: int) -> Math:
         lines = [quantity.latex, f"{numbers} = {result}"]
     else:
         lines = [quantity.latex, numbers, result]
-    lines = [r" \\ &\quad + ".join(_terms(line)) if _symbols(name + line) > PHONE else line for line in lines]
-    right = r" \\ &= ".join(lines)
+    broken = [_terms(line) if _symbols(name + line) > PHONE else [line] for line in lines]
+    if any(_symbols(name + term) > PHONE for terms in broken for term in terms):
+        name = rf"& {name} \\"  # above, since it takes the room of what cannot be broken
+    right = r" \\ &= ".join(r" \\ &\quad {} + ".join(terms) for terms in broken)
     return Math(rf"\begin{{aligned}} {name} &= {right} \end{{aligned}}")
 
 
