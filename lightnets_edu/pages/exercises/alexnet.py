@@ -219,7 +219,7 @@ EXERCISES = (
             Option(
                 "c",
                 "The buffers of the batch norms, such as running means.",
-                "They are buffers. `requires_grad` does not concern them, `eval()` does.",
+                "Buffers are not parameters: `requires_grad` does not concern them, `eval()` does.",
                 right=True,
             ),
             Option(
