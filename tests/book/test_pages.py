@@ -63,6 +63,22 @@ def test_accessible_light_and_dark_wide_and_narrow(visit, server, page, scheme, 
     assert ours == []
 
 
+def test_rows_of_a_wide_table_keep_their_names_on_a_phone(visit, server):
+    phone = {"width": 390, "height": 800}
+    opened = visit(f"{server}notebooks/12_ghostnet.html", viewport=phone, reduced_motion="reduce").page
+    names = opened.evaluate(
+        """() => [...document.querySelectorAll(".ln-numbers > div")].filter((frame) => {
+          frame.scrollLeft = frame.scrollWidth;
+          return frame.scrollLeft > 0;
+        }).map((frame) => {
+          const name = frame.querySelector("tbody th").getBoundingClientRect();
+          return [name.left - frame.getBoundingClientRect().left, name.width / frame.clientWidth];
+        })"""
+    )
+    assert names
+    assert all(left == 0 and share < 0.5 for left, share in names)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_prints_whole(visit, server, page):
     """On paper nothing can be scrolled: no table is cut, below or at the side, and nothing is pale."""
