@@ -67,7 +67,7 @@ def test_rows_of_a_wide_table_keep_their_names_on_a_phone(visit, server):
     phone = {"width": 390, "height": 800}
     opened = visit(f"{server}notebooks/12_ghostnet.html", viewport=phone, reduced_motion="reduce").page
     names = opened.evaluate(
-        """() => [...document.querySelectorAll(".ln-numbers > div")].filter((frame) => {
+        """() => [...document.querySelectorAll(".ln-numbers > div, .ln-count")].filter((frame) => {
           frame.scrollLeft = frame.scrollWidth;
           return frame.scrollLeft > 0;
         }).map((frame) => {
