@@ -36,7 +36,7 @@ test-package: $(TEST_READY)
 matrix: $(TEST_READY) ## Both commands with each Python, lowest versions, like Colab: hours; PYTHONS="3.12" for some
 	PYTHONS="$(PYTHONS)" $(PYTHON) -m pytest tests/matrix
 
-bench: $(TEST_READY) ## Compare speed with other libraries (benchmarks/)
+bench: $(TEST_READY) book ## Compare speed with other libraries, sliders with a frame (benchmarks/)
 	@for script in benchmarks/*.py; do $(PYTHON) "$$script" || exit 1; done
 
 record: $(BOOK_READY) ## Train and time every network; ARGS="--only ghostnet --budget-minutes 9"
