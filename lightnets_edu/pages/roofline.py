@@ -115,7 +115,8 @@ def reached(profile: DeviceProfile) -> dict[str, list[tuple[float, float]]]:
 def device_words(profile: DeviceProfile) -> str:
     """The machine in a few words."""
     threads = f", {thread_words(profile.threads)}" if profile.device == "cpu" else ""
-    number_format = "" if profile.amp == "off" else f", {profile.amp}"
+    tf32 = profile.environment.get("float32_convolutions") == "tf32"
+    number_format = (", TF32" if tf32 else "") if profile.amp == "off" else f", {profile.amp}"
     return f"{profile.environment['device_name']}{threads}{number_format}"
 
 

@@ -96,6 +96,22 @@ def autocast(device: torch.device, amp: str) -> AbstractContextManager:
     return torch.autocast(device.type, dtype=dtype, enabled=amp != "off")
 
 
+def float32_convolutions(device: torch.device) -> str:
+    """Decide how a CUDA device multiplies in convolutions of float32 tensors.
+
+    NVIDIA's GPUs since Ampere (compute capability 8.0) have TF32: inputs keep ten bits of their fraction, and sums stay
+    float32. It is several times as fast, and PyTorch uses it for convolutions, though not for linear layers, unless it
+    is told otherwise (PyTorch's notes "CUDA semantics", section "TensorFloat-32").
+
+    Returns:
+        ``"tf32"`` or ``"float32"``.
+    """
+    nvidia = torch.version.cuda is not None  # None in PyTorch's builds for AMD, whose device type is cuda, too
+    has_tf32 = nvidia and torch.cuda.get_device_capability(device) >= (8, 0)
+    precision = torch.backends.cudnn.conv.fp32_precision  # type: ignore[attr-defined]  # made while torch is imported
+    return "tf32" if has_tf32 and precision == "tf32" else "float32"
+
+
 def describe_environment(device: str | torch.device = "auto") -> dict[str, Any]:
     """Describe where a number was measured, as a dictionary that JSON can hold.
 
@@ -107,7 +123,8 @@ def describe_environment(device: str | torch.device = "auto") -> dict[str, Any]:
 
     Returns:
         ``device`` (cpu, cuda or mps), ``device_name``, ``device_memory_bytes`` (CUDA only, else None),
-        ``cuda`` (version, else None), ``cpu``, ``threads`` (of one PyTorch operation), ``cores`` (logical),
+        ``cuda`` (version, else None), ``float32_convolutions`` (on CUDA ``tf32`` or ``float32``, see
+        ``float32_convolutions``; else None), ``cpu``, ``threads`` (of one PyTorch operation), ``cores`` (logical),
         ``platform``, ``python``, ``torch``, ``torchvision`` (None if absent), ``package``, ``date`` (UTC, ISO
         8601), ``commit`` and ``commit_is_clean`` (None unless the package lies in a git checkout).
 
@@ -124,6 +141,7 @@ def describe_environment(device: str | torch.device = "auto") -> dict[str, Any]:
         "device_name": torch.cuda.get_device_name(device) if cuda else _cpu_model(),
         "device_memory_bytes": torch.cuda.get_device_properties(device).total_memory if cuda else None,
         "cuda": torch.version.cuda if cuda else None,
+        "float32_convolutions": float32_convolutions(device) if cuda else None,
         "cpu": _cpu_model(),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),

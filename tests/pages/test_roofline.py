@@ -19,6 +19,7 @@ from lightnets_edu.pages.explorers.roofline import NETWORKS
 from lightnets_edu.pages.plots import agreement_chart, roofline_chart, slope_chart
 from lightnets_edu.pages.roofline import (
     attainable,
+    device_words,
     draw_roofline,
     intensity,
     measure_roofline,
@@ -164,6 +165,14 @@ def test_intensity_and_roofs():
     assert row[-1] == "50%"
     with pytest.raises(ValueError, match="no layer was timed"):
         reached_table(profile)
+
+
+def test_a_machine_is_named_with_its_number_format():
+    profile = made_up_profile()
+    assert device_words(profile) == "a machine, 2 threads"
+    gpu = {"device_name": "a GPU", "float32_convolutions": "tf32"}
+    assert device_words(replace(profile, device="cuda", environment=gpu)) == "a GPU, TF32"
+    assert device_words(replace(profile, device="cuda", environment=gpu, amp="bfloat16")) == "a GPU, bfloat16"
 
 
 def test_the_roofs_of_this_machine_are_measured():

@@ -13,7 +13,7 @@ import torch
 
 from lightnets_edu.training import describe_environment, resolve_device
 from lightnets_edu.training import environment as module
-from lightnets_edu.training.environment import resolve_amp
+from lightnets_edu.training.environment import float32_convolutions, resolve_amp
 
 
 def pretend(monkeypatch, cuda: int = 0, mps: bool = False) -> None:
@@ -57,6 +57,19 @@ def test_amp(monkeypatch):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, native=native: native)
         assert resolve_amp("auto", cuda) == expected
     assert resolve_amp("float16", cuda) == "float16"
+
+
+def test_tf32_only_where_there_is_such_arithmetic_and_nobody_forbade_it(monkeypatch):
+    cuda = torch.device("cuda", 0)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    for capability, expected in (((7, 5), "float32"), ((8, 0), "tf32"), ((9, 0), "tf32")):  # T4, A100, H100
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
+        assert float32_convolutions(cuda) == expected
+        with torch.backends.cudnn.flags(allow_tf32=False):
+            assert float32_convolutions(cuda) == "float32"
+    monkeypatch.setattr(torch.version, "cuda", None)  # a build for AMD
+    assert float32_convolutions(cuda) == "float32"
+    assert describe_environment("cpu")["float32_convolutions"] is None
 
 
 def test_description(monkeypatch):
