@@ -58,14 +58,16 @@ def book_digest(root: Path) -> str:
 def _environment(root: Path) -> dict[str, str]:
     """What the tools see: their files go below ``_build``, not into the user's home, and idle threads sleep.
 
-    Threads that spin instead make a busy machine take minutes for seconds.
+    Threads that spin instead make a busy machine take minutes for seconds. No GPU is seen: the chapters' full trainings
+    are for a reader who runs a notebook, and pages are the same on every machine.
     """
     home = root / "_build" / ".home"
     names = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR")
     folders = {name: home / name.lower() for name in names}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
-    return {**{name: str(folder) for name, folder in folders.items()}, "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    ours = {"OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": ""}
+    return {**{name: str(folder) for name, folder in folders.items()}, **ours, **os.environ}
 
 
 def sync_notebooks(notebooks: Path) -> None:

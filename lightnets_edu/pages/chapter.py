@@ -296,4 +296,9 @@ def prediction_errors(device: str = "cpu", *, batch_size: int = 1) -> NumberTabl
 def _seconds(row: Mapping) -> tuple[str | None, ...]:
     predicted, measured = row["predicted_seconds"] or {}, row["measured"]
     values = [*(predicted.get(rung) for rung in RUNGS), measured and measured["median"]]
-    return tuple(None if value is None else f"{1000 * value:.1f}" for value in values)
+    return tuple(None if value is None else milliseconds(value) for value in values)
+
+
+def milliseconds(seconds: float) -> str:
+    """A time in milliseconds, without the unit: one decimal, and two digits where that would leave less."""
+    return f"{1000 * seconds:.1f}" if seconds >= 1e-3 else f"{1000 * seconds:.2g}"

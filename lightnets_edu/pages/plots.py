@@ -56,6 +56,12 @@ def _finish(figure: Figure) -> Figure:
     return figure
 
 
+def _legend_below(figure: Figure, handles: Sequence, labels: Sequence[str]) -> None:
+    """Two columns, or one if a name is too long for half of the figure."""
+    ncols = 2 if max(map(len, labels)) <= 26 else 1
+    figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
+
+
 def _tick(value: float, _place: float) -> str:
     """``2,000``, but ``20 k`` and ``2 M``: long numbers run into each other."""
     return f"{value:,g}" if abs(value) < 1e4 else EngFormatter()(value)
@@ -143,7 +149,7 @@ def line_chart(
             axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
             axes.set_xticks([], minor=True)
         if len(series) > 3:  # among so many lines no corner is free
-            figure.legend(loc="outside lower center", ncols=2)
+            _legend_below(figure, *axes.get_legend_handles_labels())
         elif len(series) > 1:
             axes.legend()
         return _finish(figure)
@@ -230,9 +236,9 @@ def roofline_chart(
         figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
         axes.loglog([low, ridge, high], [low * bandwidth_gbs, peak_gflops, peak_gflops], color="black", linewidth=2.4)
         axes.axvline(ridge, color="#777777", linestyle=":", linewidth=1.2)
-        axes.text(high, peak_gflops * 1.3, f"arithmetic: {peak_gflops:,.3g} GFLOP/s", ha="right", va="bottom")
+        axes.text(high, peak_gflops * 1.3, f"arithmetic: {_digits(peak_gflops)} GFLOP/s", ha="right", va="bottom")
         slope = degrees(atan(bandwidth_gbs))  # turned with the axes' scales, the text lies along the roof
-        axes.text(0.8 * ridge, 0.95 * peak_gflops, f"memory: {bandwidth_gbs:,.3g} GB/s", ha="right", va="bottom",
+        axes.text(0.8 * ridge, 0.95 * peak_gflops, f"memory: {_digits(bandwidth_gbs)} GB/s", ha="right", va="bottom",
                   rotation=slope, rotation_mode="anchor", transform_rotates_text=True)  # fmt: skip
         for text, side in (("waits for memory ", "right"), (" computes", "left")):
             axes.text(ridge, floor * 1.15, text, ha=side, va="bottom", color="#444444", style="italic")
@@ -256,6 +262,11 @@ def roofline_chart(
         return _finish(figure)
 
 
+def _digits(value: float) -> str:
+    """Three digits, and all of those before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def slope_chart(columns: Mapping[str, Mapping[str, float]], *, title: str) -> Figure:
     """How several measures rank the same things, the least on top; a thing that moves far is drawn bold.
 
@@ -274,7 +285,7 @@ def slope_chart(columns: Mapping[str, Mapping[str, float]], *, title: str) -> Fi
     ranks = {name: [sorted(values.values()).index(values[name]) + 1 for values in columns.values()] for name in names}
     places = range(len(columns))
     with house_style():
-        figure, axes = plt.subplots(figsize=(6.2, 1.0 + 0.3 * len(names)))
+        figure, axes = plt.subplots(figsize=(6.2 + 1.1 * max(0, len(columns) - 3), 1.0 + 0.3 * len(names)))
         for name, row in ranks.items():
             far = max(row) - min(row) > len(names) / 4
             weight = "bold" if far else "normal"
@@ -287,7 +298,7 @@ def slope_chart(columns: Mapping[str, Mapping[str, float]], *, title: str) -> Fi
                           weight=weight)  # fmt: skip
         headline(figure, title)
         axes.set(xticks=places, yticks=[], ylim=(len(names) + 0.6, 0.4))
-        axes.set_xticklabels(columns)
+        axes.set_xticklabels([textwrap.fill(heading, 12) for heading in columns])
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -330,7 +341,7 @@ def agreement_chart(
             axes.set_xlabel(f"measured, {unit}")
         handles, labels = grid.flat[0].get_legend_handles_labels()
         if len(labels) > 1:
-            figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+            _legend_below(figure, handles, labels)
         return _finish(figure)
 
 

@@ -26,13 +26,13 @@ def thread_words(threads: int) -> str:
     return f"{threads} thread{'s' if threads != 1 else ''}"
 
 
-def provenance(*, seed: int | None = None, data: str | None = None, device: str = "auto") -> Provenance:
+def provenance(*, seed: int | None = None, data: str | None = None, device: str = "cpu") -> Provenance:
     """Describe this run: device, versions, seed, date and data.
 
     Args:
         seed: The seed of random numbers, if any were drawn.
         data: Where the data came from, in a few words.
-        device: What computes, as torch names it; by default the fastest there is.
+        device: What computes, as for ``resolve_device``. By default the CPU: chapters use a GPU only where they say so.
 
     Raises:
         ValueError: If there is no such device here.

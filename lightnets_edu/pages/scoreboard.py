@@ -49,6 +49,7 @@ HEADINGS = {
     **{rung: f"Predicted: {rung}" for rung in RUNGS},
 }
 SHOWN_RUNGS = ("flops", "microbenchmarks")  # the lowest and the highest of the ladder
+FEWEST = 3  # networks, for a rank correlation
 LARGE_IMAGES = 224  # networks for smaller images are not compared in time with the others
 
 RESNETS: dict[str, dict[str, Any]] = {
@@ -374,7 +375,7 @@ def proxy_quality(rows: Iterable[Mapping[str, Any]], batch: int) -> list[ProxyQu
         ValueError: If fewer than three networks have all numbers.
     """
     proxies, measured = proxy_values(rows, batch)
-    if len(measured) < 3:
+    if len(measured) < FEWEST:
         raise ValueError(f"a rank correlation of {len(measured)} networks with {batch} images says nothing: take three")
     found = []
     for proxy, values in proxies.items():
@@ -384,12 +385,17 @@ def proxy_quality(rows: Iterable[Mapping[str, Any]], batch: int) -> list[ProxyQu
 
 
 def proxy_table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> NumberTable:
-    """Rank correlations and errors of all proxies, on all devices and batch sizes.
+    """Rank correlations and errors of all proxies, on all devices and batch sizes with enough networks.
 
     Args:
         rows: Device to rows of `scoreboard_rows`.
     """
-    settings = [(device, batch) for device in rows for batch in recorded_batches(device)]
+    settings = [
+        (device, batch)
+        for device, known in rows.items()
+        for batch in recorded_batches(device)
+        if len(proxy_values(known, batch)[1]) >= FEWEST
+    ]
     quality = {setting: proxy_quality(rows[setting[0]], setting[1]) for setting in settings}
     heads = [f"{device}, {batch} image{'s' if batch > 1 else ''}" for device, batch in settings]
     lines = []

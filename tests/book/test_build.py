@@ -9,6 +9,7 @@ import shutil
 import pytest
 import yaml
 
+from lightnets_edu.pages import build as build_module
 from lightnets_edu.pages.build import PACKAGE, book_digest, build, code_digest, outdated_notebooks
 
 from .conftest import ROOT
@@ -109,3 +110,11 @@ def test_requirements_and_toc_agree_with_the_tree():
     files = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
     for file in files:
         assert any((ROOT / f"{file}{suffix}").exists() for suffix in (".md", ".ipynb")), file
+
+
+def test_no_gpu_is_seen_unless_asked_for(tmp_path, monkeypatch):
+    """Else every chapter would train its network in full."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert build_module._environment(tmp_path)["CUDA_VISIBLE_DEVICES"] == ""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert build_module._environment(tmp_path)["CUDA_VISIBLE_DEVICES"] == "1"

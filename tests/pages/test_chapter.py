@@ -158,3 +158,8 @@ def test_number_tables_show_the_same_in_every_place():
     assert "a &lt; b" in html and "1,234" in html and 'scope="row"' in html
     with pytest.raises(ValueError, match="2 cells for 3 columns"):
         NumberTable("A caption", ("a", "b", "c"), [("x", 1)])
+
+
+def test_milliseconds_keep_two_digits():
+    times = (1.2345, 0.012345, 0.00105, 0.00012345, 0.0000042)
+    assert [shared.milliseconds(t) for t in times] == ["1234.5", "12.3", "1.1", "0.12", "0.0042"]

@@ -240,6 +240,8 @@ def test_roofline_chart_has_both_roofs_and_the_points():
     with pytest.raises(ValueError, match="two roofs above 0"):
         roofline_chart(0, 40, {}, title="")
     assert draw_roofline(made_up_profile()).get_suptitle() == "Roofline: a machine, 2 threads"
+    gpu = roofline_chart(212_345, 2600.4, {}, title="GPU").axes[0]
+    assert {"arithmetic: 212,345 GFLOP/s", "memory: 2,600 GB/s"} <= {text.get_text() for text in gpu.texts}
 
 
 def test_slope_chart_ranks():

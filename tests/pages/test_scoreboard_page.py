@@ -73,6 +73,12 @@ def test_small_images_are_left_out_of_comparisons_in_time():
         scoreboard.proxy_quality(rows[:2], 1)
 
 
+def test_a_device_with_few_networks_gets_no_rank_correlation():
+    rows = scoreboard.scoreboard_rows("cpu")
+    assert scoreboard.proxy_table({"cpu": rows}).rows[0][1:]
+    assert {row[1:] for row in scoreboard.proxy_table({"cpu": rows[:2]}).rows} == {()}
+
+
 def test_fronts():
     rows = [
         {"network": name, "macs": macs, "top1": top1}
