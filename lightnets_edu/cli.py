@@ -66,7 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     timing.add_argument("--steps", default="forward,training", help="forward, training or both (default)")
     timing.add_argument("--batch-size", default="1", metavar="N,N", help="images, such as 1,64 (default: 1)")
     timing.add_argument("--amp", default="off", help="off, bfloat16, float16 or several of them (default: off)")
-    timing.add_argument("--channels-last", action="store_true", help="lay maps channels-last in memory")
     timing.add_argument("--compile", action="store_true", help="use torch.compile")
     timing.add_argument("--seconds", type=float, default=1.0, help="of samples for each number (default: 1)")
     predicting = commands.add_parser("predict", help="predict the time of a forward pass from a device's profile")
@@ -76,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         "--measure", action="store_true", help="measure this device first (under a minute), and write it to --profile"
     )
     predicting.add_argument("--amp", default="off", help="number format to measure the device in (default: off)")
+    for command in (timing, predicting):
+        command.add_argument("--channels-last", action="store_true", help="lay maps channels-last in memory")
     recording = commands.add_parser("record", help="train and time all networks, one record each")
     recording.add_argument("--only", nargs="+", default=[], metavar="name", help="networks (default: all)")
     recording.add_argument("--out", default="results", metavar="DIR", help="for the records (default: results)")
@@ -262,7 +263,7 @@ def _predict(args: argparse.Namespace) -> tuple[dict, str]:
 
     settings = [StepSetting("forward", batch, args.input_size) for batch in _numbers(args.batch_size)]
     if args.measure:
-        measure_profile(amp=args.amp, progress=not args.json).save(args.profile)
+        measure_profile(amp=args.amp, channels_last=args.channels_last, progress=not args.json).save(args.profile)
     profile = DeviceProfile.load(args.profile)
     rows = [
         {"model": name, **predict_network(name, dict(args.options), setting, profile)}

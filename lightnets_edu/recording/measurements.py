@@ -26,7 +26,7 @@ from lightnets_edu.timing import (
 )
 from lightnets_edu.timing.clock import NOISE_LIMIT
 from lightnets_edu.training.checks import one_of, whole_number
-from lightnets_edu.training.environment import AMP_CHOICES, resolve_amp, resolve_device
+from lightnets_edu.training.environment import AMP_CHOICES, is_out_of_memory, resolve_amp, resolve_device
 
 ATTEMPTS = 3  # at a timing that is not noise; each takes twice as long as the one before
 
@@ -103,7 +103,8 @@ def measure_step(
     device = resolve_device(device)
     kept = keep and device.type == "cpu" and keep_memory()
     if profile is not None:
-        profile.require(device=device.type, threads=torch.get_num_threads(), keeps_memory=kept)
+        gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+        profile.require(device=device.type, gpu=gpu, threads=torch.get_num_threads(), keeps_memory=kept)
     model = get_model(name, **options)
     size = setting.input_size(name, options)
     row = setting.describe(name, options, device)
@@ -119,7 +120,10 @@ def measure_step(
     try:
         row |= predict_step(model, size, setting, row["amp"], profile)
         make = forward_step if setting.step == "forward" else training_step
-        network: Any = torch.compile(model) if setting.compile else model
+        network: Any = model
+        if setting.compile:
+            torch.compiler.reset()  # PyTorch compiles a module's code for a few networks, then runs it eagerly
+            network = torch.compile(model)
         step = make(network, size, device=device, amp=row["amp"], channels_last=setting.channels_last)
         timing = _quiet_timing(step, setting, device)
         if timing.is_noisy:
@@ -132,7 +136,7 @@ def measure_step(
         if not setting.compile:  # a compiled step hides its tensors from the counter
             row["peak_bytes"] = _peak(model, step, size, setting, device)
     except (RuntimeError, ValueError) as error:
-        row["refused"] = _explained(error, setting)
+        row["measured"], row["refused"] = None, _explained(error, setting)
     return row
 
 
@@ -238,7 +242,7 @@ def _quiet_timing(step: Callable[[], object], setting: StepSetting, device: torc
 
 def _explained(error: Exception, setting: StepSetting) -> str:
     """Why a step cannot be run; other errors are raised again."""
-    if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+    if is_out_of_memory(error):
         return f"{setting.batch_size} images do not fit in the device's memory."
     if "more than 1 value per channel" in str(error):
         return "batch norm cannot train on one value a channel: take more images, or larger ones."

@@ -16,11 +16,9 @@ from lightnets_edu.recording.measurements import StepSetting, measure_step
 from lightnets_edu.recording.networks import has_batch_norm, network_options, network_record, train_network
 from lightnets_edu.timing import DeviceProfile, measure, training_step
 from lightnets_edu.training import (
-    BatchTooLargeError,
     DatasetError,
     EpochRecord,
     TrainConfig,
-    TrainingDivergedError,
     TrainResult,
     load_dataset,
     load_record,
@@ -38,11 +36,18 @@ WITHOUT_NORM = 0.2  # part of the peak learning rate for networks without batch 
 
 
 def default_timings(device: torch.device) -> tuple[StepSetting, ...]:
-    """What is timed of every network: batch 1, 64 and 256 in float32 and bfloat16 on a GPU; batch 1 and 16 on a CPU."""
+    """What is timed of every network: batch 1 and 16 on a CPU; 1, 64 and 256 on a GPU.
+
+    On CUDA that is done in float32 and in the shorter format that the GPU computes in: bfloat16, or float16 before
+    Ampere, where bfloat16 is emulated.
+    """
     if device.type == "cpu":
         forward = tuple(StepSetting("forward", batch) for batch in (1, 16))
         return (*forward, StepSetting("training", 4))
-    formats = [("off", False), ("bfloat16", True)] if device.type == "cuda" else [("off", False)]
+    formats = [("off", False)]
+    if device.type == "cuda":
+        native = resolve_amp("auto", device)
+        formats.append((native if native != "off" else "float16", True))
     return tuple(
         StepSetting(step, batch, amp=amp, channels_last=channels_last)
         for step in ("forward", "training")
@@ -147,7 +152,7 @@ def record_networks(
             (outcome.recorded if recorder.run(job) else outcome.skipped).append(job.name)
         except _BudgetSpentError:
             outcome.left.append(job.name)
-        except (TrainingDivergedError, BatchTooLargeError, _TooLongError) as error:
+        except (RuntimeError, _TooLongError) as error:  # diverged, too large, or a GPU's library at its limits
             outcome.failed[job.name] = str(error)
     return outcome
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from lightnets_edu.training.checks import real_number, whole_number
 from lightnets_edu.training.environment import autocast, describe_environment, resolve_amp, resolve_device
 
 NOISE_LIMIT = 0.1  # a timing whose middle half spans more than this part of its median is called noisy
+KEPT_SAMPLES = 200  # at most, in a record
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,10 @@ class Timing:
         return self.images / self.median
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as a dictionary that JSON can hold."""
+        """Everything as a dictionary that JSON can hold, but of many samples only every so-manieth."""
         names = ("device", "images", "median", "p10", "p90", "spread", "repeats", "is_noisy")
-        return {**{name: getattr(self, name) for name in names}, "samples": list(self.samples)}
+        some = self.samples[:: math.ceil(self.repeats / KEPT_SAMPLES)]
+        return {**{name: getattr(self, name) for name in names}, "samples": list(some)}
 
     def __str__(self) -> str:
         """One line for the page; a noisy timing says so."""

@@ -74,29 +74,32 @@ class Bench:
             torch.mps.synchronize()
         return self.clock() - start
 
-    def _gpu_seconds(self, functions: list[Callable[[], object]], repeats: int, calls: int = 20) -> float:
+    def _gpu_seconds(self, functions: list[Callable[[], object]], repeats: int) -> float:
         """The GPU's own time: the calls are recorded as one CUDA graph, so that no Python stands between them."""
-        side = torch.cuda.Stream(self.device)
-        side.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(side):  # algorithms are chosen and libraries loaded before the recording
-            for function in functions * 2:
-                function()
-        torch.cuda.current_stream(self.device).wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            for index in range(calls):
-                functions[index % len(functions)]()
-        graph.replay()
-        taken = []
-        for _ in range(repeats):
-            start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-            torch.cuda.synchronize(self.device)
-            start.record()
-            graph.replay()
-            end.record()
-            torch.cuda.synchronize(self.device)
-            taken.append(start.elapsed_time(end) / 1000)  # milliseconds to seconds
-        return min(taken) / calls
+        with torch.cuda.device(self.device):
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):  # algorithms are chosen and libraries loaded before the recording
+                for function in functions * 2:
+                    function()
+            torch.cuda.current_stream().wait_stream(side)
+            once = measure(functions[0], device=self.device, warmup=1, repeats=1).median
+            calls = max(3, min(20, ceil(0.01 / once)))
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                for index in range(calls):
+                    functions[index % len(functions)]()
+            taken = []
+            for _ in range(repeats):
+                start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+                torch.cuda.synchronize()
+                graph.replay()  # while it runs, the next replay is issued: the clock does not wait for that
+                start.record()
+                graph.replay()
+                end.record()
+                torch.cuda.synchronize()
+                taken.append(start.elapsed_time(end) / 1000)  # milliseconds to seconds
+            return min(taken) / calls
 
     def pass_seconds(
         self, run: Callable[[], object], *, repeats: int = 9, warmup: int = 2, at_most: float = 0.35
@@ -177,7 +180,7 @@ class Layer:
         """The layer on data of its own; without a bench on the meta device."""
         place = bench.place if bench else lambda tensor: tensor
         weight = bench.place_weight if bench else lambda tensor: tensor
-        device = None if bench else "meta"
+        device = bench.device if bench else "meta"
         x = place(torch.rand(self.shape, device=device))
         channels = self.shape[1]
         if self.kind in ("dense", "pointwise", "grouped", "depthwise"):

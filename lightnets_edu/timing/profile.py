@@ -117,8 +117,8 @@ class DeviceProfile:
         return self.bytes_per_element * (operation.read + operation.written) + 4 * operation.weights
 
     def require(
-        self, *, device: str | None = None, threads: int | None = None, amp: str | None = None,
-        channels_last: bool | None = None, keeps_memory: bool | None = None,
+        self, *, device: str | None = None, gpu: str | None = None, threads: int | None = None,
+        amp: str | None = None, channels_last: bool | None = None, keeps_memory: bool | None = None,
     ) -> None:  # fmt: skip
         """Check that a measurement and this profile belong together; None is not checked.
 
@@ -129,6 +129,11 @@ class DeviceProfile:
             raise ValueError(
                 f"the profile was measured on {self.device!r} ({self.environment.get('device_name')}) and says nothing "
                 f"about {device!r}: measure one there."
+            )
+        if gpu is not None and gpu != self.environment.get("device_name"):
+            raise ValueError(
+                f"the profile was measured on {self.environment.get('device_name')!r} and says nothing about {gpu!r}: "
+                "measure one there."
             )
         if threads is not None and threads != self.threads and self.device == "cpu":
             raise ValueError(

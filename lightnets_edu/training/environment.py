@@ -96,6 +96,13 @@ def autocast(device: torch.device, amp: str) -> AbstractContextManager:
     return torch.autocast(device.type, dtype=dtype, enabled=amp != "off")
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Decide whether an error says that a device's memory does not suffice."""
+    # CUDA's allocator raises OutOfMemoryError; others, and NVIDIA's libraries, a RuntimeError with one of these texts.
+    texts = ("out of memory", "allocate memory", "not enough memory", "ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in texts)
+
+
 def float32_convolutions(device: torch.device) -> str:
     """Decide how a CUDA device multiplies in convolutions of float32 tensors.
 

@@ -27,7 +27,13 @@ from lightnets_edu.training.checkpoints import (
 from lightnets_edu.training.config import TrainConfig
 from lightnets_edu.training.data import ImageDataset, Normalisation
 from lightnets_edu.training.distributed import World
-from lightnets_edu.training.environment import autocast, describe_environment, resolve_amp, resolve_device
+from lightnets_edu.training.environment import (
+    autocast,
+    describe_environment,
+    is_out_of_memory,
+    resolve_amp,
+    resolve_device,
+)
 from lightnets_edu.training.files import check_writable
 from lightnets_edu.training.folders import FolderBatches, FolderDataset
 
@@ -492,9 +498,7 @@ def _memory_errors_explained(batch_size: int) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        # CUDA raises OutOfMemoryError; a CPU and Apple's GPU raise a RuntimeError with one of these texts.
-        texts = ("out of memory", "can't allocate memory", "not enough memory")
-        if not isinstance(error, torch.OutOfMemoryError) and not any(text in str(error) for text in texts):
+        if not is_out_of_memory(error):
             raise
         half = f"Try batch_size={batch_size // 2}, half of it"
         raise BatchTooLargeError(

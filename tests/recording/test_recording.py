@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
-from lightnets_edu import recording
+from lightnets_edu import recording, timing
 from lightnets_edu.cli import main
 from lightnets_edu.counting import count
 from lightnets_edu.models import get_model, list_models
@@ -188,17 +189,20 @@ def test_an_epoch_that_never_fits(tmp_path, watch, monkeypatch):
     assert f"{TINY} failed: an epoch" in str(outcome)
 
 
-def test_one_that_fails_does_not_stop_the_others(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [TrainingDivergedError("the training loss is nan"), RuntimeError("GET was unable to find an engine")]
+)
+def test_one_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, error):
     train = plan_module.train_network
 
     def fail(name, *arguments, **options):
         if name == "mnasnet_small":
-            raise TrainingDivergedError("the training loss is nan")
+            raise error
         return train(name, *arguments, **options)
 
     monkeypatch.setattr(plan_module, "train_network", fail)
     outcome, _ = record(["mnasnet_small", TINY], folder=tmp_path)
-    assert outcome.recorded == [TINY] and outcome.failed == {"mnasnet_small": "the training loss is nan"}
+    assert outcome.recorded == [TINY] and outcome.failed == {"mnasnet_small": str(error)}
 
 
 def test_a_real_estimate(tmp_path):
@@ -336,13 +340,47 @@ def test_noise_is_refused(monkeypatch):
     assert "spans 60% of their median, more than 10%, after 3 attempts: that is noise" in row["refused"]
 
 
-def test_too_large_a_batch_is_said(monkeypatch):
-    def fail(step, **options):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+@pytest.mark.parametrize("step", ["measure", "measure_memory"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+def test_too_large_a_batch_is_said(monkeypatch, calm, step, error):
+    def fail(*arguments, **options):
+        raise error
 
-    monkeypatch.setattr(recording.measurements, "measure", fail)
+    monkeypatch.setattr(recording.measurements, step, fail)
     row = measure_step(TINY, {}, FORWARD, device="cpu", keep=False)
     assert row["measured"] is None and row["refused"] == "2 images do not fit in the device's memory."
+
+
+def test_each_network_is_compiled_anew(tmp_path, monkeypatch):
+    """PyTorch compiles the code of a class a few times, and then runs it eagerly without a word."""
+    compiled = []
+
+    def count_graphs(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=count_graphs))
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1)
+    setting = StepSetting("forward", 1, 32, compile=True, seconds=1e-3)
+    for width in (0.25, 0.5, 0.75):
+        before = len(compiled)
+        measure_step("mobilenet_v1", {"width_mult": width}, setting, device="cpu", keep=False)
+        assert len(compiled) > before
+    config = replace(CONFIG, epochs=1, warmup_epochs=0, compile=True)
+    for width in (0.25, 0.5):
+        before = len(compiled)
+        options = {"width_mult": width, "num_classes": 10, "small_input": True}
+        recording.train_network(
+            "mobilenet_v1", options, config, make_shapes(16, 1), make_shapes(16, 2), device="cpu", progress=False
+        )
+        assert len(compiled) > before
 
 
 def test_batch_norm_on_single_values_is_refused():
@@ -351,10 +389,15 @@ def test_batch_norm_on_single_values_is_refused():
     assert row["measured"] is None and "batch norm cannot train on one value a channel" in row["refused"]
 
 
-def test_default_timings_cover_the_issue():
-    settings = {(s.step, s.batch_size, s.amp) for s in default_timings(torch.device("cuda"))}
+@pytest.mark.parametrize(("native", "short"), [(True, "bfloat16"), (False, "float16")])
+def test_default_timings(monkeypatch, native, short):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    settings = {(s.step, s.batch_size, s.amp, s.channels_last) for s in default_timings(torch.device("cuda"))}
     assert settings == {
-        (step, batch, amp) for step in ("forward", "training") for batch in (1, 64, 256) for amp in ("off", "bfloat16")
+        (step, batch, amp, amp != "off")
+        for step in ("forward", "training")
+        for batch in (1, 64, 256)
+        for amp in ("off", short)
     }
     assert {s.batch_size for s in default_timings(CPU) if s.step == "forward"} == {1, 16}
     assert StepSetting().input_size("wide_resnet28_10", {}) == (1, 3, 32, 32)  # as in its paper
@@ -497,5 +540,10 @@ def test_predict_uses_a_profile(tmp_path, capsys, monkeypatch):
             images * macs / profile.peak_macs
         )
     assert status == 0
+    asked = {}
+    monkeypatch.setattr(timing, "measure_profile", lambda **options: asked.update(options) or profile)
+    command = ["predict", TINY, "--measure", "--profile", str(path), "--amp", "bfloat16", "--channels-last", "--json"]
+    assert run(capsys, *command)[0] == 0
+    assert asked == {"amp": "bfloat16", "channels_last": True, "progress": False}
     status, out, err = run(capsys, "predict", TINY, "--profile", str(tmp_path / "absent.json"))
     assert status == 2 and "absent.json" in err

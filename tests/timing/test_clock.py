@@ -57,6 +57,14 @@ def test_statistics_by_hand():
     assert json.loads(json.dumps(timing.to_dict()))["samples"] == [0.5, 0.1, 0.2, 0.4, 0.3]
 
 
+def test_of_many_samples_a_record_keeps_some():
+    """A GPU gives thousands in a second."""
+    samples = tuple(range(1, 1002))
+    kept = Timing(samples, "cuda").to_dict()
+    assert (kept["repeats"], kept["median"]) == (1001, 501)
+    assert 100 <= len(kept["samples"]) <= 200 and kept["samples"][:2] == [1, 7]
+
+
 @given(st.lists(st.floats(1e-6, 10), min_size=1, max_size=50))
 def test_order_of_statistics(samples):
     timing = Timing(tuple(samples), "cpu")

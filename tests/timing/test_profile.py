@@ -83,6 +83,9 @@ def test_where_it_does_not_belong(profile):
         profile.require(channels_last=True)
     with pytest.raises(ValueError, match="keeps_memory=False and not True"):
         profile.require(keeps_memory=True)
+    with pytest.raises(ValueError, match="says nothing about 'Tesla T4'"):
+        profile.require(gpu="Tesla T4")
+    profile.require(gpu=profile.environment["device_name"])
     replace(profile, device="cuda").require(threads=7)  # the CPU's threads say nothing about a GPU
 
 
