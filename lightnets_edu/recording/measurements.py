@@ -26,7 +26,7 @@ from lightnets_edu.timing import (
 )
 from lightnets_edu.timing.clock import NOISE_LIMIT
 from lightnets_edu.training.checks import one_of, whole_number
-from lightnets_edu.training.environment import AMP_CHOICES, is_out_of_memory, resolve_amp, resolve_device
+from lightnets_edu.training.environment import AMP_CHOICES, compiled, is_out_of_memory, resolve_amp, resolve_device
 
 ATTEMPTS = 3  # at a timing that is not noise; each takes twice as long as the one before
 
@@ -120,10 +120,7 @@ def measure_step(
     try:
         row |= predict_step(model, size, setting, row["amp"], profile)
         make = forward_step if setting.step == "forward" else training_step
-        network: Any = model
-        if setting.compile:
-            torch.compiler.reset()  # PyTorch compiles a module's code for a few networks, then runs it eagerly
-            network = torch.compile(model)
+        network = compiled(model) if setting.compile else model
         step = make(network, size, device=device, amp=row["amp"], channels_last=setting.channels_last)
         timing = _quiet_timing(step, setting, device)
         if timing.is_noisy:

@@ -138,8 +138,6 @@ def train_network(
 
     A network without batch norm begins with the weights of `start_without_norm`.
     """
-    if config.compile:
-        torch.compiler.reset()  # PyTorch compiles a module's code for a few networks, then runs it eagerly
     seed_everything(config.seed)
     model = get_model(name, **options)
     if not has_batch_norm(model):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from lightnets_edu.training.checks import one_of
 
@@ -94,6 +95,15 @@ def autocast(device: torch.device, amp: str) -> AbstractContextManager:
     """The autocast context of a format from ``resolve_amp``."""
     dtype = torch.float16 if amp == "float16" else torch.bfloat16
     return torch.autocast(device.type, dtype=dtype, enabled=amp != "off")
+
+
+def compiled(model: nn.Module, mode: str | None = None) -> Any:
+    """The network through ``torch.compile``, compiled anew whatever was compiled before.
+
+    PyTorch compiles the code of a class for a few networks only, and runs further ones eagerly without a word.
+    """
+    torch.compiler.reset()
+    return torch.compile(model, mode=mode)
 
 
 def is_out_of_memory(error: Exception) -> bool:

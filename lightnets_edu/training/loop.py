@@ -29,6 +29,7 @@ from lightnets_edu.training.data import ImageDataset, Normalisation
 from lightnets_edu.training.distributed import World
 from lightnets_edu.training.environment import (
     autocast,
+    compiled,
     describe_environment,
     is_out_of_memory,
     resolve_amp,
@@ -533,7 +534,7 @@ def _evaluate(
 def _compiled(model: nn.Module, config: TrainConfig) -> Any:
     if not config.compile:
         return model
-    return torch.compile(model, mode=None if config.compile is True else config.compile)
+    return compiled(model, None if config.compile is True else config.compile)
 
 
 def _identity(

@@ -358,29 +358,29 @@ def test_too_large_a_batch_is_said(monkeypatch, calm, step, error):
     assert row["measured"] is None and row["refused"] == "2 images do not fit in the device's memory."
 
 
-def test_each_network_is_compiled_anew(tmp_path, monkeypatch):
+def test_each_network_is_compiled_anew(monkeypatch):
     """PyTorch compiles the code of a class a few times, and then runs it eagerly without a word."""
-    compiled = []
+    graphs = []
 
     def count_graphs(graph, inputs):
-        compiled.append(graph)
+        graphs.append(graph)
         return graph.forward
 
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=count_graphs))
     monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1)
     setting = StepSetting("forward", 1, 32, compile=True, seconds=1e-3)
     for width in (0.25, 0.5, 0.75):
-        before = len(compiled)
+        before = len(graphs)
         measure_step("mobilenet_v1", {"width_mult": width}, setting, device="cpu", keep=False)
-        assert len(compiled) > before
+        assert len(graphs) > before
     config = replace(CONFIG, epochs=1, warmup_epochs=0, compile=True)
     for width in (0.25, 0.5):
-        before = len(compiled)
+        before = len(graphs)
         options = {"width_mult": width, "num_classes": 10, "small_input": True}
         recording.train_network(
             "mobilenet_v1", options, config, make_shapes(16, 1), make_shapes(16, 2), device="cpu", progress=False
         )
-        assert len(compiled) > before
+        assert len(graphs) > before
 
 
 def test_batch_norm_on_single_values_is_refused():
