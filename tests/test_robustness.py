@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from lightnets_edu.training import DatasetError, data, load_fashion_mnist
+from lightnets_edu.training import DatasetError, fashion_mnist, load_fashion_mnist
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = ["train", "mobilenet_v1", "--set", "width_mult=0.25", "--data", "shapes", "--limit", "32", "--test-limit", "16",
@@ -103,7 +103,7 @@ def half_a_network() -> Iterator[str]:
 @pytest.fixture
 def no_copy(tmp_path, monkeypatch) -> Path:
     """No copy of the data set on this machine; an empty cache; downloads go through the proxy that the test names."""
-    monkeypatch.setattr(data, "SYSTEM_FOLDER", tmp_path / "nowhere")
+    monkeypatch.setattr(fashion_mnist, "SYSTEM_FOLDER", tmp_path / "nowhere")
     monkeypatch.setattr(urllib.request, "_opener", None)  # it keeps the proxies of the first download of a process
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("LIGHTNETS_DATA", "no_proxy", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "https_proxy"):
@@ -114,10 +114,8 @@ def no_copy(tmp_path, monkeypatch) -> Path:
 def test_a_download_that_breaks_off(no_copy, half_a_network, monkeypatch):
     monkeypatch.setenv("http_proxy", half_a_network)
     monkeypatch.setenv("https_proxy", half_a_network)
-    dataset = load_fashion_mnist("test", limit=4)
-    assert not dataset.is_real and "the download failed" in dataset.source
-    with pytest.raises(DatasetError, match="Connect to a network, or put its four"):
-        load_fashion_mnist("test", allow_procedural=False)
+    with pytest.raises(DatasetError, match=r"the download failed \(.*put the set's four .gz files into a folder"):
+        load_fashion_mnist("test", limit=10_000)
     assert list(no_copy.rglob("*")) == []
 
 
@@ -127,6 +125,7 @@ def test_no_network(no_copy, monkeypatch):
         dead = f"http://127.0.0.1:{probe.getsockname()[1]}"
     monkeypatch.setenv("http_proxy", dead)
     monkeypatch.setenv("https_proxy", dead)
-    dataset = load_fashion_mnist("train", limit=4)
-    assert not dataset.is_real and "the download failed (" in dataset.source
+    with pytest.raises(DatasetError, match=r"limit=8,001 needs the full Fashion-MNIST.*the download failed \("):
+        load_fashion_mnist("train", limit=8_001)
+    assert len(load_fashion_mnist("train", limit=8_000)) == 8_000
     assert list(no_copy.rglob("*")) == []

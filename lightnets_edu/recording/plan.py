@@ -16,7 +16,6 @@ from lightnets_edu.recording.measurements import StepSetting, measure_step
 from lightnets_edu.recording.networks import has_batch_norm, network_options, network_record, train_network
 from lightnets_edu.timing import DeviceProfile, measure, training_step
 from lightnets_edu.training import (
-    DatasetError,
     EpochRecord,
     TrainConfig,
     TrainResult,
@@ -63,8 +62,8 @@ class Plan:
     Attributes:
         config: How to train. Networks without batch norm get ``WITHOUT_NORM`` of the learning rate.
         data: A data set, as ``load_dataset`` knows it.
-        train_images: So many of its training images (None: all).
-        test_images: So many of its test images (None: all).
+        train_images: So many of its training images (None: all that its loader gives by itself).
+        test_images: So many of its test images (likewise).
         train: Whether to train.
         timings: What to time.
         profile: Of the device, for the predictions.
@@ -210,10 +209,6 @@ class _Recorder:
         if plan.train:
             self.train_set = load_dataset(plan.data, "train", plan.train_images)
             self.test_set = load_dataset(plan.data, "test", plan.test_images)
-            if not self.train_set.is_real and plan.data != "shapes":
-                raise DatasetError(
-                    f"a record of {plan.data} needs the real images, but these are {self.train_set.source}."
-                )
             self.fingerprints = {"train": self.train_set.fingerprint(), "test": self.test_set.fingerprint()}
 
     def job(self, name: str, again: bool) -> _Job:

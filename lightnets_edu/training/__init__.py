@@ -9,15 +9,9 @@ from lightnets_edu.training.checkpoints import (
     seed_everything,
 )
 from lightnets_edu.training.config import TrainConfig
-from lightnets_edu.training.data import (
-    DatasetError,
-    ImageDataset,
-    Normalisation,
-    load_fashion_mnist,
-    load_shapes,
-    make_shapes,
-)
+from lightnets_edu.training.data import DatasetError, ImageDataset, Normalisation
 from lightnets_edu.training.environment import describe_environment, resolve_device
+from lightnets_edu.training.fashion_mnist import load_fashion_mnist
 from lightnets_edu.training.folders import FolderBatches, FolderDataset, load_image_folder
 from lightnets_edu.training.library import (
     recorded_devices,
@@ -36,6 +30,7 @@ from lightnets_edu.training.loop import (
     train,
 )
 from lightnets_edu.training.record import RecordError, load_record, save_record
+from lightnets_edu.training.shapes import load_shapes, make_shapes
 from lightnets_edu.training.torchvision_sets import load_cifar10, load_imagenette
 
 __all__ = [

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lightnets_edu.training.checks import one_of
-from lightnets_edu.training.data import ImageDataset, load_fashion_mnist, load_shapes
+from lightnets_edu.training.data import ImageDataset
+from lightnets_edu.training.fashion_mnist import load_fashion_mnist, load_full_fashion_mnist
 from lightnets_edu.training.folders import FolderDataset, load_image_folder
+from lightnets_edu.training.shapes import load_shapes
 from lightnets_edu.training.torchvision_sets import load_cifar10, load_imagenette
 
 _LOADERS: dict[str, Callable[..., ImageDataset | FolderDataset]] = {
     "fashion_mnist": load_fashion_mnist,
+    "fashion_mnist_full": load_full_fashion_mnist,
     "cifar10": load_cifar10,
     "imagenette": load_imagenette,
     "shapes": load_shapes,

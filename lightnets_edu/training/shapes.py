@@ -8,7 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lightnets_edu.training.checks import whole_number
+from lightnets_edu.training.checks import one_of, whole_number
+from lightnets_edu.training.data import SPLITS, ImageDataset
 
 Drawing = Callable[[Tensor, Tensor], Tensor]
 
@@ -77,3 +78,37 @@ def draw_shapes(count: int, seed: int, image_size: int = 28) -> tuple[Tensor, Te
     noise = 0.08 * torch.randn(count, image_size, image_size, generator=generator)
     images = (background + contrast * inside + noise).clamp(0, 1)
     return (images * 255).round().to(torch.uint8).unsqueeze(1), labels
+
+
+def make_shapes(count: int, seed: int, image_size: int = 28, *, split: str = "train") -> ImageDataset:
+    """Ten classes of drawn shapes: a data set that needs no file and no network.
+
+    Args:
+        count: Number of images N.
+        seed: Seed of every random choice; take different ones for training and test.
+        image_size: Height and width in pixels, at least 12.
+        split: What the images are for, ``"train"`` or ``"test"``.
+
+    Returns:
+        The data set, images uint8 [N, 1, image_size, image_size], the classes as even as ``count`` allows.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+    """
+    images, labels = draw_shapes(count, seed, image_size)
+    source = f"procedural shapes made by lightnets_edu from seed {seed}"
+    return ImageDataset(images, labels, tuple(DRAWINGS), "shapes", source, is_real=False, split=split)
+
+
+def load_shapes(split: str = "train", limit: int | None = None) -> ImageDataset:
+    """The shapes as a data set of fixed size: 10,000 for training (seed 0), 2,000 for test (seed 1).
+
+    Args:
+        split: ``"train"`` or ``"test"``.
+        limit: Take only the first so many images.
+
+    Raises:
+        ValueError: If ``split`` or ``limit`` is not allowed.
+    """
+    one_of("split", split, SPLITS)
+    return make_shapes(10_000 if split == "train" else 2_000, SPLITS.index(split), split=split).first(limit)

@@ -12,15 +12,9 @@ from pathlib import Path
 import torch
 
 from lightnets_edu.training.checks import one_of, whole_number
-from lightnets_edu.training.data import (
-    DOWNLOAD_TIMEOUT,
-    SPLITS,
-    DatasetError,
-    ImageDataset,
-    cache_folder,
-    one_line,
-)
+from lightnets_edu.training.data import SPLITS, DatasetError, ImageDataset
 from lightnets_edu.training.folders import FolderDataset, scan
+from lightnets_edu.training.places import DOWNLOAD_TIMEOUT, cache_folder, named_folder, one_line
 
 _CIFAR10_SIZES = {"train": 50_000, "test": 10_000}
 _IMAGENETTE_SIZE = "320px"  # the short side: enough for crops of 224 out of 256, and a quarter of the full set's bytes
@@ -102,14 +96,8 @@ def _place(title: str, name: str, content: str, fetch: Callable[[Path], object])
     Raises:
         DatasetError: If it is nowhere and cannot be fetched.
     """
-    named = os.environ.get("LIGHTNETS_DATA")
-    if named:
-        if not os.path.isdir(named):
-            raise DatasetError(
-                f"the environment variable LIGHTNETS_DATA names {named!r}, which is no folder that can be "
-                "read: make it, correct the name, or unset the variable."
-            )
-        for folder in (Path(named), Path(named, name)):
+    if named := named_folder():
+        for folder in (named, named / name):
             if (folder / content).is_dir():
                 return folder, f"{title}, copy in the folder that LIGHTNETS_DATA names"
     cache = cache_folder()

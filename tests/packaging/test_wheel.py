@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = (".py", ".js", ".css", ".json", ".typed")
+DATA = (".py", ".js", ".css", ".json", ".typed", ".xz")
+LICENCES = ("LICENSE", "lightnets_edu/training/fashion_mnist_images/LICENSE")
+MOST_BYTES = 6_000_000  # real images included
 
 # One process asks for all: every start of torch takes seconds.
 QUESTIONS = """
@@ -81,10 +83,13 @@ def run(command: list[str], folder: Path) -> str:
 
 
 def test_every_source_and_data_file_is_in_it(wheel):
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    names = set(zipfile.ZipFile(wheel).namelist())
+    packed = {name for name in names if ".dist-info/" not in name}
     package = {p.relative_to(ROOT).as_posix() for p in (ROOT / "lightnets_edu").rglob("*") if p.suffix in DATA}
     recorded = {f"lightnets_edu/{p.relative_to(ROOT).as_posix()}" for p in (ROOT / "results").rglob("*.json")}
-    assert packed == package | recorded
+    assert packed == package | recorded | {LICENCES[1]}
+    assert {f"lightnets_edu-{version('lightnets-edu')}.dist-info/licenses/{name}" for name in LICENCES} <= names
+    assert wheel.stat().st_size <= MOST_BYTES
 
 
 def test_it_works_from_another_folder(environment, tmp_path):

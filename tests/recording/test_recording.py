@@ -28,7 +28,6 @@ from lightnets_edu.recording import (
 from lightnets_edu.recording import plan as plan_module
 from lightnets_edu.timing import DeviceProfile, Timing
 from lightnets_edu.training import (
-    DatasetError,
     RecordError,
     TrainConfig,
     TrainingDivergedError,
@@ -235,13 +234,6 @@ def test_what_is_refused_before_anything_begins(tmp_path):
     with pytest.raises(ValueError, match="data set='cifar100' is unknown"):
         record([TINY], Plan(CONFIG, data="cifar100"), folder=tmp_path)
     assert not list(tmp_path.rglob("*.json"))
-
-
-def test_drawn_images_are_not_recorded_as_real_ones(tmp_path, monkeypatch):
-    drawn = replace(make_shapes(32, 0), name="shapes", source="procedural shapes because no copy was found")
-    monkeypatch.setattr(plan_module, "load_dataset", lambda *_: drawn)
-    with pytest.raises(DatasetError, match="a record of fashion_mnist needs the real images, but these are procedural"):
-        record([TINY], Plan(CONFIG), folder=tmp_path)
 
 
 def test_folder_names(monkeypatch):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import struct
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -20,20 +19,15 @@ from hypothesis.extra import numpy as hnp
 from lightnets_edu.training import (
     DatasetError,
     ImageDataset,
+    fashion_mnist,
     list_datasets,
     load_dataset,
     load_fashion_mnist,
     load_shapes,
     make_shapes,
 )
-from lightnets_edu.training import data as data_module
-from lightnets_edu.training.data import parse_idx
-
-
-def write_idx(array: np.ndarray) -> bytes:
-    """The idx format, written from its description."""
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
-
+from lightnets_edu.training.fashion_mnist import IdxFile, format_idx, load_full_fashion_mnist, parse_idx
+from lightnets_edu.training.ship_fashion_mnist import ship
 
 # --- idx -------------------------------------------------------------------------------------------------
 
@@ -48,7 +42,7 @@ def test_idx_by_hand():
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5)))
 def test_idx_round_trip(array):
-    np.testing.assert_array_equal(parse_idx(write_idx(array)), array)
+    np.testing.assert_array_equal(parse_idx(format_idx(array)), array)
 
 
 @pytest.mark.parametrize(
@@ -77,22 +71,29 @@ LABELS = np.array([0, 1, 2, 3, 9], dtype=np.uint8)
 def put(folder: Path, first_pixel: int = 0) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in (("images", IMAGES), ("labels", LABELS)):
-        (folder / f"{name}.gz").write_bytes(gzip.compress(write_idx(array)))
+        (folder / f"{name}.gz").write_bytes(gzip.compress(format_idx(array)))
 
 
 class Answer(io.BytesIO):
     """What urlopen returns."""
 
 
-@pytest.fixture
-def places(tmp_path, monkeypatch):
-    """No copy anywhere and no network; the tests add what they need."""
+def described(count: int) -> dict[str, tuple[IdxFile, IdxFile]]:
+    """The first images of the small set, as the tables of the real one describe theirs."""
     files = tuple(
-        data_module._IdxFile(name, array.shape, hashlib.sha256(write_idx(array)).hexdigest())
+        IdxFile(name, array[:count].shape, hashlib.sha256(format_idx(array[:count])).hexdigest())
         for name, array in (("images", IMAGES), ("labels", LABELS))
     )
-    monkeypatch.setattr(data_module, "_FASHION_MNIST", {"train": files, "test": files})
-    monkeypatch.setattr(data_module, "SYSTEM_FOLDER", tmp_path / "system")
+    return {"train": files, "test": files}
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """No copy anywhere and no network; the tests add what they need. Two of the five images would come shipped."""
+    monkeypatch.setattr(fashion_mnist, "FULL", described(5))
+    monkeypatch.setattr(fashion_mnist, "SHIPPED", described(2))
+    monkeypatch.setattr(fashion_mnist, "SHIPPED_FOLDER", tmp_path / "shipped")
+    monkeypatch.setattr(fashion_mnist, "SYSTEM_FOLDER", tmp_path / "system")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("LIGHTNETS_DATA", raising=False)
 
@@ -105,7 +106,7 @@ def places(tmp_path, monkeypatch):
 
 def test_search_order(places, monkeypatch):
     def source() -> str:
-        dataset = load_fashion_mnist()
+        dataset = load_fashion_mnist(limit=5)
         assert dataset.is_real and dataset.name == "fashion_mnist"
         np.testing.assert_array_equal(dataset.images[:, 0].numpy(), IMAGES)
         assert dataset.labels.tolist() == LABELS.tolist()
@@ -126,59 +127,55 @@ def test_search_order(places, monkeypatch):
 def test_named_folder_must_exist(places, monkeypatch):
     monkeypatch.setenv("LIGHTNETS_DATA", str(places / "nowhere"))
     with pytest.raises(DatasetError, match=r"LIGHTNETS_DATA names .*nowhere.*unset the variable"):
-        load_fashion_mnist()
+        load_fashion_mnist(limit=5)
 
 
 def test_half_a_copy_is_no_copy(places):
     put(places / "system")
     (places / "system/labels.gz").unlink()
-    assert not load_fashion_mnist(limit=2).is_real
+    with pytest.raises(DatasetError, match="no copy was found"):
+        load_fashion_mnist(limit=5)
 
 
-def test_no_network_gives_shapes_and_says_so(places):
-    dataset = load_fashion_mnist("test", limit=3)
-    assert (len(dataset), dataset.name, dataset.is_real, dataset.split) == (3, "shapes", False, "test")
-    assert dataset.source == (
-        "procedural shapes made by lightnets_edu because no copy of Fashion-MNIST was found and the download "
-        "failed (Name or service not known)"
-    )
-
-
-def test_real_set_can_be_demanded(places):
-    with pytest.raises(DatasetError, match=r"Name or service not known.*LIGHTNETS_DATA") as caught:
-        load_fashion_mnist(allow_procedural=False)
-    assert "\n" not in str(caught.value)
+def test_no_full_set_and_no_network(places):
+    """Nothing stands in for it: the sentence says what was asked for and where it can be had."""
+    with pytest.raises(DatasetError) as caught:
+        load_fashion_mnist("test", limit=3)
+    sentence = str(caught.value)
+    for part in ("limit=3 needs", "2 images of the test split come with", "Name or service not known", "LIGHTNETS_DATA",
+                 "dataset-fashion-mnist"):  # fmt: skip
+        assert part in sentence
+    assert "\n" not in sentence
 
 
 def serve(monkeypatch, change=lambda packed: packed) -> None:
     def urlopen(url, timeout):
         name = url.rsplit("/", 1)[1]
-        return Answer(change(gzip.compress(write_idx(IMAGES if name == "images.gz" else LABELS))))
+        return Answer(change(gzip.compress(format_idx(IMAGES if name == "images.gz" else LABELS))))
 
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)
 
 
 def test_download_is_kept(places, monkeypatch):
     serve(monkeypatch)
-    assert load_fashion_mnist().source == ("Fashion-MNIST, downloaded now from the address that torchvision lists")
+    assert load_full_fashion_mnist().source == "Fashion-MNIST, downloaded now from the address that torchvision lists"
     monkeypatch.setattr(urllib.request, "urlopen", None)  # a second download would fail
-    assert "cached copy" in load_fashion_mnist().source
+    assert "cached copy" in load_full_fashion_mnist().source
 
 
 @pytest.mark.parametrize("change", [lambda packed: b"<html>Log in to this network</html>", lambda packed: packed[:-9]])
 def test_broken_download_is_refused_and_not_kept(places, monkeypatch, change):
     serve(monkeypatch, change)
-    assert not load_fashion_mnist(limit=2).is_real
     with pytest.raises(DatasetError, match=r"the download of images.gz is corrupt"):
-        load_fashion_mnist(allow_procedural=False)
+        load_full_fashion_mnist()
     assert not list(places.rglob("*.gz"))
 
 
 def test_cache_that_cannot_be_written(places, monkeypatch):
     serve(monkeypatch)
     (places / "cache").write_text("a file where the folder should be")
-    dataset = load_fashion_mnist()
-    assert dataset.is_real
+    dataset = load_full_fashion_mnist()
+    assert len(dataset) == 5
     assert "not kept because the cache cannot be written (Not a directory); XDG_CACHE_HOME" in dataset.source
 
 
@@ -189,74 +186,66 @@ def test_no_home(places, monkeypatch):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", homeless)
-    assert not load_fashion_mnist(limit=2).is_real
+    with pytest.raises(DatasetError, match="no copy was found"):
+        load_full_fashion_mnist()
     serve(monkeypatch)
-    assert "not kept because the cache cannot be written (there is no home folder)" in load_fashion_mnist().source
+    assert "not kept because the cache cannot be written (there is no home folder)" in load_full_fashion_mnist().source
 
 
 @pytest.mark.parametrize(
     ("name", "packed", "sentence"),
     [
         ("images", b"not gzip", "images.gz is corrupt: it cannot be unpacked"),
-        ("images", gzip.compress(write_idx(IMAGES))[:-20], "images.gz is corrupt: it cannot be unpacked"),
+        ("images", gzip.compress(format_idx(IMAGES))[:-20], "images.gz is corrupt: it cannot be unpacked"),
         ("images", gzip.compress(b"\0\0\x08\x01"), "images.gz is corrupt: it ends after 4 bytes"),
-        ("images", gzip.compress(write_idx(IMAGES[:4])), "images.gz has the shape"),
-        ("labels", gzip.compress(write_idx(LABELS[::-1])), "labels.gz is corrupt: the SHA-256 of its content"),
+        ("images", gzip.compress(format_idx(IMAGES[:4])), "images.gz has the shape"),
+        ("labels", gzip.compress(format_idx(LABELS[::-1])), "labels.gz is corrupt: the SHA-256 of its content"),
     ],
 )
 def test_corrupt_copy_is_refused(places, name, packed, sentence):
     put(places / "system")
     (places / "system" / f"{name}.gz").write_bytes(packed)
     with pytest.raises(DatasetError, match=sentence) as caught:
-        load_fashion_mnist()
+        load_full_fashion_mnist()
     assert str(caught.value).endswith("Delete it and get a fresh copy.")
+
+
+def test_shipping_keeps_the_first_images(places):
+    put(places / "system")
+    digests = ship(places / "shipped")
+    assert digests == {file.name: file.sha256 for file in fashion_mnist.SHIPPED["train"]}
+    (places / "system/images.gz").unlink()
+    dataset = load_fashion_mnist()
+    np.testing.assert_array_equal(dataset.images[:, 0].numpy(), IMAGES[:2])
+    assert dataset.labels.tolist() == LABELS[:2].tolist()
+    assert dataset.source == "Fashion-MNIST, the first images of the set, which come with lightnets_edu"
+    assert len(load_fashion_mnist(limit=1)) == 1
+
+
+def test_a_broken_installation_is_refused(places):
+    put(places / "system")
+    ship(places / "shipped")
+    path = places / "shipped/images.xz"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(
+        DatasetError, match=r"images.xz is corrupt: it cannot be unpacked .*Install lightnets_edu again."
+    ):
+        load_fashion_mnist()
 
 
 # --- The real set ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("split", "count"), [("train", 60_000), ("test", 10_000)])
-def test_real_fashion_mnist(split, count):
-    dataset = load_fashion_mnist(split, allow_procedural=False)
-    assert dataset.is_real
-    assert dataset.images.shape == (count, 1, 28, 28)
-    assert torch.bincount(dataset.labels).tolist() == [count // 10] * 10
-    if split == "train":  # the statistics that everybody quotes
-        normalisation = dataset.normalisation()
-        assert normalisation.mean == pytest.approx((0.2860,), abs=5e-5)
-        assert normalisation.std == pytest.approx((0.3530,), abs=5e-5)
-
-
-# Seconds since 1970 in the gzip headers of the published files (31 August 2017).
-PACKED_AT = {
-    "train-images-idx3-ubyte.gz": 1504176606,
-    "train-labels-idx1-ubyte.gz": 1504176606,
-    "t10k-images-idx3-ubyte.gz": 1504176627,
-    "t10k-labels-idx1-ubyte.gz": 1504176627,
-}
-
-
-def test_content_is_what_torchvision_publishes():
-    """torchvision publishes MD5s of the packed files. Debian's copies differ from them in the gzip header
-    alone.
-
-    With time and file name put back, the MD5s agree, so the SHA-256s in our table are those of the published
-    content.
-    """
-    from torchvision.datasets import FashionMNIST
-
-    published = dict(FashionMNIST.resources)
-    assert set(published) == set(PACKED_AT)
-    for files in data_module._FASHION_MNIST.values():
-        for file in files:
-            name = f"{file.name}.gz"
-            folder = next(folder for folder, _ in data_module._folders() if (folder / name).is_file())
-            packed = (folder / name).read_bytes()
-            if packed[3] == 0:  # no file name in the header
-                header = b"\x1f\x8b\x08\x08" + struct.pack("<I", PACKED_AT[name]) + packed[8:10]
-                packed = header + file.name.encode() + b"\0" + packed[10:]
-            assert hashlib.md5(packed).hexdigest() == published[name]
-            assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == file.sha256
+@pytest.mark.parametrize(("split", "count"), [("train", 8_000), ("test", 2_000)])
+def test_the_images_that_come_with_the_package(split, count):
+    dataset = load_fashion_mnist(split)
+    assert dataset.is_real and dataset.images.shape == (count, 1, 28, 28)
+    # Ten classes in random order: the counts scatter by about the square root of a tenth of the images.
+    assert (torch.bincount(dataset.labels) - count / 10).abs().max() < 4 * (0.09 * count) ** 0.5
+    # Near the statistics that everybody quotes for the 60,000.
+    normalisation = dataset.normalisation()
+    assert normalisation.mean == pytest.approx((0.2860,), abs=3e-3)
+    assert normalisation.std == pytest.approx((0.3530,), abs=3e-3)
 
 
 # --- Shapes ----------------------------------------------------------------------------------------------
@@ -298,7 +287,7 @@ def test_shapes_look_like_their_names():
 
 
 def test_load_dataset():
-    assert list_datasets() == ["fashion_mnist", "cifar10", "imagenette", "shapes"]
+    assert list_datasets() == ["fashion_mnist", "fashion_mnist_full", "cifar10", "imagenette", "shapes"]
     assert load_dataset("shapes", "test", limit=7).images.shape == (7, 1, 28, 28)
     with pytest.raises(ValueError, match=r"'fashion_mnist', .*'imagefolder:DIR' \(did you mean 'fashion_mnist'"):
         load_dataset("fashion-minst")
