@@ -7,6 +7,9 @@ PYTHON := $(VENV)/bin/python
 BOOK_READY := $(VENV)/.book-installed
 TEST_READY := $(VENV)/.test-installed
 
+# What takes long says on one line what it is doing; its output is shown only if it fails.
+SAY := $(PYTHON) lightnets_edu/progress.py
+
 # The first Python that is new enough.
 FIND_PYTHON := for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; \
@@ -23,15 +26,17 @@ serve: book ## Build the book and open it on localhost
 
 # The book is built while the tests that need no book run.
 test: $(TEST_READY) ## Check style, types and generated files, build the book, run all tests, the browser's included
-	$(PYTHON) -m ruff check .
-	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m mypy
-	$(PYTHON) -m lightnets_edu.pages.build --check
-	$(MAKE) --jobs 2 book test-package
-	$(PYTHON) -m pytest tests/book --numprocesses logical --maxprocesses 4 --dist worksteal
+	@$(SAY) "Checking style" $(PYTHON) -m ruff check .
+	@$(SAY) "Checking format" $(PYTHON) -m ruff format --check .
+	@$(SAY) "Checking types" $(PYTHON) -m mypy
+	@$(SAY) "Checking generated notebooks" $(PYTHON) -m lightnets_edu.pages.build --check
+	@LIGHTNETS_PROGRESS=lines $(MAKE) --no-print-directory --jobs 2 book test-package
+	@echo "Testing the book in a browser"
+	@$(PYTHON) -m pytest tests/book --numprocesses logical --maxprocesses 4 --dist worksteal
 
 test-package: $(TEST_READY)
-	$(PYTHON) -m pytest --ignore tests/book
+	@echo "Testing the package"
+	@$(PYTHON) -m pytest --ignore tests/book
 
 matrix: $(TEST_READY) ## Both commands with each Python, lowest versions, like Colab: hours; PYTHONS="3.12" for some
 	PYTHONS="$(PYTHONS)" $(PYTHON) -m pytest tests/matrix
@@ -65,11 +70,11 @@ $(PYTHON):
 	$$python -m venv $(VENV)
 
 $(BOOK_READY): pyproject.toml requirements.txt | $(PYTHON)
-	@echo "Installing into $(VENV): some minutes the first time."
-	$(PYTHON) -m pip install --quiet -r requirements.txt
+	@$(SAY) "Installing what the book needs, some minutes the first time" \
+		$(PYTHON) -m pip install --progress-bar off -r requirements.txt
 	@touch $@
 
 $(TEST_READY): $(BOOK_READY)
-	$(PYTHON) -m pip install --quiet -e ".[test]"
-	@command -v chromium >/dev/null || $(PYTHON) -m playwright install chromium
+	@$(SAY) "Installing what the tests need" $(PYTHON) -m pip install --progress-bar off -e ".[test]"
+	@$(SAY) "Looking for a browser" $(PYTHON) tests/browsers.py
 	@touch $@

@@ -10,13 +10,17 @@ whether each widget answers within a frame.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests"))
+from browsers import launch  # noqa: E402  (the tests' browser)
+
+HTML = ROOT / "_build" / "html"
 FRAME_MS = 1000 / 60
 MOVE = """host => {
   const ours = host.querySelector("input[type=range]");
@@ -51,11 +55,8 @@ def main() -> int:
         return 1
     print(f"{'widget':<42}{'ms':>8}{'of a bare slider':>20}")
     rows = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox"],  # else Chromium refuses to run as root, as in a container
-        )
+    with tempfile.TemporaryDirectory() as crashes, sync_playwright() as playwright:
+        browser = launch(playwright, Path(crashes))
         for chapter in chapters:
             page = browser.new_page()
             page.goto(chapter.as_uri())

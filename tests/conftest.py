@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 
+import browsers
 import pytest
 import torch
 from hypothesis import settings
@@ -13,11 +12,6 @@ from playwright.sync_api import Browser, sync_playwright
 
 settings.register_profile("lightnets", deadline=None, max_examples=60)
 settings.load_profile("lightnets")
-
-BROWSER_ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -28,14 +22,8 @@ def _one_thread_and_a_seed():
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The system's Chromium, else Playwright's own (Playwright allows one session a process).
-
-    Its crash reports go into a temporary folder, not into the home.
-    """
-    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("browser"))}
+    """See browsers.py (Playwright allows one session a process)."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=BROWSER_ARGUMENTS, env=environment
-        )
+        browser = browsers.launch(playwright, tmp_path_factory.mktemp("browser"))
         yield browser
         browser.close()

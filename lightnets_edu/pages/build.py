@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from filelock import FileLock  # PyTorch brings it
 
+from lightnets_edu.progress import Progress, run
+
 PACKAGE = Path(__file__).resolve().parents[1]
 CODE = {".py", ".js", ".css", ".json"}
 LIBRARIES = ("torch", "torchvision", "jupyter-book", "matplotlib", "sympy")
+# What Sphinx prints, colours left out: "reading sources... [ 42%] notebooks/02_fewer_flops_yet_slower".
+SPHINX_STEP = re.compile(r"(reading sources|writing output)\.\.\. \[ *(\d+)%\] (\S+)")
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -88,6 +94,24 @@ def outdated_notebooks(root: Path) -> list[str]:
         return [path.name for path in made if present.get(path.name) != path.read_bytes()]
 
 
+def describe_step(root: Path) -> Callable[[str], str | None]:
+    """From a line that Sphinx prints to a few words about how far the build is; None for all other lines."""
+    chapters = len(list((root / "notebooks").glob("*.md")))
+
+    def describe(line: str) -> str | None:
+        if not (found := SPHINX_STEP.match(COLOURS.sub("", line))):
+            return None
+        step, percent, page = found.groups()
+        if step == "writing output":
+            return f"writing the pages, {percent} %"
+        number, _, name = page.removeprefix("notebooks/").partition("_")
+        if number.isdigit():
+            return f"running chapter {int(number)} of {chapters} ({name.replace('_', ' ')})"
+        return f"reading {page}"
+
+    return describe
+
+
 def build(root: Path) -> int:
     """Build what changed; returns the exit status of Jupyter Book (0 if nothing had to be done).
 
@@ -112,12 +136,17 @@ def _build(root: Path) -> int:
         environment = _environment(root)
         # Matplotlib looks at all fonts once, and says so on stderr if that takes long: not in the middle of a chapter.
         fonts = [sys.executable, "-c", "import matplotlib.font_manager"]
-        subprocess.run(fonts, env=environment, stderr=subprocess.DEVNULL)
         jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
         command = [*jupyter_book, "build", "-W", "-n", "--keep-going", str(root)]
-        status = subprocess.run(command, env=environment).returncode
+        with Progress("Building the book") as progress:
+            progress.say("looking at the fonts")
+            subprocess.run(fonts, env=environment, stderr=subprocess.DEVNULL)
+            progress.say("starting")
+            log = root / "_build" / "build.log"
+            status = run(command, progress, describe_step(root), log=log, env=environment)
+            progress.end = "failed" if status else "done"
         if status:
-            print("The book was not built: the first warning or error above says why.", file=sys.stderr)
+            print(f"The book was not built: the first warning or error in {log} says why.", file=sys.stderr)
             return status
         done.write_text(digest)
     print(f"Open {html / 'index.html'}")

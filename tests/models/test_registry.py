@@ -54,19 +54,26 @@ def test_every_network_is_a_backbone(name):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_training_step_reaches_every_parameter_and_the_weights_survive_a_round_trip(name):
+    """The step stays small whatever the last digits of a processor's sums are.
+
+    Four images: a batch norm that sees two values divides by their difference, which may be next to nothing. And the
+    gradient is cut to length 1.
+    """
     torch.manual_seed(0)
     model = get_model(name, num_classes=4, small_input=True).train()
-    images = torch.randn(2, 3, 64, 64)
+    images = torch.randn(4, 3, 64, 64)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    nn.functional.cross_entropy(model(images), torch.tensor([1, 3])).backward()
+    nn.functional.cross_entropy(model(images), torch.tensor([1, 3, 0, 2])).backward()
     assert [n for n, p in model.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()] == []
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     assert any(not torch.equal(before[n], p) for n, p in model.named_parameters())
     twin = get_model(name, num_classes=4, small_input=True)
     twin.load_state_dict(model.state_dict(), strict=True)
     with torch.no_grad():
-        assert torch.equal(twin.eval()(images), model.eval()(images))
+        outputs = model.eval()(images)
+        assert torch.isfinite(outputs).all() and torch.equal(twin.eval()(images), outputs)
 
 
 def test_unknown_names_and_options_suggest_the_nearest():

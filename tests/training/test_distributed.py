@@ -110,6 +110,10 @@ def test_same_loss_curve_as_one_process(tmp_path):
     assert alone["processes"] == 1 and shared[0]["processes"] == 2
     assert shared[0]["history"] == shared[1]["history"]
     for one, both in zip(alone["history"], shared[0]["history"], strict=True):
+        # An image between two classes may go either way by the last digit.
+        for number in ("train_accuracy", "test_accuracy"):
+            images = len(TEST) if number == "test_accuracy" else len(TRAIN)
+            assert both.pop(number) == pytest.approx(one.pop(number), abs=1.01 / images)
         assert both == pytest.approx(one, rel=1e-4)
     for name, value in alone["weights"].items():
         torch.testing.assert_close(torch.tensor(shared[0]["weights"][name]), torch.tensor(value), rtol=1e-3, atol=1e-5)

@@ -1,0 +1,104 @@
+"""The tests' browser: which one, and how it is started. ``python tests/browsers.py`` makes sure that there is one.
+
+In this order: a Chromium or Chrome of the machine; Playwright's own, downloaded if it can be; the system's package,
+where the user may install it (Debian and its kin).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Error, Playwright, sync_playwright
+
+# On the PATH, and where macOS and Windows put them.
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PLACES = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+)
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+ADVICE = (
+    "The tests need Chromium or Chrome, and none is here that starts, none could be downloaded, and this user cannot "
+    "install the system's package: install Chromium, or run `playwright install --with-deps chromium` on a network."
+)
+
+
+def launch(playwright: Playwright, crashes: Path) -> Browser:
+    """Start the machine's Chromium or Chrome, else Playwright's own.
+
+    Args:
+        playwright: Playwright allows one session a process.
+        crashes: A folder for crash reports, which else go into the home.
+
+    Raises:
+        Error: If none starts.
+    """
+    found = [shutil.which(name) for name in NAMES] + [place for place in PLACES if os.path.isfile(place)]
+    for path in [*filter(None, found), None]:  # None is Playwright's own
+        try:
+            return playwright.chromium.launch(
+                executable_path=path, args=ARGUMENTS, env={**os.environ, "XDG_CONFIG_HOME": str(crashes)}
+            )
+        except Error as error:  # a stub that tells to install a snap, a missing library
+            problem = error
+    raise problem
+
+
+def starts() -> bool:
+    """Whether there is a browser that starts."""
+    with tempfile.TemporaryDirectory() as crashes, sync_playwright() as playwright:
+        try:
+            launch(playwright, Path(crashes)).close()
+        except Error:
+            return False
+    return True
+
+
+def as_root() -> list[str] | None:
+    """What to put before a command to run it as root; None if this user cannot without a password."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
+        return ["sudo", "-n"]
+    return None
+
+
+def install_steps() -> list[tuple[str, list[str]]]:
+    """Ways to get a browser: what is said, and the command; the later ones only if those before did not help."""
+    steps = [("downloading Playwright's Chromium", [sys.executable, "-m", "playwright", "install", "chromium"])]
+    root = as_root()
+    if root is not None and shutil.which("apt-get"):
+        apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]
+        steps.append(("looking for the system's packages", [*apt, "update"]))
+        steps.append(
+            ("installing the system's Chromium", [*apt, "install", "--yes", "--no-install-recommends", "chromium"])
+        )
+    return steps
+
+
+def main() -> int:
+    """Make sure that there is a browser; the exit status is 1 if there is none, and a sentence says what to do."""
+    if starts():
+        return 0
+    output = []
+    for text, command in install_steps():
+        print(text, flush=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        output.append(done.stdout)
+        if done.returncode == 0 and starts():
+            return 0
+    print(*(text.strip() for text in output), ADVICE, sep="\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
