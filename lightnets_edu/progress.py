@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TextIO
 
 EVERY = 15.0  # seconds between two lines where no line can move
+MOST_LETTERS = 70  # of what a command says
 KEPT = 400  # lines of a command's output that are shown if it fails
 
 
@@ -131,8 +132,8 @@ def run(
 
 
 def _own_words(line: str) -> str | None:
-    """What a command says itself, but for its warnings."""
-    return None if line.startswith(("WARNING", "[notice]", "DEPRECATION")) else line
+    """What a command says itself, but for its warnings, and cut where a list of packages begins to fill the screen."""
+    return None if line.startswith(("WARNING", "[notice]", "DEPRECATION")) else line[:MOST_LETTERS]
 
 
 def main(arguments: list[str]) -> int:

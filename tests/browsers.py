@@ -26,6 +26,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+DRIVER_NEEDS = "libatomic1"  # Playwright's driver is a Node.js, which no bare Debian can start
 ADVICE = (
     "The tests need Chromium or Chrome, and none is here that starts, none could be downloaded, and this user cannot "
     "install the system's package: install Chromium, or run `playwright install --with-deps chromium` on a network."
@@ -54,12 +55,13 @@ def launch(playwright: Playwright, crashes: Path) -> Browser:
 
 
 def starts() -> bool:
-    """Whether there is a browser that starts."""
-    with tempfile.TemporaryDirectory() as crashes, sync_playwright() as playwright:
-        try:
+    """Whether there is a browser that starts, and Playwright's driver, which starts it."""
+    try:
+        with tempfile.TemporaryDirectory() as crashes, sync_playwright() as playwright:
             launch(playwright, Path(crashes)).close()
-        except Error:
-            return False
+    except Exception as error:  # a driver that lacks a library of the system's raises this very class
+        print(error)
+        return False
     return True
 
 
@@ -79,9 +81,8 @@ def install_steps() -> list[tuple[str, list[str]]]:
     if root is not None and shutil.which("apt-get"):
         apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]
         steps.append(("looking for the system's packages", [*apt, "update"]))
-        steps.append(
-            ("installing the system's Chromium", [*apt, "install", "--yes", "--no-install-recommends", "chromium"])
-        )
+        install = [*apt, "install", "--yes", "--no-install-recommends", "chromium", DRIVER_NEEDS]
+        steps.append(("installing the system's Chromium", install))
     return steps
 
 

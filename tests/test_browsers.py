@@ -55,7 +55,7 @@ def test_none_starts(two_on_the_path):
 @pytest.mark.parametrize(
     ("programs", "sudo_status", "expected"),
     [
-        ({"apt-get", "sudo"}, 0, ["playwright", "update", "chromium"]),
+        ({"apt-get", "sudo"}, 0, ["playwright", "update", "libatomic1"]),
         ({"apt-get", "sudo"}, 1, ["playwright"]),  # sudo wants a password
         ({"apt-get"}, 0, ["playwright"]),
         ({"sudo"}, 0, ["playwright"]),  # no Debian
