@@ -17,6 +17,12 @@ from lightnets_edu.progress import Progress, run
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch):
+    """As make does it, these tests themselves run beside another program."""
+    monkeypatch.delenv("LIGHTNETS_PROGRESS", raising=False)
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

@@ -48,8 +48,8 @@ def machine(place: Path) -> Iterator[Callable[[str], str]]:
         )
     root = place / "machine"
     run(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", mirror()[0], root, mirror()[1]], ROOT)
-    # How this machine reaches its indexes: names of hosts, and the certificates that it trusts.
-    for name in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
+    # Names of hosts, its own among them, and the certificates that this machine trusts when it asks the indexes.
+    for name in ("etc/hosts", "etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
         shutil.copy(f"/{name}", root / name)
     pip = [
         f"{name}={value}" for name, value in os.environ.items() if name.startswith("PIP_") and name not in NOT_NEEDED

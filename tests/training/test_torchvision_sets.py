@@ -58,7 +58,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 def unpack(archive: bytes, folder: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        opened.extractall(folder, filter="data")
+        opened.extractall(folder)  # made above; Debian's Python 3.11.2 knows no filter
 
 
 # --- CIFAR-10 --------------------------------------------------------------------------------------------
