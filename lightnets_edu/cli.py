@@ -199,9 +199,10 @@ def _say(line: object) -> None:
 
 def _train(args: argparse.Namespace) -> tuple[dict, str] | None:
     from lightnets_edu.recording import network_options, network_record, train_network
-    from lightnets_edu.training import load_dataset, save_record
+    from lightnets_edu.records import save_record
+    from lightnets_edu.runtime.files import check_writable
+    from lightnets_edu.training import load_dataset
     from lightnets_edu.training.distributed import World, one_by_one, process_group
-    from lightnets_edu.training.files import check_writable
 
     config = _recipe(args)
     checkpoint = args.checkpoint or (f"{args.out}.checkpoint" if args.out else None)
@@ -237,8 +238,8 @@ def _numbers(text: str) -> list[int]:
 
 def _time(args: argparse.Namespace) -> tuple[dict, str]:
     from lightnets_edu.recording import StepSetting, format_rows, measure_step
+    from lightnets_edu.runtime import describe_environment
     from lightnets_edu.timing import DeviceProfile
-    from lightnets_edu.training import describe_environment
 
     settings = [
         StepSetting(step, batch, args.input_size, amp, args.channels_last, args.compile, args.seconds)
@@ -281,8 +282,8 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         record_guidelines,
         record_networks,
     )
+    from lightnets_edu.runtime import resolve_device
     from lightnets_edu.timing import DeviceProfile
-    from lightnets_edu.training import resolve_device
 
     device = resolve_device(args.device)
     if args.guidelines:

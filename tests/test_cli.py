@@ -65,7 +65,7 @@ def test_options_need_an_equals_sign(capsys):
 
 
 def test_train_writes_a_record_that_can_be_read(tmp_path, capsys):
-    from lightnets_edu.training import load_record
+    from lightnets_edu.records import load_record
 
     out = tmp_path / "run.json"
     settings = ("--recipe", "batch_size=32", "--recipe", "warmup_epochs=0")

@@ -14,6 +14,7 @@ from lightnets_edu.models.cost import Layer, network_cost
 from lightnets_edu.pages.ledger import Ledger
 from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.pages.tables import NumberTable
+from lightnets_edu.records import recorded_devices, recorded_networks, recorded_run
 from lightnets_edu.timing import (
     EVALUATION_NETWORKS,
     RUNGS,
@@ -22,7 +23,7 @@ from lightnets_edu.timing import (
     training_memory,
     training_step,
 )
-from lightnets_edu.training import checkpoint_bytes, recorded_devices, recorded_networks, recorded_run
+from lightnets_edu.training import checkpoint_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

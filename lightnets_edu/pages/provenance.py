@@ -37,7 +37,7 @@ def provenance(*, seed: int | None = None, data: str | None = None, device: str 
     Raises:
         ValueError: If there is no such device here.
     """
-    from lightnets_edu.training.environment import describe_environment
+    from lightnets_edu.runtime.environment import describe_environment
 
     facts = describe_environment(device)
     parts = [facts["device_name"], f"Python {facts['python']}", f"lightnets-edu {facts['package']}"]

@@ -19,9 +19,9 @@ from lightnets_edu.models import default_input_size, get_model
 from lightnets_edu.pages.chapter import forward_rows
 from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.pages.tables import NumberTable
+from lightnets_edu.records import recorded_devices, recorded_file, recorded_networks
 from lightnets_edu.timing import EVALUATION_NETWORKS, DeviceProfile, Operation, measure_profile
 from lightnets_edu.timing.microbenchmarks import Layer
-from lightnets_edu.training import recorded_devices, recorded_file, recorded_networks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -36,9 +36,9 @@ from lightnets_edu.pages.chapter import forward_rows
 from lightnets_edu.pages.explore import Column, pareto_front
 from lightnets_edu.pages.ledger import rounds_to
 from lightnets_edu.pages.tables import NumberTable
+from lightnets_edu.records import load_record, recorded_devices, recorded_networks
+from lightnets_edu.records.library import NOT_NETWORKS, results_folder
 from lightnets_edu.timing import RUNGS, mean_absolute_percentage_error, spearman
-from lightnets_edu.training import load_record, recorded_devices, recorded_networks
-from lightnets_edu.training.library import NOT_NETWORKS, results_folder
 
 COUNTED = ("params", "macs", "activations", "memory_access")
 HEADINGS = {

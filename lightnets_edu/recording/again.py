@@ -9,9 +9,9 @@ import torch
 
 from lightnets_edu.models import get_model
 from lightnets_edu.recording.measurements import StepSetting, predict_step
+from lightnets_edu.records import load_record, save_record
+from lightnets_edu.records.library import NOT_NETWORKS
 from lightnets_edu.timing import DeviceProfile
-from lightnets_edu.training import load_record, save_record
-from lightnets_edu.training.library import NOT_NETWORKS
 
 
 def predict_again(folder: str | Path, profile: DeviceProfile) -> int:

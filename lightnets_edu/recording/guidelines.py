@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from lightnets_edu.recording.plan import device_folder
+from lightnets_edu.records import save_record
+from lightnets_edu.runtime import describe_environment, resolve_device
 from lightnets_edu.timing import keep_memory, measure_guidelines
-from lightnets_edu.training import describe_environment, resolve_device, save_record
 
 BATCH_SIZE = {"cpu": 1, "cuda": 64}  # images; a GPU needs many to be busy
 SECONDS = 4.0  # of samples for each guideline, at least

@@ -12,6 +12,14 @@ from torch import nn
 
 from lightnets_edu.counting import count
 from lightnets_edu.models import default_input_size, get_model
+from lightnets_edu.runtime.checks import one_of, whole_number
+from lightnets_edu.runtime.environment import (
+    AMP_CHOICES,
+    compiled,
+    is_out_of_memory,
+    resolve_amp,
+    resolve_device,
+)
 from lightnets_edu.timing import (
     RUNGS,
     DeviceProfile,
@@ -25,8 +33,6 @@ from lightnets_edu.timing import (
     training_step,
 )
 from lightnets_edu.timing.clock import NOISE_LIMIT
-from lightnets_edu.training.checks import one_of, whole_number
-from lightnets_edu.training.environment import AMP_CHOICES, compiled, is_out_of_memory, resolve_amp, resolve_device
 
 ATTEMPTS = 3  # at a timing that is not noise; each takes twice as long as the one before
 

@@ -11,13 +11,13 @@ from torch import nn
 
 from lightnets_edu.counting import count
 from lightnets_edu.models import get_model, model_options
+from lightnets_edu.runtime import describe_environment
 from lightnets_edu.training import (
     EpochRecord,
     FolderDataset,
     ImageDataset,
     TrainConfig,
     TrainResult,
-    describe_environment,
     seed_everything,
     train,
 )

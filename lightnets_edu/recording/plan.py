@@ -14,18 +14,21 @@ import torch
 from lightnets_edu.models import get_model, list_models
 from lightnets_edu.recording.measurements import StepSetting, measure_step
 from lightnets_edu.recording.networks import has_batch_norm, network_options, network_record, train_network
+from lightnets_edu.records import load_record, save_record
+from lightnets_edu.runtime.checks import real_number
+from lightnets_edu.runtime.environment import (
+    describe_environment,
+    resolve_amp,
+    resolve_device,
+)
+from lightnets_edu.runtime.files import check_writable
 from lightnets_edu.timing import DeviceProfile, measure, training_step
 from lightnets_edu.training import (
     EpochRecord,
     TrainConfig,
     TrainResult,
     load_dataset,
-    load_record,
-    save_record,
 )
-from lightnets_edu.training.checks import real_number
-from lightnets_edu.training.environment import describe_environment, resolve_amp, resolve_device
-from lightnets_edu.training.files import check_writable
 
 RESERVE = 1.2  # an epoch or a timing may take so much longer than the one before it
 TRAINING = ("config", "data", "history", "test_accuracy", "training_seconds")  # fields of a record

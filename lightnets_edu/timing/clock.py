@@ -14,8 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightnets_edu.training.checks import real_number, whole_number
-from lightnets_edu.training.environment import autocast, describe_environment, resolve_amp, resolve_device
+from lightnets_edu.runtime.checks import real_number, whole_number
+from lightnets_edu.runtime.environment import (
+    autocast,
+    describe_environment,
+    resolve_amp,
+    resolve_device,
+)
 
 NOISE_LIMIT = 0.1  # a timing whose middle half spans more than this part of its median is called noisy
 KEPT_SAMPLES = 200  # at most, in a record

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from lightnets_edu.counting import count
+from lightnets_edu.runtime.checks import one_of, whole_number
 from lightnets_edu.timing.clock import forward_step, paired_ratio, time_interleaved
-from lightnets_edu.training.checks import one_of, whole_number
 
 BLOCKS = 10  # as in the paper
 SIDE = 56  # of the maps, as in the paper

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lightnets_edu.training.checks import one_of
-from lightnets_edu.training.environment import resolve_device
+from lightnets_edu.runtime.checks import one_of
+from lightnets_edu.runtime.environment import resolve_device
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lightnets_edu.runtime.environment import autocast
 from lightnets_edu.timing.clock import measure
-from lightnets_edu.training.environment import autocast
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from functools import cached_property, lru_cache
 import numpy as np
 from torch import nn
 
+from lightnets_edu.runtime.checks import one_of
 from lightnets_edu.timing.operations import CONVOLUTIONS, KINDS, Operation, operations
 from lightnets_edu.timing.profile import ChainTiming, DeviceProfile
-from lightnets_edu.training.checks import one_of
 
 
 @dataclass(frozen=True)

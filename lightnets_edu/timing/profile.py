@@ -15,13 +15,17 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from lightnets_edu.runtime.checks import whole_number
+from lightnets_edu.runtime.environment import (
+    describe_environment,
+    resolve_amp,
+    resolve_device,
+)
+from lightnets_edu.runtime.files import atomic_file
 from lightnets_edu.timing.allocator import keep_memory
 from lightnets_edu.timing.clock import forward_step
 from lightnets_edu.timing.microbenchmarks import Bench, Layer, RandomChain, sweep
 from lightnets_edu.timing.operations import KINDS, MULTIPLYING, Operation, operations, operations_of
-from lightnets_edu.training.checks import whole_number
-from lightnets_edu.training.environment import describe_environment, resolve_amp, resolve_device
-from lightnets_edu.training.files import atomic_file
 
 SCHEMA = 1
 CHAINS = 24

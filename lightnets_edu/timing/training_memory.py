@@ -22,8 +22,8 @@ from math import prod
 
 from torch import Tensor, nn
 
+from lightnets_edu.runtime.checks import one_of
 from lightnets_edu.timing.operations import Event, storage_of, trace
-from lightnets_edu.training.checks import one_of
 
 # Numbers of state that an optimiser holds for each parameter (SGD: one, if it has momentum).
 OPTIMIZER_STATE = {"sgd": 1, "adam": 2, "adamw": 2, "rmsprop": 1}

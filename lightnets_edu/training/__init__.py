@@ -1,4 +1,4 @@
-"""Does it learn? Data, a training loop, checkpoints and recorded runs."""
+"""Does it learn? Data, a training loop and checkpoints."""
 
 from lightnets_edu.training.batches import Batches, crop_and_flip
 from lightnets_edu.training.catalogue import list_datasets, load_dataset
@@ -10,16 +10,8 @@ from lightnets_edu.training.checkpoints import (
 )
 from lightnets_edu.training.config import TrainConfig
 from lightnets_edu.training.data import DatasetError, ImageDataset, Normalisation
-from lightnets_edu.training.environment import describe_environment, resolve_device
 from lightnets_edu.training.fashion_mnist import load_fashion_mnist
 from lightnets_edu.training.folders import FolderBatches, FolderDataset, load_image_folder
-from lightnets_edu.training.library import (
-    recorded_devices,
-    recorded_file,
-    recorded_networks,
-    recorded_run,
-    results_folder,
-)
 from lightnets_edu.training.loop import (
     BatchTooLargeError,
     EpochRecord,
@@ -29,7 +21,6 @@ from lightnets_edu.training.loop import (
     learning_rate_at,
     train,
 )
-from lightnets_edu.training.record import RecordError, load_record, save_record
 from lightnets_edu.training.shapes import load_shapes, make_shapes
 from lightnets_edu.training.torchvision_sets import load_cifar10, load_imagenette
 
@@ -44,13 +35,11 @@ __all__ = [
     "FolderDataset",
     "ImageDataset",
     "Normalisation",
-    "RecordError",
     "TrainConfig",
     "TrainResult",
     "TrainingDivergedError",
     "checkpoint_bytes",
     "crop_and_flip",
-    "describe_environment",
     "evaluate",
     "learning_rate_at",
     "list_datasets",
@@ -59,16 +48,8 @@ __all__ = [
     "load_fashion_mnist",
     "load_image_folder",
     "load_imagenette",
-    "load_record",
     "load_shapes",
     "make_shapes",
-    "recorded_devices",
-    "recorded_file",
-    "recorded_networks",
-    "recorded_run",
-    "resolve_device",
-    "results_folder",
-    "save_record",
     "seed_everything",
     "train",
 ]

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lightnets_edu.training.files import atomic_file
+from lightnets_edu.runtime.files import atomic_file
 
 FORMAT = "lightnets_edu training checkpoint 2"
 

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from lightnets_edu.training.checks import one_of, real_number, whole_number
-from lightnets_edu.training.environment import AMP_CHOICES
+from lightnets_edu.runtime.checks import one_of, real_number, whole_number
+from lightnets_edu.runtime.environment import AMP_CHOICES
 
 
 @dataclass(frozen=True)

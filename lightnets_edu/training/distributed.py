@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from lightnets_edu.training.environment import resolve_device
+from lightnets_edu.runtime.environment import resolve_device
 
 T = TypeVar("T")
 

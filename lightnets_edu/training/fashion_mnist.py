@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lightnets_edu.training.checks import one_of, whole_number
+from lightnets_edu.runtime.checks import one_of, whole_number
+from lightnets_edu.runtime.files import atomic_file
 from lightnets_edu.training.data import SPLITS, DatasetError, ImageDataset
-from lightnets_edu.training.files import atomic_file
 from lightnets_edu.training.places import DOWNLOAD_TIMEOUT, cache_folder, named_folder, one_line
 
 SHIPPED_FOLDER = Path(__file__).with_name("fashion_mnist_images")

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from lightnets_edu.runtime.checks import one_of, whole_number
 from lightnets_edu.training.batches import Order, mixed_seed
-from lightnets_edu.training.checks import one_of, whole_number
 from lightnets_edu.training.data import SPLITS, DatasetError, Normalisation
 
 # Of ImageNet's training images; the numbers that torchvision's recipes and weights use.

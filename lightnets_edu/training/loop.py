@@ -17,6 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from lightnets_edu.runtime.environment import (
+    autocast,
+    compiled,
+    describe_environment,
+    is_out_of_memory,
+    resolve_amp,
+    resolve_device,
+)
+from lightnets_edu.runtime.files import check_writable
 from lightnets_edu.training.batches import Batches, mixed_seed
 from lightnets_edu.training.checkpoints import (
     describe_model,
@@ -27,15 +36,6 @@ from lightnets_edu.training.checkpoints import (
 from lightnets_edu.training.config import TrainConfig
 from lightnets_edu.training.data import ImageDataset, Normalisation
 from lightnets_edu.training.distributed import World
-from lightnets_edu.training.environment import (
-    autocast,
-    compiled,
-    describe_environment,
-    is_out_of_memory,
-    resolve_amp,
-    resolve_device,
-)
-from lightnets_edu.training.files import check_writable
 from lightnets_edu.training.folders import FolderBatches, FolderDataset
 
 Dataset = ImageDataset | FolderDataset

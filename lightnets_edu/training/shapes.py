@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lightnets_edu.training.checks import one_of, whole_number
+from lightnets_edu.runtime.checks import one_of, whole_number
 from lightnets_edu.training.data import SPLITS, ImageDataset
 
 Drawing = Callable[[Tensor, Tensor], Tensor]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lightnets_edu.runtime.files import atomic_file
 from lightnets_edu.training import fashion_mnist
-from lightnets_edu.training.files import atomic_file
 
 
 def ship(folder: Path) -> dict[str, str]:

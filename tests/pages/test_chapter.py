@@ -16,8 +16,9 @@ from lightnets_edu.pages import LedgerError
 from lightnets_edu.pages import chapter as shared
 from lightnets_edu.pages.tables import NumberTable
 from lightnets_edu.recording import network_record
+from lightnets_edu.records import library, recorded_networks, save_record
 from lightnets_edu.timing import EVALUATION_NETWORKS, RUNGS
-from lightnets_edu.training import TrainConfig, library, recorded_networks, save_record
+from lightnets_edu.training import TrainConfig
 
 
 def mobilenet_layers(width_mult: float = 1.0):

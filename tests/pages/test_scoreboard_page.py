@@ -10,8 +10,8 @@ from lightnets_edu import count, get_model
 from lightnets_edu.models.registry import default_input_size, list_models
 from lightnets_edu.pages import get_widget, scoreboard
 from lightnets_edu.pages.explore import explore
+from lightnets_edu.records import recorded_networks
 from lightnets_edu.timing import EVALUATION_NETWORKS
-from lightnets_edu.training import recorded_networks
 
 
 @pytest.mark.parametrize("name", [

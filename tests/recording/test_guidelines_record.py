@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from lightnets_edu.recording import guidelines, record_guidelines
+from lightnets_edu.records import RecordError, library, load_record, save_record
 from lightnets_edu.timing import measure_guidelines
-from lightnets_edu.training import RecordError, library, load_record, save_record
 
 
 @pytest.fixture

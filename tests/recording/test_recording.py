@@ -26,15 +26,9 @@ from lightnets_edu.recording import (
     record_networks,
 )
 from lightnets_edu.recording import plan as plan_module
+from lightnets_edu.records import RecordError, load_record, save_record
 from lightnets_edu.timing import DeviceProfile, Timing
-from lightnets_edu.training import (
-    RecordError,
-    TrainConfig,
-    TrainingDivergedError,
-    load_record,
-    make_shapes,
-    save_record,
-)
+from lightnets_edu.training import TrainConfig, TrainingDivergedError, make_shapes
 
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(epochs=3, batch_size=16, warmup_epochs=0.5, learning_rate=0.05)

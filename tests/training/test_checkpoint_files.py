@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from lightnets_edu.runtime.files import atomic_file
 from lightnets_edu.training import checkpoint_bytes
 from lightnets_edu.training.checkpoints import save_checkpoint
-from lightnets_edu.training.files import atomic_file
 
 
 def network() -> nn.Sequential:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from lightnets_edu.records import load_record, save_record
 from lightnets_edu.training import (
     Batches,
     BatchTooLargeError,
@@ -21,9 +22,7 @@ from lightnets_edu.training import (
     TrainingDivergedError,
     evaluate,
     learning_rate_at,
-    load_record,
     make_shapes,
-    save_record,
     seed_everything,
     train,
 )

@@ -203,8 +203,8 @@ class DesignUnderBudget(Widget):
 
     def default_data(self) -> dict[str, Any]:
         """The recorded profile of the CPU."""
+        from lightnets_edu.records import recorded_file
         from lightnets_edu.timing import DeviceProfile
-        from lightnets_edu.training import recorded_file
 
         return {"device": device_speeds(DeviceProfile.load(recorded_file("cpu", "profile")))}
 

@@ -10,8 +10,8 @@ import sympy as sp
 from lightnets_edu.formulas import Check
 from lightnets_edu.pages.scoreboard import HEADINGS, proxy_quality, recorded_batches, scoreboard_rows
 from lightnets_edu.pages.widgets import Choice, Lookup, Output, Row, Table, Widget, number
+from lightnets_edu.records import recorded_devices
 from lightnets_edu.timing import EVALUATION_NETWORKS
-from lightnets_edu.training import recorded_devices
 
 LIGHT = 10**9  # MACs; below it a network counts as light
 BATCHES = (1, 16, 64, 256)

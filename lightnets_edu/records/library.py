@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lightnets_edu.training.record import load_record
+from lightnets_edu.records.schema import load_record
 
 NOT_NETWORKS = ("profile", "guidelines")  # files beside the records: what the device is like
 

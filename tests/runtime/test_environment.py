@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightnets_edu.training import describe_environment, resolve_device
-from lightnets_edu.training import environment as module
-from lightnets_edu.training.environment import float32_convolutions, resolve_amp
+from lightnets_edu.runtime import describe_environment, resolve_device
+from lightnets_edu.runtime import environment as module
+from lightnets_edu.runtime.environment import float32_convolutions, resolve_amp
 
 
 def pretend(monkeypatch, cuda: int = 0, mps: bool = False) -> None:

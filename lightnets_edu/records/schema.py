@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lightnets_edu.training.files import atomic_file
+from lightnets_edu.runtime.files import atomic_file
 
 SCHEMA = 1  # raise it when a field changes its meaning or goes
 

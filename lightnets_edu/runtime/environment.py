@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lightnets_edu.training.checks import one_of
+from lightnets_edu.runtime.checks import one_of
 
 AMP_CHOICES = ("auto", "off", "bfloat16", "float16")
 

@@ -8,8 +8,9 @@ import os
 
 import pytest
 
+from lightnets_edu.records import RecordError, load_record, save_record
+from lightnets_edu.runtime import describe_environment
 from lightnets_edu.timing import Timing, timing_record
-from lightnets_edu.training import RecordError, describe_environment, load_record, save_record
 
 EPOCH = {
     "epoch": 1,

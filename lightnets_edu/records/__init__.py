@@ -1,0 +1,21 @@
+"""What was measured? The form of a record, and the library of those that come with the package."""
+
+from lightnets_edu.records.library import (
+    recorded_devices,
+    recorded_file,
+    recorded_networks,
+    recorded_run,
+    results_folder,
+)
+from lightnets_edu.records.schema import RecordError, load_record, save_record
+
+__all__ = [
+    "RecordError",
+    "load_record",
+    "recorded_devices",
+    "recorded_file",
+    "recorded_networks",
+    "recorded_run",
+    "results_folder",
+    "save_record",
+]
