@@ -19,17 +19,17 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 book: $(BOOK_READY) ## Execute the chapters that changed, build the pages, print where they are
-	@$(PYTHON) -m lightnets_edu.pages.build
+	@$(PYTHON) -m lightnets_edu.pages.site.build
 
 serve: book ## Build the book and open it on localhost
-	@$(PYTHON) -m lightnets_edu.pages.serve
+	@$(PYTHON) -m lightnets_edu.pages.site.serve
 
 # The book is built while the tests that need no book run.
 test: $(TEST_READY) ## Check style, types and generated files, build the book, run all tests, the browser's included
 	@$(SAY) "Checking style" $(PYTHON) -m ruff check .
 	@$(SAY) "Checking format" $(PYTHON) -m ruff format --check .
 	@$(SAY) "Checking types" $(PYTHON) -m mypy
-	@$(SAY) "Checking generated notebooks" $(PYTHON) -m lightnets_edu.pages.build --check
+	@$(SAY) "Checking generated notebooks" $(PYTHON) -m lightnets_edu.pages.site.build --check
 	@LIGHTNETS_PROGRESS=lines $(MAKE) --no-print-directory --jobs 2 book test-package
 	@echo "Testing the book in a browser"
 	@$(PYTHON) -m pytest tests/book --numprocesses logical --maxprocesses 4 --dist worksteal

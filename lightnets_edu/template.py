@@ -94,6 +94,7 @@ def new_chapter(root: Path, name: str) -> list[Path]:
     if there:
         raise ValueError(f"{there[0].relative_to(root)} is there already: choose another number or name")
     for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return list(texts)
 

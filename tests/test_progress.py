@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lightnets_edu import progress as progress_module
-from lightnets_edu.pages.build import describe_step
+from lightnets_edu.pages.site.build import describe_step
 from lightnets_edu.progress import Progress, run
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,11 +16,12 @@ from lightnets_edu.template import main, new_chapter, setup_cell, write_setup_ce
 ROOT = Path(__file__).resolve().parents[1]
 WRITTEN = {
     "lightnets_edu/models/new_paper.py",
-    "lightnets_edu/pages/exercises/new_paper.py",
-    "lightnets_edu/pages/explorers/new_paper.py",
+    "lightnets_edu/chapters/new_paper/__init__.py",
+    "lightnets_edu/chapters/new_paper/exercises.py",
+    "lightnets_edu/chapters/new_paper/widget.py",
     "notebooks/42_new_paper.md",
     "tests/models/test_new_paper.py",
-    "tests/pages/test_new_paper_page.py",
+    "tests/chapters/test_new_paper_page.py",
 }
 
 
@@ -36,7 +37,7 @@ def project(tmp_path) -> Path:
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("lightnets_edu", "templates"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
-    for name in ("notebooks", "tests/models", "tests/pages"):
+    for name in ("notebooks", "tests/models", "tests/chapters"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("_config.yml", "_toc.yml", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
@@ -64,7 +65,7 @@ def test_a_new_chapter(project):
     assert style.returncode == 0, style.stdout
 
     # Every test fails, for a reason that says what to do; none of them breaks.
-    tested = run(project, "-m", "pytest", "-p", "no:cacheprovider", "-rf", "tests/models", "tests/pages").stdout
+    tested = run(project, "-m", "pytest", "-p", "no:cacheprovider", "-rf", "tests/models", "tests/chapters").stdout
     summary = re.search(r"=+ (\d+) failed in", tested)
     assert summary, tested
     reasons = re.findall(r"^FAILED \S+ - (.*)$", tested, re.MULTILINE)

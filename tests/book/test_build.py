@@ -9,8 +9,14 @@ import shutil
 import pytest
 import yaml
 
-from lightnets_edu.pages import build as build_module
-from lightnets_edu.pages.build import PACKAGE, book_digest, build, code_digest, outdated_notebooks
+from lightnets_edu.pages.site import build as build_module
+from lightnets_edu.pages.site.build import (
+    PACKAGE,
+    book_digest,
+    build,
+    code_digest,
+    outdated_notebooks,
+)
 
 from .conftest import ROOT
 
@@ -67,7 +73,12 @@ def test_any_source_changes_the_digest(tmp_path):
     package = shutil.copytree(PACKAGE, tmp_path / "lightnets_edu", ignore=shutil.ignore_patterns("__pycache__"))
     before = code_digest(ROOT, package)
     assert before == code_digest(ROOT)
-    for name in ("formulas/layers.py", "pages/lightnets.js", "pages/lightnets.css", "pages/explorers/convolution.py"):
+    for name in (
+        "formulas/layers.py",
+        "pages/widget/lightnets.js",
+        "pages/widget/lightnets.css",
+        "chapters/convolution_cost/widget.py",
+    ):
         original = (package / name).read_text()
         (package / name).write_text(original + "\n")
         assert code_digest(ROOT, package) != before, name

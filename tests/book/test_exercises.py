@@ -6,9 +6,13 @@ import re
 
 import pytest
 
-from lightnets_edu.pages.exercises import get_exercise
-from lightnets_edu.pages.exercises.judging import SENTENCES, judge
-from lightnets_edu.pages.exercises.kinds import ChoiceExercise, CodeExercise, NumberExercise
+from lightnets_edu.pages.exercise import get_exercise
+from lightnets_edu.pages.exercise.judging import SENTENCES, judge
+from lightnets_edu.pages.exercise.kinds import (
+    ChoiceExercise,
+    CodeExercise,
+    NumberExercise,
+)
 
 from .conftest import HTML, PAGES, ROOT, accessibility_faults
 

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page
 
-from lightnets_edu.pages.explore import Column, ScatterTable, explore, static_script
+from lightnets_edu.pages.board.explore import (
+    Column,
+    ScatterTable,
+    explore,
+    static_script,
+)
 
 from .conftest import PAGES, accessibility_faults
 

@@ -9,7 +9,7 @@ from html import unescape
 
 import pytest
 
-from lightnets_edu.pages.widget_index import widget_index
+from lightnets_edu.pages.site.widget_index import widget_index
 
 from .conftest import PAGES, ROOT, accessibility_faults
 

@@ -9,7 +9,7 @@ import sys
 from .conftest import ROOT
 from .test_build import project, write  # noqa: F401
 
-CODE = "import sys; from pathlib import Path; from lightnets_edu.pages.build import build; sys.exit(build(Path.cwd()))"
+CODE = "import sys; from lightnets_edu.pages.site import build; sys.exit(build.main([]))"
 
 
 def test_two_builds_at_once_without_a_home(project):  # noqa: F811

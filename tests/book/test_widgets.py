@@ -8,7 +8,7 @@ import random
 import pytest
 
 from lightnets_edu.pages import get_widget
-from lightnets_edu.pages.controls import Choice, Slider
+from lightnets_edu.pages.widget.controls import Choice, Slider
 
 from .conftest import PAGES, Widget
 

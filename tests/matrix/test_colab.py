@@ -57,7 +57,7 @@ def test_chapter(colab, chapter, place, home):
     folder.mkdir()
     notebook = folder / f"{chapter}.ipynb"
     notebook.write_text(text, encoding="utf-8")
-    variables = {"HOME": str(home), "OMP_WAIT_POLICY": "PASSIVE", **cache}  # see pages.build
+    variables = {"HOME": str(home), "OMP_WAIT_POLICY": "PASSIVE", **cache}  # see pages.site.build
     execute = [python, "-m", "jupyter", "execute", "--inplace", "--timeout=600", notebook.name]
     run(execute, folder, **variables)
     after = installed(python)

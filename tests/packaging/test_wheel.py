@@ -27,7 +27,7 @@ from importlib.metadata import entry_points, requires, version
 from lightnets_edu.counting import count
 from lightnets_edu.models import get_model, weights_info
 from lightnets_edu.pages import get_widget, list_widgets
-from lightnets_edu.pages.widgets import static_script
+from lightnets_edu.pages.widget.widgets import static_script
 from lightnets_edu.training import recorded_devices, recorded_run, results_folder
 print(json.dumps({
     "file": lightnets_edu.__file__,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lightnets_edu.pages.widgets import static_script
+from lightnets_edu.pages.widget.widgets import static_script
 
 
 @pytest.fixture(scope="module")

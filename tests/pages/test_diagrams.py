@@ -21,7 +21,7 @@ from lightnets_edu.models import shufflenet_v2 as v2
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
 from lightnets_edu.models.squeezenet import Fire
 from lightnets_edu.models.wide_resnet import WideBasicBlock
-from lightnets_edu.pages.diagrams import WIDEST, block_diagram
+from lightnets_edu.pages.diagram.diagrams import WIDEST, block_diagram
 
 CAPTION = 17  # the shape below a box, in the drawing's units
 

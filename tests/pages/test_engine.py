@@ -10,7 +10,7 @@ import sympy as sp
 
 from lightnets_edu.formulas.checks import fill_message
 from lightnets_edu.formulas.tree import compile_trees, to_tree
-from lightnets_edu.pages.widgets import real
+from lightnets_edu.pages.widget.widgets import real
 
 from .conftest import in_engine, show
 from .test_widgets import Sampler

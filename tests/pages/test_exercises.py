@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from lightnets_edu.pages import check, exercise
-from lightnets_edu.pages.exercises import get_exercise, list_exercises
-from lightnets_edu.pages.exercises.judging import SENTENCES, judge
-from lightnets_edu.pages.exercises.kinds import (
+from lightnets_edu.pages.exercise import get_exercise, list_exercises
+from lightnets_edu.pages.exercise.judging import SENTENCES, judge
+from lightnets_edu.pages.exercise.kinds import (
     ChoiceExercise,
     CodeExercise,
     Comparison,
@@ -25,9 +25,18 @@ from lightnets_edu.pages.exercises.kinds import (
     NumberExercise,
     Option,
 )
-from lightnets_edu.pages.exercises.markdown import inline_html, to_html
-from lightnets_edu.pages.exercises.reading import how_far, read_answer, read_text, show_number
-from lightnets_edu.pages.exercises.shown import ShownExercise, Verdict, exercise_script
+from lightnets_edu.pages.exercise.markdown import inline_html, to_html
+from lightnets_edu.pages.exercise.reading import (
+    how_far,
+    read_answer,
+    read_text,
+    show_number,
+)
+from lightnets_edu.pages.exercise.shown import (
+    ShownExercise,
+    Verdict,
+    exercise_script,
+)
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 NAMES = list_exercises()

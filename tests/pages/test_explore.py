@@ -15,8 +15,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lightnets_edu.pages.explore import Column, explore, pareto_front, static_script
-from lightnets_edu.pages.scatter import MARKS, Axis, Mark, Point, draw, rank_correlation
+from lightnets_edu.pages.board.explore import (
+    Column,
+    explore,
+    pareto_front,
+    static_script,
+)
+from lightnets_edu.pages.board.scatter import (
+    MARKS,
+    Axis,
+    Mark,
+    Point,
+    draw,
+    rank_correlation,
+)
 
 COLUMNS = (
     Column("macs", "MACs", digits=1, scale=1e6, log=True, better="lower", help="Of convolutions & linear layers."),
@@ -262,5 +274,5 @@ def test_the_style_is_in_the_output():
 
 
 def test_importing_does_not_import_torch():
-    code = "import sys, lightnets_edu.pages.explore; sys.exit('torch' in sys.modules)"
+    code = "import sys, lightnets_edu.pages.board.explore; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

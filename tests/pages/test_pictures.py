@@ -11,8 +11,8 @@ import torch
 from lightnets_edu.formulas import Check
 from lightnets_edu.models.channel_shuffle import channel_shuffle
 from lightnets_edu.pages import get_widget, list_widgets
-from lightnets_edu.pages.controls import Slider
-from lightnets_edu.pages.widgets import Output, Picture, Widget, number, real
+from lightnets_edu.pages.widget.controls import Slider
+from lightnets_edu.pages.widget.widgets import Output, Picture, Widget, number, real
 
 from .conftest import in_engine, show
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightnets_edu import count, get_model
+from lightnets_edu.chapters.fewer_flops import exercises as fewer_flops
+from lightnets_edu.chapters.fewer_flops.widget import NETWORKS
 from lightnets_edu.pages import get_widget, roofline
-from lightnets_edu.pages.exercises import fewer_flops
-from lightnets_edu.pages.explorers.roofline import NETWORKS
 from lightnets_edu.pages.plots import agreement_chart, roofline_chart, slope_chart
 from lightnets_edu.pages.roofline import (
     attainable,

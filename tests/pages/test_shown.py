@@ -9,8 +9,8 @@ import pytest
 
 from lightnets_edu.formulas import conv2d, conv_output_size, ghost_module, pointwise_conv2d
 from lightnets_edu.pages import provenance, show
-from lightnets_edu.pages.icons import used_codes
 from lightnets_edu.pages.plots import bar_chart, line_chart
+from lightnets_edu.pages.site.icons import used_codes
 
 matplotlib.use("Agg")
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from lightnets_edu.pages import list_widgets
-from lightnets_edu.pages.widget_index import NOTEBOOKS, widget_index
+from lightnets_edu.pages.site.widget_index import NOTEBOOKS, widget_index
 
 
 def test_every_widget_is_listed_with_a_page_that_exists():

@@ -6,7 +6,6 @@ import gzip
 import importlib
 import json
 import math
-import pkgutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -20,9 +19,20 @@ from hypothesis import strategies as st
 from lightnets_edu.formulas import Check, conv2d, depthwise_separable_conv2d
 from lightnets_edu.formulas import real as real_functions
 from lightnets_edu.formulas.tree import SharedTrees, compile_trees, to_tree
-from lightnets_edu.pages import explorers, get_widget, list_widgets
-from lightnets_edu.pages.controls import Choice, Slider, Toggle
-from lightnets_edu.pages.widgets import Lookup, Output, Picture, Row, Table, Widget, number, real, static_script
+from lightnets_edu.pages import get_widget, list_widgets
+from lightnets_edu.pages.discovery import chapter_modules
+from lightnets_edu.pages.widget.controls import Choice, Slider, Toggle
+from lightnets_edu.pages.widget.widgets import (
+    Lookup,
+    Output,
+    Picture,
+    Row,
+    Table,
+    Widget,
+    number,
+    real,
+    static_script,
+)
 
 SIZES = st.integers(1, 64)
 
@@ -128,11 +138,8 @@ def test_listing_widgets_does_not_import_torch():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_every_widget_of_the_explorers_is_listed():
-    modules = [
-        importlib.import_module(m.name)
-        for m in pkgutil.iter_modules(explorers.__path__, "lightnets_edu.pages.explorers.")
-    ]
+def test_every_widget_of_a_chapter_is_listed():
+    modules = [importlib.import_module(name) for name in chapter_modules()]
     kinds = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
     assert sorted({kind.name for kind in kinds if issubclass(kind, Widget) and kind.name}) == list_widgets()
 

@@ -1,0 +1,1 @@
+"""Chapter 3, AlexNet and torchvision's zoo."""

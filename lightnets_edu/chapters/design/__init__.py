@@ -1,0 +1,1 @@
+"""Chapter 16, Design your own under a budget."""

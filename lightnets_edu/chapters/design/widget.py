@@ -1,0 +1,285 @@
+"""A network of the reader's own: blocks, widths and depths of three stages, against a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+
+from lightnets_edu.formulas import batch_norm2d, conv2d, linear
+from lightnets_edu.formulas.blocks import times
+from lightnets_edu.formulas.cost import CostTerms
+from lightnets_edu.models.cost import network_terms
+from lightnets_edu.models.search_space import (
+    Design,
+    Stage,
+    Work,
+    block_layer,
+    block_work,
+    convolution_work,
+    norm_work,
+)
+from lightnets_edu.pages.widget.widgets import (
+    Choice,
+    Lookup,
+    Output,
+    Row,
+    Slider,
+    Table,
+    Widget,
+    number,
+    real,
+)
+
+STAGES = (1, 2, 3)
+STEM, CLASSES = 16, 10
+LABELS = (
+    ("separable", "depthwise-separable"),
+    ("inverted_residual", "inverted residual"),
+    ("ghost", "Ghost bottleneck"),
+    ("residual", "residual, 3 × 3"),
+)
+DEFAULTS = {1: ("inverted_residual", 24, 2), 2: ("inverted_residual", 40, 2), 3: ("inverted_residual", 80, 2)}
+KINDS = {i: Choice(f"kind_{i}", f"Stage {i}: blocks", LABELS, DEFAULTS[i][0]) for i in STAGES}
+CHANNELS = {i: Slider(f"channels_{i}", f"Stage {i}: channels", 8, 192, DEFAULTS[i][1], step=8) for i in STAGES}
+DEPTHS = {i: Slider(f"depth_{i}", f"Stage {i}: depth", 1, 6, DEFAULTS[i][2]) for i in STAGES}
+EXPAND = Slider("expand_ratio", "Expansion", 2, 6, 3)
+INPUT_SIZE = Slider("input_size", "Image size", 32, 128, 32, step=16, unit="px")
+BUDGETS = (
+    Slider("budget_params", "Budget: thousand parameters", 10, 1000, 100, step=10),
+    Slider("budget_macs", "Budget: million MACs", 1, 200, 10),
+    Slider("budget_ms", "Budget: predicted milliseconds", 0.5, 30, 5, step=0.5, scale=10),
+)
+OVERHEAD = "operation_fs"
+CLASSES_OF_WORK = (
+    "dense", "pointwise", "depthwise", "linear", "batch_norm", "relu", "add", "cat", "mean",
+)  # fmt: skip
+TOTALS = ("params", "macs", "activations", "memory_access")
+
+
+def _femtoseconds(work: Iterable[Work]) -> sp.Expr:
+    """Time of operations: an amount of work each at the speed of its class, and an overhead for each."""
+    return sp.Add(*(amount * number(f"{kind}_fs") + number(OVERHEAD) for kind, amount in work))
+
+
+def _by_kind(stage: int, cases: Mapping[str, sp.Expr]) -> sp.Expr:
+    """The expression of the chosen kind."""
+    *conditional, (_, last) = cases.items()
+    return sp.Piecewise(*((expr, KINDS[stage].equals(kind)) for kind, expr in conditional), (last, True))
+
+
+def _blocks(stage: int, kind: str) -> Iterator[tuple[Any, CostTerms, sp.Expr]]:
+    """(how many, totals, femtoseconds) of a stage's first block and of the others."""
+    incoming = CHANNELS[stage - 1].symbol if stage > 1 else sp.Integer(STEM)
+    channels, depth = CHANNELS[stage].symbol, DEPTHS[stage].symbol
+    before, behind = number(f"side_{stage - 1}"), number(f"side_{stage}")
+    for how_many, c_in, side, stride in ((1, incoming, before, 2), (depth - 1, channels, behind, 1)):
+        formula, settings = block_layer(kind, c_in, channels, stride, side, 3, EXPAND.symbol)
+        work = block_work(
+            kind, c_in, channels, side**2, behind**2, same_shape=stride == 1, expand_ratio=EXPAND.symbol
+        )  # fmt: skip
+        yield how_many, formula.terms(**settings), _femtoseconds(work)
+
+
+def _stage(stage: int) -> dict[str, sp.Expr]:
+    """The definitions of a stage: its totals and its time, for the chosen kind of block."""
+    costs, seconds = {}, {}
+    for kind, _ in LABELS:
+        blocks = list(_blocks(stage, kind))
+        costs[kind] = sum((times(count, terms) for count, terms, _ in blocks), CostTerms())
+        seconds[kind] = sum(count * fs for count, _, fs in blocks)
+    totals = {f"{t}_{stage}": _by_kind(stage, {kind: getattr(c, t) for kind, c in costs.items()}) for t in TOTALS}
+    return {**totals, f"fs_{stage}": _by_kind(stage, seconds)}
+
+
+def _definitions() -> dict[str, sp.Expr]:
+    size, last = INPUT_SIZE.symbol, CHANNELS[STAGES[-1]].symbol
+    sides = {"side_0": size} | {f"side_{i}": sp.ceiling(number(f"side_{i - 1}") / 2) for i in STAGES}
+    pixels, rest = number("side_0") ** 2, number(f"side_{STAGES[-1]}") ** 2
+    stem = {"in_channels": 3, "out_channels": STEM, "kernel_size": 3, "out_height": size, "out_width": size}
+    ends = network_terms(
+        [
+            ("stem", conv2d, stem),
+            ("norm", batch_norm2d, {"num_features": STEM, "out_height": size, "out_width": size}),
+            ("last norm", batch_norm2d, {"num_features": last, "out_height": size, "out_width": size}),
+            ("classifier", linear, {"in_features": last, "out_features": CLASSES}),
+        ]
+    )
+    work = [
+        *convolution_work("dense", 27 * STEM * pixels, STEM, pixels),
+        *norm_work(last, rest),
+        ("mean", last * rest + last),
+        ("linear", last * CLASSES),
+    ]
+    definitions = sides | {f"{total}_ends": getattr(ends, total) for total in TOTALS}
+    definitions |= {"fs_ends": _femtoseconds(work)}
+    for stage in STAGES:
+        definitions |= _stage(stage)
+    return definitions
+
+
+PARTS = (*STAGES, "ends")
+
+
+def _total(name: str) -> sp.Expr:
+    return sp.Add(*(number(f"{name}_{part}") for part in PARTS))
+
+
+def _ms(part: Any) -> sp.Expr:
+    return number(f"fs_{part}") / sp.Integer(10**12)
+
+
+def _used(spent: sp.Expr, budget: Slider, unit: int) -> sp.Expr:
+    """Per cent of a budget."""
+    return 100 * spent * budget.scale / (unit * budget.symbol)
+
+
+def _left(spent: sp.Expr, budget: Slider, unit: int) -> sp.Expr:
+    """What a budget has left; below 0 it is exceeded."""
+    return sp.Rational(unit, budget.scale) * budget.symbol - spent
+
+
+def _is_over(name: str) -> sp.Expr:
+    return sp.Piecewise((1, sp.Gt(real(name), 100)), (0, True))
+
+
+SPENT = ("params_used", "macs_used", "ms_used")
+
+
+class DesignUnderBudget(Widget):
+    """Three stages of any of four blocks, with their totals and a predicted time."""
+
+    name = "design_under_budget"
+    title = "What can you afford?"
+    description = (
+        "Choose blocks, channels and depths. Every stage halves the map. Nothing is measured here: the milliseconds "
+        "are predicted for one image on the machine whose profile the page carries."
+    )
+    controls = (
+        *(control for i in STAGES for control in (KINDS[i], CHANNELS[i])),  # side by side where there are two columns
+        *DEPTHS.values(),
+        EXPAND,
+        INPUT_SIZE,
+        *BUDGETS,
+    )
+    lookups = (Lookup("device", (), tuple(f"{kind}_fs" for kind in (*CLASSES_OF_WORK, "operation"))),)
+    definitions = _definitions()
+    outputs = (
+        Output("params", "Parameters", _total("params")),
+        Output("macs", "MACs", _total("macs"), help="of one image"),
+        Output("ms", "Predicted time", _total("fs") / sp.Integer(10**12), "ms", digits=3, help="one image"),
+        Output("activations", "Activations", _total("activations"), help="elements that convolutions write"),
+        Output("memory_access", "Memory access", _total("memory_access"), help="elements read and written"),
+        Output("kilobytes", "Size of the weights", number("params") / sp.Integer(250), "kB", digits=1,
+               help="four bytes a number"),
+        Output("params_used", "Parameters, part of the budget", _used(number("params"), BUDGETS[0], 1000), "%",
+               digits=1),
+        Output("macs_used", "MACs, part of the budget", _used(number("macs"), BUDGETS[1], 10**6), "%", digits=1),
+        Output("ms_used", "Predicted time, part of the budget", _used(real("ms"), BUDGETS[2], 1), "%", digits=1),
+        Output("params_left", "Parameters, left of the budget", _left(number("params"), BUDGETS[0], 1000)),
+        Output("macs_left", "MACs, left of the budget", _left(number("macs"), BUDGETS[1], 10**6)),
+        Output("ms_left", "Predicted time, left of the budget", _left(real("ms"), BUDGETS[2], 1), "ms", digits=3),
+        Output("over", "Over budget in", sp.Add(*map(_is_over, SPENT)), "of 3 limits",
+               help="0 of 3: the design is within its budget"),
+        *(Output(f"stage_ms_{part}", f"Part {part}: predicted time", _ms(part), "ms", digits=3) for part in PARTS),
+        *(Output(f"stage_{total}_{part}", f"Part {part}: {label}", number(f"{total}_{part}") + 0)
+          for total, label in (("params", "parameters"), ("macs", "MACs")) for part in PARTS),
+    )  # fmt: skip
+    headline = ("params", "macs", "ms", "over")
+    tables = (
+        Table(
+            "Within the budget? Yes, where something is left",
+            ("Per cent spent", "Left (below 0: over)"),
+            (
+                Row("Parameters", ("params_used", "params_left")),
+                Row("MACs", ("macs_used", "macs_left")),
+                Row("Milliseconds", ("ms_used", "ms_left")),
+            ),
+            bars=False,  # a bar would be relative to the largest of the three and not to the budget
+        ),
+        Table(
+            "Where it goes",
+            ("Parameters", "MACs", "Milliseconds"),
+            tuple(
+                Row(
+                    "First convolution, last norm, classifier" if part == "ends" else f"Stage {part}",
+                    (f"stage_params_{part}", f"stage_macs_{part}", f"stage_ms_{part}"),
+                )
+                for part in PARTS
+            ),
+        ),
+    )
+
+    def default_data(self) -> dict[str, Any]:
+        """The recorded profile of the CPU."""
+        from lightnets_edu.records import recorded_file
+        from lightnets_edu.timing import DeviceProfile
+
+        return {"device": device_speeds(DeviceProfile.load(recorded_file("cpu", "profile")))}
+
+
+def page_rung(profile: Any) -> tuple[float, float]:
+    """Two corrections of the rung ``classes`` for one image, fitted to the profile's random chains of layers.
+
+    Layers that run in a network share caches, and Python takes time for each operation; that is not seen where a
+    layer is timed alone. No network is used to fit anything.
+
+    Returns:
+        A factor for the time of the work, and the seconds that one operation needs to start.
+    """
+    import numpy as np
+
+    from lightnets_edu.timing.predict import nonnegative_fit
+
+    if not profile.chains:
+        return 1.0, profile.overhead
+    least = min(chain.batch for chain in profile.chains)
+    chains = [chain for chain in profile.chains if chain.batch == least]
+    terms = np.array([(_work_seconds(chain.operations, profile), len(chain.operations)) for chain in chains])
+    factor, start = nonnegative_fit(terms, np.array([chain.seconds for chain in chains]))
+    return float(factor), float(start)
+
+
+def page_seconds(operations: Sequence[Any], profile: Any) -> float:
+    """What the widget computes, from the operations of a real network (`lightnets_edu.timing.operations`)."""
+    factor, start = page_rung(profile)
+    return factor * _work_seconds(operations, profile) + start * len(operations)
+
+
+def _work_seconds(operations: Sequence[Any], profile: Any) -> float:
+    """Each operation at the part of the peak or of the bandwidth that its class usually reaches."""
+    return sum(profile.ideal_seconds(op) / profile.efficiency.get(op.kind, 1.0) for op in operations)
+
+
+def device_speeds(profile: Any) -> dict[str, int]:
+    """What a `DeviceProfile` says, in femtoseconds: for each MAC, or each element moved, of a class of operation.
+
+    The numbers are those of `page_seconds`, rounded to whole femtoseconds.
+    """
+    factor, start = page_rung(profile)
+    speeds = {}
+    for kind in CLASSES_OF_WORK:
+        multiplies = kind in ("dense", "pointwise", "depthwise", "linear")
+        ideal = 1 / profile.peak_macs if multiplies else profile.bytes_per_element / profile.bandwidth
+        speeds[f"{kind}_fs"] = round(1e15 * factor * ideal / profile.efficiency.get(kind, 1.0))
+    return {**speeds, OVERHEAD: round(1e15 * start)}
+
+
+def design_of(state: Mapping[str, Any]) -> Design:
+    """The design that the widget's ``state`` describes."""
+    return Design(
+        tuple(
+            Stage(state[f"kind_{i}"], state[f"channels_{i}"], state[f"depth_{i}"], expand_ratio=state["expand_ratio"])
+            for i in STAGES
+        ),
+        stem_channels=STEM,
+        num_classes=CLASSES,
+    )
+
+
+def verdict(numbers: Mapping[str, float]) -> str:
+    """What the widget's numbers say about the budget, as a sentence."""
+    names = {"params_used": "parameters", "macs_used": "MACs", "ms_used": "predicted milliseconds"}
+    over = [f"{name} ({numbers[key]:.0f} % of the budget)" for key, name in names.items() if numbers[key] > 100]
+    return f"Over budget: {', '.join(over)}." if over else "The design is within all three budgets."

@@ -1,0 +1,218 @@
+"""Exercises of chapter 2: fewer FLOPs, yet slower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import count as whole_numbers
+
+from lightnets_edu.formulas import depthwise_conv2d
+from lightnets_edu.pages.exercise.kinds import (
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Mistake,
+    NumberExercise,
+    Option,
+)
+
+# --- Intensity of a depthwise layer ---------------------------------------------------------------------------------
+
+DEPTHWISE = {"in_channels": 256, "kernel_size": 5, "out_height": 14, "out_width": 14}
+
+
+def _depthwise_intensity(flops_per_mac: int = 2, bytes_per_number: int = 4) -> float:
+    cost = depthwise_conv2d(**DEPTHWISE)
+    return flops_per_mac * cost.macs / (bytes_per_number * cost.memory_access)
+
+
+def _as_standard() -> float:
+    """With the weights of a standard convolution: groups forgotten in the arithmetic."""
+    return DEPTHWISE["in_channels"] * _depthwise_intensity()
+
+
+# --- The batch at which a linear layer computes ---------------------------------------------------------------------
+
+FEATURES, PEAK, BANDWIDTH = 4096, 200, 25  # of the layer, GFLOP/s, GB/s
+
+
+def _least_batch(flops_per_mac: int = 2, bytes_per_number: int = 4) -> int:
+    """Images that a FEATURES -> FEATURES layer needs so that its arithmetic takes at least as long as its memory."""
+
+    def computes_longer(images: int) -> bool:
+        flops = flops_per_mac * images * FEATURES**2
+        moved = bytes_per_number * (FEATURES**2 + 2 * images * FEATURES)
+        return Fraction(flops, PEAK) >= Fraction(moved, BANDWIDTH)
+
+    return next(filter(computes_longer, whole_numbers(1)))
+
+
+def _without_maps() -> int:
+    """Only the weights are read."""
+    return 4 * PEAK // (2 * BANDWIDTH)
+
+
+# --- The roof in code -----------------------------------------------------------------------------------------------
+
+CASES = (
+    # MACs, numbers moved, GFLOP/s, GB/s
+    ("a standard layer", (231_211_008, 675_840, 200, 40)),
+    ("a depthwise layer", (1_806_336, 401_984, 200, 40)),
+    ("the same on half the bandwidth", (1_806_336, 401_984, 200, 20)),
+    ("the same on twice the arithmetic", (1_806_336, 401_984, 400, 40)),
+)
+
+Roof = Callable[[int, int, float, float], float]
+
+
+def roof(macs: int, numbers_moved: int, peak_gflops: float, bandwidth_gbs: float) -> float:
+    """GFLOP/s that a float32 layer can reach."""
+    return min(peak_gflops, bandwidth_gbs * 2 * macs / (4 * numbers_moved))
+
+
+def _judge_roof(answer: Roof) -> list[Comparison]:
+    return [Comparison(label, roof(*case), answer(*case)) for label, case in CASES]
+
+
+SOLUTION = """def roof(macs, numbers_moved, peak_gflops, bandwidth_gbs):
+    intensity = 2 * macs / (4 * numbers_moved)
+    return min(peak_gflops, bandwidth_gbs * intensity)
+
+
+answer = roof
+"""
+
+EXERCISES = (
+    NumberExercise(
+        name="depthwise_intensity",
+        question="A depthwise convolution has 256 channels, a $5 \\times 5$ kernel and maps of $14 \\times 14$ pixels, "
+        "in and out. All numbers are float32; each is moved once. How many FLOPs does it do for each byte that it "
+        "moves? Two digits after the point are enough.",
+        answer=_depthwise_intensity,
+        unit="FLOPs a byte",
+        tolerance=0.005,
+        hint="FLOPs are two for each MAC. Bytes are four for each number: input, weights and output.",
+        mistakes=(
+            Mistake(lambda: _depthwise_intensity(flops_per_mac=1), "You divided MACs by bytes. One MAC is two FLOPs."),
+            Mistake(
+                lambda: _depthwise_intensity(bytes_per_number=1),
+                "That is FLOPs for each number. A float32 number has four bytes.",
+            ),
+            Mistake(
+                lambda: _depthwise_intensity(1, 1), "That is MACs for each number; the question is FLOPs for each byte."
+            ),
+            Mistake(lambda: 25 / 4, "That is the limit for large maps. Here the weights are not negligible."),
+            Mistake(_as_standard, "An output of a depthwise layer sums over one channel, not over all 256."),
+        ),
+        solution="MACs: $25 \\cdot 256 \\cdot 14^2 = 1{,}254{,}400$, so 2,508,800 FLOPs. Numbers moved: twice "
+        "$256 \\cdot 14^2 = 50{,}176$ for the maps and $25 \\cdot 256 = 6{,}400$ weights, together 106,752 or 427,008 "
+        "bytes. The quotient is {answer}. The shortcut gives the same: with $w = 1$, "
+        "$1/I = 4/(K^2 w) + 2/(HW) = 0.16 + 0.0102$.",
+    ),
+    NumberExercise(
+        name="batch_for_linear_layer",
+        question="A machine computes 200 GFLOP/s at most and moves 25 GB/s. A linear layer has 4,096 inputs, 4,096 "
+        "outputs and no bias, in float32. At one image it waits for memory. From how many images at once does its "
+        "arithmetic take at least as long as its memory?",
+        answer=_least_batch,
+        unit="images",
+        hint="The weights are read once for the whole batch; the inputs and outputs once for each image. Where do the "
+        "two roofs of this machine meet?",
+        mistakes=(
+            Mistake(_without_maps, "Nearly: you left out the inputs and outputs, which grow with the batch."),
+            Mistake(
+                lambda: _least_batch(flops_per_mac=1), "You counted one operation a MAC. GFLOP/s count two for each."
+            ),
+            Mistake(lambda: _least_batch(bytes_per_number=1), "You counted numbers. Each has four bytes."),
+            Mistake(
+                lambda: PEAK // BANDWIDTH,
+                "That is the intensity where the two roofs meet, in FLOPs a byte. Which batch has this intensity?",
+            ),
+        ),
+        solution="The roofs meet at $200/25 = 8$ FLOPs a byte. With $N$ images the layer has $2 N n^2$ FLOPs and moves "
+        "$4 (n^2 + 2 N n)$ bytes, $n = 4096$. So $N n / (2 n + 4 N) \\ge 8$, that is "
+        "$N \\ge 16 n / (n - 32) \\approx 16.1$: {answer}.",
+    ),
+    CodeExercise(
+        name="roof_function",
+        question="Write a function `roof(macs, numbers_moved, peak_gflops, bandwidth_gbs)`: the GFLOP/s that a float32 "
+        "layer can reach at most. `numbers_moved` are elements, not bytes.",
+        judge=_judge_roof,
+        solution=SOLUTION,
+        hint="Two roofs: what the arithmetic allows, and what the memory allows. Which of them counts?",
+        mistakes=(
+            Mistake(
+                lambda macs, numbers, peak, bandwidth: min(peak, bandwidth * macs / (4 * numbers)),
+                "A MAC is two floating-point operations.",
+            ),
+            Mistake(
+                lambda macs, numbers, peak, bandwidth: min(peak, bandwidth * 2 * macs / numbers),
+                "The bandwidth counts bytes, and a float32 number has four.",
+            ),
+            Mistake(
+                lambda macs, numbers, peak, bandwidth: max(peak, bandwidth * 2 * macs / (4 * numbers)),
+                "The layer must stay under both roofs, so the lower one counts.",
+            ),
+            Mistake(
+                lambda macs, numbers, peak, bandwidth: bandwidth * 2 * macs / (4 * numbers),
+                "That is the sloping roof alone. No layer computes faster than the machine can.",
+            ),
+        ),
+    ),
+    ChoiceExercise(
+        name="wider_kernel_for_free",
+        question="In the roofline widget, choose a depthwise layer with 128 channels, maps of 28 pixels, one image, "
+        "400 GFLOP/s, 40 GB/s. Change the kernel from $3 \\times 3$ to $5 \\times 5$: the FLOPs become 2.8 times as "
+        "many. What happens to the time at best, and why?",
+        options=(
+            Option(
+                "a",
+                "It becomes 2.8 times as long, as there is 2.8 times as much arithmetic.",
+                "That would be so if the layer computed all the time. Look at the two bars: which one is longer?",
+            ),
+            Option(
+                "b",
+                "It hardly changes: the layer waits for memory, and the maps are as large as before.",
+                "Yes. Only the weights became more, and they are few. The larger kernel uses arithmetic that lay idle.",
+                right=True,
+            ),
+            Option(
+                "c",
+                "It becomes shorter: the intensity is higher.",
+                "The intensity is higher, and so is what is attainable. But there is as much more to do.",
+            ),
+        ),
+        hint="Watch the two bars of the widget, not the FLOPs.",
+        solution="The bar of memory is the longer one, and it grows with the numbers moved: two maps, which stay, and "
+        "the weights, which are few. A roofline is a promise about the best case; whether a library keeps it for "
+        "$5 \\times 5$ kernels, only a clock can tell.",
+    ),
+    ChoiceExercise(
+        name="which_part_to_buy",
+        question="In the widget with the networks, set one image, float32, 1000 GFLOP/s, 100 GB/s and 20 µs for "
+        "starting an operation. Then, one at a time, double the arithmetic, double the bandwidth, halve the starting "
+        "cost. Which of the three saves GhostNet the most time?",
+        options=(
+            Option(
+                "a",
+                "Twice the arithmetic.",
+                "This halves GhostNet's shortest part. Few FLOPs also mean that faster FLOPs help little.",
+            ),
+            Option(
+                "b",
+                "Twice the bandwidth.",
+                "This helps a little. Compare the two longer parts: what GhostNet has most of is operations.",
+            ),
+            Option(
+                "c",
+                "Half the starting cost.",
+                "Yes. GhostNet runs 288 operations, most of them small, and on a fast machine it takes longer to start "
+                "them than to do them.",
+                right=True,
+            ),
+        ),
+        hint="Read the row of GhostNet: which of its three parts is the longest?",
+        solution="The longest part is the one to halve. For GhostNet with one image on this machine, that is the "
+        "starting of operations. With 16 images at once, or on a slow machine, the answer is another one: try it.",
+    ),
+)

@@ -1,0 +1,263 @@
+"""Chapter 7: MobileNetV1 made narrower, smaller and wider-eyed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import nn
+
+from lightnets_edu.counting import count
+from lightnets_edu.formulas import depthwise_conv2d
+from lightnets_edu.models import get_model
+from lightnets_edu.models.cost import Layer, network_cost
+from lightnets_edu.models.layers import scaled_channels
+from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable, layers
+from lightnets_edu.pages.exercise.kinds import (
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Mistake,
+    NumberExercise,
+    Option,
+)
+
+#: A small network is quick to try.
+SMALL = {"width_mult": 0.25, "num_classes": 10, "small_input": True}
+SMALL_SIDE = 32
+
+
+def _layers(size: int, width_mult: float = 1.0, num_classes: int = 1000, stem_stride: int = 2) -> list[Layer]:
+    return list(
+        layers(lambda channels: scaled_channels(channels, width_mult), size, num_classes, stem_stride=stem_stride)
+    )
+
+
+def _with_wide_kernels(network: list[Layer]) -> list[Layer]:
+    """The same layers, with depthwise kernels of 5 x 5."""
+    return [(n, f, {**settings, "kernel_size": 5} if f is depthwise_conv2d else settings) for n, f, settings in network]
+
+
+FULL = network_cost(_layers(224))
+
+
+def _kept_share(num_classes: int) -> Fraction:
+    """Per cent of the parameters that are left with fewer classes."""
+    return Fraction(100 * network_cost(_layers(224, num_classes=num_classes)).params, FULL.params)
+
+
+def _share_without_classifier() -> Fraction:
+    return Fraction(100 * network_cost(_layers(224)[:-1]).params, FULL.params)
+
+
+def _depthwise_share() -> Fraction:
+    """Per cent of the MACs that are the depthwise layers'."""
+    depthwise = network_cost(layer for layer in _layers(224) if layer[1] is depthwise_conv2d)
+    return Fraction(100 * depthwise.macs, FULL.macs)
+
+
+def _growth() -> Fraction:
+    """By how many per cent the network's MACs grow with 5 x 5 depthwise kernels."""
+    return Fraction(100 * network_cost(_with_wide_kernels(_layers(224))).macs, FULL.macs) - 100
+
+
+def _judge_widening(widen: Callable) -> list[Comparison]:
+    changed: Any = widen(get_model("mobilenet_v1", **SMALL))
+    if not isinstance(changed, nn.Module):
+        return [Comparison("what widen returns", "a network", changed)]
+    right = network_cost(_with_wide_kernels(_layers(SMALL_SIDE, 0.25, 10, stem_stride=1)))
+    chain: Any = changed.eval().chain
+    *first_stages, _, _, _ = chain()
+    with torch.inference_mode():
+        maps = nn.Sequential(*first_stages)(torch.zeros(1, 3, SMALL_SIDE, SMALL_SIDE))
+    side = Comparison("side of the maps behind the second stage", SMALL_SIDE // 2, maps.shape[-1])
+    params = Comparison("parameters", right.params, sum(p.numel() for p in changed.parameters()))
+    if not side.equal:  # with wrong paddings no map may be left further on
+        return [side, params]
+    return [
+        side,
+        params,
+        Comparison("MACs", right.macs, count(changed, (1, 3, SMALL_SIDE, SMALL_SIDE)).macs),
+    ]
+
+
+def _widened(**changes: Any) -> Callable[[nn.Module], nn.Module]:
+    """A way to widen that differs from the right one in some arguments of the new convolution."""
+
+    def widen(model: nn.Module) -> nn.Module:
+        for block in model.modules():
+            if isinstance(block, DepthwiseSeparable):
+                channels = block.conv_dw.in_channels
+                right: dict[str, Any] = {"stride": block.stride, "padding": 2, "groups": channels, "bias": False}
+                block.conv_dw = nn.Conv2d(channels, channels, 5, **{**right, **changes})
+        return model
+
+    return widen
+
+
+EXERCISES = (
+    NumberExercise(
+        name="mobilenet_rule_of_thumb",
+        question=r"The network has 569 M MACs at $\alpha = 1$ with $224 \times 224$ images. By the two rules of "
+        r"thumb, each a square: about how many are left at $\alpha = 0.5$ with $160 \times 160$ images?",
+        answer=lambda: FULL.macs * Fraction(1, 2) ** 2 * Fraction(160, 224) ** 2,
+        unit="MACs",
+        tolerance=0.02,
+        hint=r"MACs fall with $\alpha^2$, and with the number of pixels.",
+        mistakes=(
+            Mistake(
+                lambda: FULL.macs * Fraction(1, 2) * Fraction(160, 224) ** 2,
+                r"You halved once for $\alpha$. A pointwise convolution loses half of its inputs and half of its "
+                "outputs.",
+            ),
+            Mistake(
+                lambda: FULL.macs * Fraction(1, 4) * Fraction(160, 224),
+                "You took the image's side. It loses rows and columns.",
+            ),
+            Mistake(
+                lambda: network_cost(_layers(160, 0.5)).macs,
+                "That is the exact number, from the sliders. The rule of thumb gives a little less; the next "
+                "exercise asks why.",
+            ),
+        ),
+        solution=r"$568.74 \text{ M} \cdot 0.5^2 \cdot (160/224)^2$: about {answer}.",
+    ),
+    ChoiceExercise(
+        name="mobilenet_why_more",
+        question=r"Set the sliders above to $\alpha = 0.5$ and 160 px. The exact number of MACs is more than 5 % above "
+        "the rule of thumb. Which layers are to blame? Look at the table below the sliders, at both settings.",
+        options=(
+            Option(
+                "a",
+                "All of them: their channels were rounded up to multiples of 8.",
+                "Half of each width in table 1 is a multiple of 8 already: nothing was rounded.",
+            ),
+            Option(
+                "b",
+                "The depthwise ones, the first one and the classifier.",
+                r"The first two shrink with $\alpha$ and not with $\alpha^2$, and the classifier does not see the "
+                "image's size.",
+                right=True,
+            ),
+            Option("c", "The pointwise ones.", r"These are the ones that follow both rules exactly."),
+            Option(
+                "d",
+                "All of them: 160 is not a multiple of 32, so the maps were rounded up.",
+                r"$160 = 5 \cdot 32$: no map was rounded.",
+            ),
+        ),
+        hint="Compare each kind of layer at both settings: which did not fall to an eighth?",
+        solution=r"A depthwise layer has one channel count, not two, so it shrinks with $\alpha$; so does the first "
+        r"convolution, whose three colours stay. The classifier shrinks with $\alpha$ and not with the image.",
+    ),
+    ChoiceExercise(
+        name="mobilenet_largest_layer",
+        question="Which layer has the most parameters, and which convolution has the most MACs? Find out with "
+        "`sorted(table.rows, key=lambda row: row.params)[-3:]`, and the same with `row.macs` and a longer list; or "
+        "read the table of layers above.",
+        options=(
+            Option(
+                "a",
+                "The classifier; the first convolution.",
+                "Close for the parameters, but look again. And the first convolution reads three channels only.",
+            ),
+            Option(
+                "b",
+                "The last pointwise convolution; the same one.",
+                "Right for the parameters. But is it alone with its MACs?",
+            ),
+            Option(
+                "c",
+                "The last pointwise convolution; eight pointwise ones tie.",
+                "More inputs and outputs make up for fewer pixels.",
+                right=True,
+            ),
+            Option(
+                "d",
+                "The classifier; eight pointwise ones tie.",
+                "Right for the MACs. For the parameters, compare the classifier with the convolution before it.",
+            ),
+        ),
+        hint="A pointwise convolution has as many weights as inputs times outputs.",
+        solution=r"The last pointwise convolution has $1024 \cdot 1024$ parameters, the classifier $1024 \cdot 1000$ "
+        r"and 1000 biases. Eight pointwise convolutions tie at $512 \cdot 512 \cdot 14 \cdot 14$ MACs: halving the "
+        "map's side and doubling both channel counts leaves the product as it was.",
+    ),
+    NumberExercise(
+        name="mobilenet_ten_classes",
+        question="Make the classifier smaller: with 10 classes instead of 1000, what share of all parameters is left?",
+        answer=lambda: _kept_share(10),
+        unit="%",
+        tolerance=0.001,
+        hint="The classifier has 1024 weights and one bias for each class.",
+        mistakes=(
+            Mistake(lambda: 100 - _kept_share(10), "That is the share that went. How much is left?"),
+            Mistake(
+                lambda: _share_without_classifier(),
+                "You took the whole classifier away. Ten classes need a small one.",
+            ),
+            Mistake(lambda: _kept_share(10) / 100, "Right as a fraction; here it should be in per cent."),
+        ),
+        solution=r"$990 \cdot (1024 + 1)$ parameters go. Left are {answer}.",
+    ),
+    NumberExercise(
+        name="mobilenet_wider_macs",
+        question=r"Replace each $3 \times 3$ depthwise kernel by a $5 \times 5$ one, with padding 2. By how many per "
+        "cent do the MACs of the whole network grow? Predict it from the bar chart of shares above.",
+        answer=_growth,
+        unit="%",
+        tolerance=0.02,
+        hint="Only the depthwise layers change. What is their share now, and how many times more do they cost?",
+        mistakes=(
+            Mistake(
+                lambda: Fraction(25, 9) * _depthwise_share(),
+                "That is what the depthwise layers cost afterwards. How much of it is new?",
+            ),
+            Mistake(
+                lambda: Fraction(100 * (25 - 9), 9),
+                "That is the growth of the depthwise layers alone. They are a small part of the network.",
+            ),
+            Mistake(lambda: 100 + _growth(), "That is the new number against the old one. By how much did it grow?"),
+            Mistake(lambda: 1 + _growth() / 100, "That is the factor. Say by how many per cent it grows."),
+        ),
+        solution=r"Depthwise layers have about 3.1 % of the MACs. They become $\frac{25}{9}$ as many, so "
+        r"$\frac{16}{9}$ of these 3.1 % are new: {answer}.",
+    ),
+    CodeExercise(
+        name="mobilenet_wider_code",
+        question=r"Now build it. Write `widen(model)`: it gives every `DepthwiseSeparable` block of a MobileNetV1 a "
+        r"$5 \times 5$ depthwise convolution with padding 2 in place of `conv_dw`, changes nothing else, and returns "
+        "the network.",
+        judge=_judge_widening,
+        hint="Go through `model.modules()`, and keep channels, stride, groups and the missing bias.",
+        mistakes=(
+            Mistake(_widened(padding=1), "The maps shrink: a larger kernel needs a larger padding."),
+            Mistake(_widened(groups=1), "That convolution is not depthwise: it needs as many groups as channels."),
+            Mistake(_widened(stride=1), "The stride is lost: some blocks halve the map."),
+            Mistake(
+                _widened(bias=True), "The new convolutions have a bias, which the batch norm behind makes useless."
+            ),
+            Mistake(lambda model: model, "The network is as it was. Assign to `block.conv_dw`."),
+        ),
+        solution="""
+from torch import nn
+
+from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable
+
+
+def widen(model):
+    for block in model.modules():
+        if isinstance(block, DepthwiseSeparable):
+            channels = block.conv_dw.in_channels
+            block.conv_dw = nn.Conv2d(
+                channels, channels, 5, block.stride, padding=2, groups=channels, bias=False
+            )
+    return model
+
+
+answer = widen
+""",
+    ),
+)

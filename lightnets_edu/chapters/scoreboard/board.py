@@ -1,0 +1,518 @@
+"""Every network, every number: what was claimed, what is counted, what was predicted and measured.
+
+Claims are in ``claims.json`` with their source. Times and accuracies are those of the records in ``results/``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightnets_edu.formulas import Cost
+from lightnets_edu.models import (
+    alexnet,
+    g_ghost_regnet,
+    ghostnet,
+    mnasnet,
+    mobilenet_v1,
+    regnet,
+    resnet,
+    resnext,
+    senet,
+    shufflenet_v1,
+    shufflenet_v2,
+    squeezenet,
+    wide_resnet,
+)
+from lightnets_edu.models.cost import Layer, network_cost
+from lightnets_edu.models.registry import default_input_size, list_models
+from lightnets_edu.pages.board.explore import Column, pareto_front
+from lightnets_edu.pages.chapter import forward_rows
+from lightnets_edu.pages.ledger import rounds_to
+from lightnets_edu.pages.tables import NumberTable
+from lightnets_edu.records import load_record, recorded_devices, recorded_networks
+from lightnets_edu.records.library import NOT_NETWORKS, results_folder
+from lightnets_edu.timing import RUNGS, mean_absolute_percentage_error, spearman
+
+COUNTED = ("params", "macs", "activations", "memory_access")
+HEADINGS = {
+    "params": "Parameters",
+    "macs": "MACs",
+    "activations": "Activations",
+    "memory_access": "Memory access",
+    **{rung: f"Predicted: {rung}" for rung in RUNGS},
+}
+SHOWN_RUNGS = ("flops", "microbenchmarks")  # the lowest and the highest of the ladder
+FEWEST = 3  # networks, for a rank correlation
+LARGE_IMAGES = 224  # networks for smaller images are not compared in time with the others
+
+RESNETS: dict[str, dict[str, Any]] = {
+    "resnet50": {},
+    "wide_resnet50_2": {"group_width": 128},
+    "wide_resnet101_2": {"depths": resnet.DEPTHS[101], "group_width": 128},
+}
+RESNEXTS = {
+    "resnext50_32x4d": (resnet.DEPTHS[50], 32, 4),
+    "resnext101_32x4d": (resnet.DEPTHS[101], 32, 4),
+    "resnext101_64x4d": (resnet.DEPTHS[101], 64, 4),
+    "resnext101_32x8d": (resnet.DEPTHS[101], 32, 8),
+}
+MNASNETS = {
+    "mnasnet0_5": ("b1", 0.5),
+    "mnasnet0_75": ("b1", 0.75),
+    "mnasnet1_0": ("b1", 1.0),
+    "mnasnet1_3": ("b1", 1.3),
+    "mnasnet_a1": ("a1", 1.0),
+    "mnasnet_small": ("small", 1.0),
+}
+# The first that a name begins with says the family.
+FAMILIES = {
+    "alexnet": "AlexNet",
+    "squeezenet": "SqueezeNet",
+    "se_": "SENet",
+    "resnext": "ResNeXt",
+    "wide_resnet": "ResNet, wide or not",
+    "resnet": "ResNet, wide or not",
+    "mobilenet": "MobileNetV1",
+    "shufflenet": "ShuffleNet",
+    "mnasnet": "MNASNet",
+    "ghostnet": "GhostNet",
+    "regnet": "RegNetX",
+    "g_ghost": "G-Ghost",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is printed about a network somewhere else.
+
+    Attributes:
+        network: Its name here.
+        source: Where it is printed.
+        read: Whether we have read it there; if not, it is as usually quoted.
+        params: As printed, or None.
+        macs: As printed, or None.
+        top1: Per cent of right answers, or None.
+        images: What the accuracy was measured on.
+        why: Why a printed number differs from the counted one.
+    """
+
+    network: str
+    source: str
+    read: bool
+    params: str | None = None
+    macs: str | None = None
+    top1: float | None = None
+    images: str = "ImageNet"
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class ProxyQuality:
+    """How well a number that needs no clock stands for the time.
+
+    Attributes:
+        proxy: The number.
+        networks: How many networks it was tried on.
+        rank_correlation: Spearman's.
+        error: Mean error, as a part of the measured time, after the best scaling.
+        factor: That scaling: seconds for each unit of the proxy.
+    """
+
+    proxy: str
+    networks: int
+    rank_correlation: float
+    error: float
+    factor: float
+
+
+@cache
+def claims() -> dict[str, Claim]:
+    """The claims by network."""
+    text = Path(__file__).with_name("claims.json").read_text(encoding="utf-8")
+    return {entry["network"]: Claim(**entry) for entry in json.loads(text)}
+
+
+def family(name: str) -> str:
+    """The family of networks that one belongs to.
+
+    Raises:
+        ValueError: If there is no such network.
+    """
+    default_input_size(name)
+    return next(text for start, text in FAMILIES.items() if name.startswith(start))
+
+
+def closed_form(name: str) -> Iterator[Layer]:
+    """A network of the registry as formulas, for images of its own size.
+
+    Raises:
+        ValueError: If there is no such network.
+    """
+    size = default_input_size(name)
+    if name.startswith("alexnet"):
+        return alexnet.layers("2012", size, 2) if name == "alexnet_2012" else alexnet.layers("2014", size)
+    if name.startswith("squeezenet"):
+        return squeezenet.layers(name.removeprefix("squeezenet").replace("_", "."), size)
+    if name in ("wide_resnet16_10", "wide_resnet28_10"):
+        return wide_resnet.layers(int(name.removeprefix("wide_resnet")[:2]), 10, size)
+    if name.startswith("shufflenet_v2"):
+        return shufflenet_v2.layers(name.removeprefix("shufflenet_v2_x").replace("_", "."), size)
+    if name.startswith("g_ghost"):
+        return g_ghost_regnet.layers(regnet.SIZES[name.removeprefix("g_ghost_regnet_x_")], size)
+    if name.startswith("regnet"):
+        return regnet.layers(regnet.SIZES[name.removeprefix("regnet_x_")], size)
+    if name in RESNEXTS:
+        return resnext.layers(*RESNEXTS[name], size=size)
+    if name in MNASNETS:
+        version, width_mult = MNASNETS[name]
+        return mnasnet.layers(version, size, width_mult)
+    if name in RESNETS:
+        return resnet.layers(**RESNETS[name], size=size)
+    return OTHERS[name](size)
+
+
+OTHERS: dict[str, Callable[[int], Iterator[Layer]]] = {
+    "mobilenet_v1": lambda size: mobilenet_v1.layers(lambda channels: channels, size),
+    "shufflenet_v1": lambda size: shufflenet_v1.layers(3, 1.0, size),
+    "ghostnet": lambda size: ghostnet.layers(lambda channels: channels, size),
+    "se_resnet50": lambda size: senet.layers(size=size),
+    "se_resnext50_32x4d": lambda size: senet.layers(groups=32, group_width=4, size=size, stride_in="3x3"),
+}
+
+
+@cache
+def formula_cost(name: str) -> Cost:
+    """A network's cost by the formulas, for one image of its own size."""
+    return network_cost(closed_form(name))
+
+
+def scoreboard_rows(device: str = "cpu") -> list[dict[str, Any]]:
+    """One row a network: cost, claim, and the recorded times of a forward pass on one device.
+
+    Times are milliseconds for an image. Their keys are ``measured_1`` for a batch of 1, and ``microbenchmarks_1`` and
+    so on for the predictions; None where nothing was recorded.
+
+    Args:
+        device: A folder of ``results/``.
+
+    Raises:
+        ValueError: If nothing was recorded there.
+    """
+    records = recorded_networks(device)
+    batches = recorded_batches(device)
+    return [_row(name, records.get(name), batches) for name in list_models()]
+
+
+def recorded_batches(device: str = "cpu") -> list[int]:
+    """Batch sizes of the recorded float32 forward passes on a device."""
+    sizes = {
+        row["input_size"][0]
+        for record in recorded_networks(device).values()
+        for row in record["timings"] or ()
+        if forward_rows({"timings": [row]}, row["input_size"][0])
+    }
+    return sorted(sizes)
+
+
+def _row(name: str, record: Mapping[str, Any] | None, batches: Sequence[int]) -> dict[str, Any]:
+    cost, claim = formula_cost(name), claims().get(name)
+    if claim is not None and claim.images != "ImageNet":
+        claim = None
+    row: dict[str, Any] = {
+        "network": name,
+        "family": family(name),
+        "image": default_input_size(name),
+        **{quantity: getattr(cost, quantity) for quantity in COUNTED},
+        "top1": round(claim.top1, 1) if claim and claim.top1 else None,  # the fewest digits that a list prints
+        "source": ("read" if claim.read else "quoted") if claim and claim.top1 else "none",
+    }
+    for batch in batches:
+        timed = next(iter(forward_rows(record, batch)), None)
+        row[f"measured_{batch}"] = _per_image(_measured(timed), batch)
+        for rung in RUNGS:
+            row[f"{rung}_{batch}"] = _per_image(((timed and timed["predicted_seconds"]) or {}).get(rung), batch)
+    return row
+
+
+def _measured(timed: Mapping[str, Any] | None) -> float | None:
+    """The median seconds of a forward pass, or None if it was refused or never timed."""
+    return timed["measured"]["median"] if timed and timed["measured"] else None
+
+
+def _per_image(seconds: float | None, batch: int) -> float | None:
+    return None if seconds is None else 1000 * seconds / batch
+
+
+def scoreboard_columns(batches: Sequence[int]) -> list[Column]:
+    """The columns of `scoreboard_rows`, for ``explore``.
+
+    Args:
+        batches: Batch sizes whose times are shown.
+    """
+    help_texts = {
+        "params": "All trainable numbers, by the formulas.",
+        "macs": "Multiply-accumulates of convolutions and linear layers for one image, by the formulas.",
+        "activations": "Numbers that the convolutions write for one image.",
+        "memory_access": "Numbers that convolutions and linear layers read and write for one image.",
+    }
+    shared: dict[str, Any] = {"better": "lower", "log": True}
+    columns = [
+        Column("network", "Network", text=True),
+        Column("family", "Family", text=True),
+        *(Column(key, HEADINGS[key], scale=1e6, digits=2, help=text, **shared) for key, text in help_texts.items()),
+        Column(
+            "top1", "Top-1, printed", "%", digits=1, better="higher",
+            help="On ImageNet, as printed elsewhere. Each network was trained in its own way, so a point or two may be "
+            "the training.",
+        ),
+        Column("source", "Top-1 was", text=True),
+    ]  # fmt: skip
+    for batch in batches:
+        words = f"{batch} image{'s' if batch > 1 else ''}"
+        columns.append(
+            Column(f"measured_{batch}", f"Measured, {words}", "ms", digits=2,
+                   help=f"Median of recorded forward passes with {words}, divided by the images.", **shared)
+        )  # fmt: skip
+        columns.extend(
+            Column(f"{rung}_{batch}", f"{rung}, {words}", "ms", digits=2,
+                   help=f"Predicted for {words} by the rung '{rung}' of the ladder; for one image.", **shared)
+            for rung in SHOWN_RUNGS
+        )  # fmt: skip
+    return columns
+
+
+def claims_table() -> NumberTable:
+    """Every printed number beside the formula's, a line a network; reasons and sources stand below.
+
+    Raises:
+        ValueError: If one does not round to the printed one, and nobody says why.
+    """
+    rows: list[Any] = []
+    reasons: dict[str, Any] = {}
+    sources: dict[str, Any] = {}
+    agreeing = printed = 0
+    for name, claim in claims().items():
+        cells, cost = [], formula_cost(name)
+        differs = False
+        for quantity in ("params", "macs"):
+            text, exact = getattr(claim, quantity), getattr(cost, quantity)
+            agrees = text is None or rounds_to(exact, text)
+            printed, agreeing = printed + (text is not None), agreeing + (text is not None and agrees)
+            differs |= not agrees
+            cells += [text, exact]
+        if differs and not claim.why:
+            raise ValueError(f"{name}: {claim.source} prints other numbers than ours, and no reason is given")
+        verdict = f"see {reasons.setdefault(claim.why, len(reasons) + 1)}" if differs else "agrees"
+        sources.setdefault(f"{claim.source}{'' if claim.read else ' (as usually quoted)'}", []).append(name)
+        rows.append((name, *cells, verdict))
+    return NumberTable(
+        "Printed numbers, beside ours",
+        ("network", "parameters, printed", "ours", "MACs, printed", "ours", "verdict"),
+        rows,
+        [
+            f"{agreeing} of {printed} printed numbers agree at their own digits; for the others a note says what we "
+            "know.",
+            *(f"{number}. {why[0].upper()}{why[1:]}." for why, number in reasons.items()),
+            *(f"{source[0].upper()}{source[1:]}: {', '.join(names)}." for source, names in sources.items()),
+        ],
+    )
+
+
+def best_scaling(proxy: Sequence[float], measured: Sequence[float]) -> tuple[float, float]:
+    """The factor that makes a proxy most like the measured times, and the mean error that is left.
+
+    The mean of |a p - m| / m is least where a is the median of m / p, each weighted with p / m.
+
+    Args:
+        proxy: Positive numbers.
+        measured: Positive times.
+
+    Returns:
+        The factor a, and the mean error as a part of the measured time.
+    """
+    p, m = np.asarray(proxy, dtype=float), np.asarray(measured, dtype=float)
+    order = np.argsort(m / p)
+    weights = np.cumsum((p / m)[order])
+    factor = float((m / p)[order][np.searchsorted(weights, weights[-1] / 2)])
+    return factor, mean_absolute_percentage_error((factor * p).tolist(), m.tolist())
+
+
+def proxy_values(rows: Iterable[Mapping[str, Any]], batch: int) -> tuple[dict[str, list[float]], list[float]]:
+    """Every proxy's values, and the measured times, of the networks that have all of them.
+
+    Networks for small images are left out.
+
+    Args:
+        rows: From `scoreboard_rows`.
+        batch: Images.
+
+    Returns:
+        Proxy to its values, in `HEADINGS`' order; and the measured milliseconds.
+    """
+    keys = {**{key: key for key in COUNTED}, **{rung: f"{rung}_{batch}" for rung in RUNGS}}
+    needed = [*keys.values(), f"measured_{batch}"]
+    complete = [row for row in rows if row["image"] >= LARGE_IMAGES and all(row.get(key) for key in needed)]
+    return {proxy: [row[key] for row in complete] for proxy, key in keys.items()}, [
+        row[f"measured_{batch}"] for row in complete
+    ]
+
+
+def proxy_quality(rows: Iterable[Mapping[str, Any]], batch: int) -> list[ProxyQuality]:
+    """How well each proxy stands for the measured time.
+
+    Args:
+        rows: From `scoreboard_rows`; choose among them to ask about some networks only.
+        batch: Images.
+
+    Raises:
+        ValueError: If fewer than three networks have all numbers.
+    """
+    proxies, measured = proxy_values(rows, batch)
+    if len(measured) < FEWEST:
+        raise ValueError(f"a rank correlation of {len(measured)} networks with {batch} images says nothing: take three")
+    found = []
+    for proxy, values in proxies.items():
+        factor, error = best_scaling(values, measured)
+        found.append(ProxyQuality(proxy, len(measured), spearman(values, measured), error, factor / 1000))
+    return found
+
+
+def proxy_table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> NumberTable:
+    """Rank correlations and errors of all proxies, on all devices and batch sizes with enough networks.
+
+    Args:
+        rows: Device to rows of `scoreboard_rows`.
+    """
+    settings = [
+        (device, batch)
+        for device, known in rows.items()
+        for batch in recorded_batches(device)
+        if len(proxy_values(known, batch)[1]) >= FEWEST
+    ]
+    quality = {setting: proxy_quality(rows[setting[0]], setting[1]) for setting in settings}
+    heads = [f"{device}, {batch} image{'s' if batch > 1 else ''}" for device, batch in settings]
+    lines = []
+    for index, proxy in enumerate(HEADINGS):
+        line: list[str] = [HEADINGS[proxy]]
+        for setting in settings:
+            one = quality[setting][index]
+            line += [f"{one.rank_correlation:.3f}", f"{one.error:.0%}"]
+        lines.append(tuple(line))
+    count = ", ".join(f"{head}: {quality[setting][0].networks}" for head, setting in zip(heads, settings, strict=True))
+    return NumberTable(
+        "How well does a number stand for the measured time?",
+        ("number", *(text for head in heads for text in (f"ρ: {head}", f"error: {head}"))),
+        lines,
+        [
+            "ρ is the rank correlation; the error is the mean one that is left after the best single factor.",
+            f"Networks compared: {count}.",
+        ],
+    )
+
+
+def fronts_table(rows: Sequence[Mapping[str, Any]], costs: Mapping[str, str]) -> NumberTable:
+    """Which networks nothing beats in accuracy and cost, for several costs.
+
+    Args:
+        rows: From `scoreboard_rows`.
+        costs: Key of a cost to its heading.
+
+    Returns:
+        A line for each network that is on at least one front, with a mark for each front that it is on.
+    """
+    fronts = {key: {row["network"] for row in pareto_front(rows, key, "top1")} for key in costs}
+    on_some = [row for row in rows if any(row["network"] in front for front in fronts.values())]
+    lines = [
+        (
+            row["network"],
+            f"{row['top1']:.1f}",
+            *("on it" if row["network"] in fronts[key] else "beaten" for key in costs),
+        )
+        for row in sorted(on_some, key=lambda row: row["top1"])
+    ]
+    sizes = ", ".join(f"{heading}: {len(fronts[key])}" for key, heading in costs.items())
+    printed = sum(row["top1"] is not None for row in rows)
+    return NumberTable(
+        "On which front?",
+        ("network", "top-1, printed", *costs.values()),
+        lines,
+        [f"Networks on each front: {sizes}. {printed} have a printed accuracy."],
+    )
+
+
+def trained_rows(devices: Iterable[str] | None = None) -> list[dict[str, Any]]:
+    """One row a recorded training: network, recipe, and what it reached.
+
+    Args:
+        devices: Folders of ``results/``; None for all.
+
+    Returns:
+        Rows with ``run``, ``network``, ``recipe``, ``images`` (of the training set), ``epochs``, ``seen`` (images times
+        epochs), ``params``, ``accuracy`` in per cent and ``minutes``. Accuracies of different recipes say nothing about
+        each other.
+    """
+    rows = []
+    for device in recorded_devices() if devices is None else devices:
+        for path in sorted((results_folder() / device).glob("*.json")):
+            record = {} if path.stem in NOT_NETWORKS else load_record(path)
+            if record.get("history"):
+                rows.append(_trained_row(f"{device}/{path.stem}", record))
+    return sorted(rows, key=lambda row: (row["recipe"], row["params"]))
+
+
+def _trained_row(run: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    history, images = record["history"], record["data"]["train"]["images"]
+    config = record["config"]
+    rest = f"batches of {config['batch_size']}, learning rate {config['learning_rate']:g}"
+    return {
+        "run": run,
+        "network": record["model"],
+        "recipe": f"{images:,} images × {len(history)} epochs, {rest}",
+        "images": images,
+        "epochs": len(history),
+        "seen": images * len(history),
+        "params": record["parameters"],
+        "accuracy": 100 * history[-1]["test_accuracy"],
+        "minutes": sum(epoch["seconds"] for epoch in history) / 60,
+    }
+
+
+def trained_table(rows: Sequence[Mapping[str, Any]]) -> NumberTable:
+    """Recorded trainings, grouped by recipe and, within one, by parameters: never ranked by accuracy.
+
+    Args:
+        rows: From `trained_rows`.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    if not rows:
+        raise ValueError("no training was recorded, so there is nothing to show")
+    recipes = {recipe: f"R{at}" for at, recipe in enumerate(dict.fromkeys(row["recipe"] for row in rows), start=1)}
+    lines = [
+        (
+            row["run"],
+            recipes[row["recipe"]],
+            row["seen"],
+            row["params"],
+            f"{row['accuracy']:.1f}",
+            f"{row['minutes']:.1f}",
+        )
+        for row in rows
+    ]
+    return NumberTable(
+        "Recorded trainings on Fashion-MNIST",
+        ("run", "recipe", "images × epochs", "parameters", "test images right, %", "minutes"),
+        lines,
+        [
+            f"{len(rows)} trainings with {len(recipes)} recipes. Compare only lines with the same recipe.",
+            *(f"{name}: {recipe}" for recipe, name in recipes.items()),
+        ],
+    )

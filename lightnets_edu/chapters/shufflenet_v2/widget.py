@@ -1,0 +1,138 @@
+"""ShuffleNetV2: the first guideline as a curve, and the four networks of the paper's table in both versions."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import sympy as sp
+
+from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear, pointwise_conv2d
+from lightnets_edu.formulas.blocks import times
+from lightnets_edu.formulas.cost import CostTerms
+from lightnets_edu.formulas.mobile import shuffle_unit_v2
+from lightnets_edu.models.cost import network_terms
+from lightnets_edu.models.shufflenet_v2 import CHANNELS, UNITS
+from lightnets_edu.pages.widget.widgets import (
+    Choice,
+    Lookup,
+    Output,
+    Picture,
+    Slider,
+    Widget,
+    number,
+    real,
+)
+
+# The product of input and output channels that the first widget holds, as far as whole channels allow.
+PRODUCT = 128 * 128
+IN_CHANNELS = Slider("in_channels", "Input channels", 16, 512, 128, step=8)
+SIDE = Choice("side", "Map size", ((56, "56 × 56"), (28, "28 × 28"), (14, "14 × 14"), (7, "7 × 7")), 56)
+
+
+def _pointwise() -> CostTerms:
+    maps = {"out_height": SIDE.symbol, "out_width": SIDE.symbol}
+    return pointwise_conv2d.terms(in_channels=IN_CHANNELS.symbol, out_channels=number("out_channels"), **maps)
+
+
+class EqualWidthExplorer(Widget):
+    """Memory access of pointwise convolutions of (nearly) equal MACs: guideline G1."""
+
+    name = "equal_width_explorer"
+    title = "The same arithmetic, more traffic"
+    description = "Make the convolution's input narrower and its output wider: MACs stay, memory access does not."
+    controls = (IN_CHANNELS, SIDE)
+    definitions: ClassVar = {
+        "out_channels": sp.floor((2 * PRODUCT + IN_CHANNELS.symbol) / (2 * IN_CHANNELS.symbol)),
+        "pixels": SIDE.symbol**2,
+    }
+    outputs = (
+        Output("macs", "MACs", _pointwise().macs),
+        Output("memory_access", "Memory access", _pointwise().memory_access, help="elements read and written"),
+        Output("wide", "Output channels", number("out_channels"), help="chosen for nearly equal MACs"),
+        Output(
+            "bound",
+            "The least possible at these MACs",
+            2 * sp.sqrt(number("pixels") * number("macs")) + number("macs") / number("pixels"),
+            digits=1,
+            help="with as many input as output channels",
+        ),
+        Output("excess", "Memory access, times the least", number("memory_access") / real("bound"), digits=3),
+    )
+    headline = ("macs", "memory_access", "excess")
+    picture = Picture("sweep", ("in_channels", "memory_access"))
+
+
+WIDTHS = (("0.5", "0.5×"), ("1.0", "1×"), ("1.5", "1.5×"), ("2.0", "2×"))
+WIDTH = Choice("width", "Width", WIDTHS, "1.0")
+VERSION = Choice(
+    "variant", "Version", (("torchvision", "torchvision"), ("megvii", "Megvii (the paper's)")), "torchvision"
+)
+INPUT_SIZE = Slider("input_size", "Image size", 32, 320, 224, step=16, unit="px")
+HALVES = ("half_2", "half_3", "half_4")
+MEGVII = VERSION.symbol  # 0: torchvision, 1: megvii, the options' places
+
+
+def _network() -> tuple[dict[str, sp.Expr], CostTerms, CostTerms]:
+    """Definitions of the maps' sides, and the terms of the network and of its units alone."""
+    halve = {"kernel_size": 3, "stride": 2, "padding": 1}
+    definitions: dict[str, sp.Expr] = {}
+    previous: Any = INPUT_SIZE.symbol
+    for name in ("side_stem", "side_1", "side_2", "side_3", "side_4"):
+        definitions[name] = conv_output_size(in_size=previous, **halve)
+        previous = number(name)
+    stem_side, last_side = number("side_stem"), number("side_4")
+    maps = {"out_height": stem_side, "out_width": stem_side}
+    image = {"in_height": INPUT_SIZE.symbol, "in_width": INPUT_SIZE.symbol}
+    channels: Any = CHANNELS["1.0"][0]
+    stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3, **maps, **image}
+    units, inner = CostTerms(), number("side_1")
+    for stage, (half, repeat) in enumerate(zip(HALVES, UNITS, strict=True)):
+        out, behind = 2 * number(half), number(f"side_{stage + 2}")
+        units += shuffle_unit_v2.terms(
+            in_channels=channels, out_channels=out, stride=2, megvii=MEGVII, in_height=inner, in_width=inner
+        )
+        same = shuffle_unit_v2.terms(
+            in_channels=out, out_channels=out, stride=1, megvii=MEGVII, in_height=behind, in_width=behind
+        )
+        units += times(repeat - 1, same)
+        channels, inner = out, behind
+    last = {"out_height": last_side, "out_width": last_side}
+    ends = [
+        ("conv1", conv2d, stem),
+        ("bn1", batch_norm2d, {"num_features": stem["out_channels"], **maps}),
+        ("conv5", pointwise_conv2d, {"in_channels": channels, "out_channels": number("last"), **last}),
+        ("bn5", batch_norm2d, {"num_features": number("last"), **last}),
+        ("fc", linear, {"in_features": number("last"), "out_features": 1000, "bias": 1 - MEGVII}),
+    ]
+    return definitions, units + network_terms(ends), units
+
+
+DEFINITIONS, TOTAL, IN_UNITS = _network()
+
+
+class ShuffleNetV2Explorer(Widget):
+    """Parameters, MACs and memory access of the four networks, in torchvision's version and in the authors'."""
+
+    name = "shufflenet_v2_explorer"
+    title = "Four networks, two versions"
+    description = "The paper's numbers are Megvii's version's. At which widths does torchvision's differ?"
+    controls = (WIDTH, VERSION, INPUT_SIZE)
+    lookups = (Lookup("channels", ("width",), (*HALVES, "last")),)
+    definitions = DEFINITIONS
+    outputs = (
+        Output("params", "Parameters", TOTAL.params),
+        Output("macs", "MACs", TOTAL.macs, help="of one image"),
+        Output("activations", "Activations", TOTAL.activations, help="elements that convolutions write"),
+        Output("memory_access", "Memory access", TOTAL.memory_access, help="elements read and written"),
+        Output("unit_macs", "MACs of the units", IN_UNITS.macs, help="without first, last and linear layer"),
+    )
+    headline = ("params", "macs")
+    picture = Picture("sweep", ("input_size", "macs"))
+
+    def default_data(self) -> dict[str, Any]:
+        """The channels of every network."""
+        rows = {
+            width: {**{name: c // 2 for name, c in zip(HALVES, stages, strict=True)}, "last": last}
+            for width, (_, *stages, last) in CHANNELS.items()
+        }
+        return {"channels": rows}

@@ -1,0 +1,137 @@
+"""SqueezeNet by the paper's rules for choosing fire modules, and the size of its file when it is compressed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from lightnets_edu.formulas import conv2d, conv_output_size, pointwise_conv2d
+from lightnets_edu.formulas.cost import CostTerms
+from lightnets_edu.formulas.mobile import fire_module
+from lightnets_edu.models.squeezenet import BODIES, STEMS
+from lightnets_edu.pages.widget.widgets import (
+    Choice,
+    Output,
+    Picture,
+    Row,
+    Slider,
+    Table,
+    Widget,
+    number,
+    real,
+)
+
+SQUEEZE_RATIO = Slider("squeeze_ratio", "Squeeze ratio SR", 0.125, 1.0, 0.125, step=0.125, scale=1000)
+PART_3X3 = Slider("part_3x3", "3×3 filters among those that expand", 5, 95, 50, step=5, unit="%")
+BASE = Slider("base_e", "Expand filters of the first modules", 32, 256, 128, step=32)
+INCREMENT = Slider("incr_e", "More of them …", 0, 256, 128, step=32)
+FREQUENCY = Slider("freq", "… every so many modules", 1, 8, 2)
+INPUT_SIZE = Slider("input_size", "Image size", 32, 320, 224, step=16, unit="px")
+BITS = Choice("bits", "Bits of a weight", ((32, "32"), (8, "8"), (6, "6"), (4, "4")), 32)
+KEPT = Slider("kept", "Weights kept by pruning", 10, 100, 100, step=1, unit="%")
+
+CONTROLS = (SQUEEZE_RATIO, PART_3X3, BASE, INCREMENT, FREQUENCY, INPUT_SIZE, BITS, KEPT)
+BODY = BODIES["1.0"]  # where the pools stand; the rules below replace its channels
+FIRES = sum(row != "pool" for row in BODY)
+TENSORS = 3 * FIRES + 2  # of weights: three a fire module, the first and the last convolution
+INDEX_BITS = 4  # for the distance to the next weight that is kept
+NUM_CLASSES = 1000
+
+
+def _channels() -> dict[str, sp.Expr]:
+    """The channels of each fire module by the rules, as definitions."""
+    found: dict[str, sp.Expr] = {}
+    for i in range(FIRES):
+        found[f"expand_{i}"] = BASE.symbol + INCREMENT.symbol * sp.floor(sp.Integer(i) / FREQUENCY.symbol)
+        found[f"squeeze_{i}"] = sp.floor(number(f"expand_{i}") * SQUEEZE_RATIO.symbol / SQUEEZE_RATIO.scale)
+        found[f"expand3x3_{i}"] = sp.floor(number(f"expand_{i}") * PART_3X3.symbol / 100)
+        found[f"expand1x1_{i}"] = number(f"expand_{i}") - number(f"expand3x3_{i}")
+    return found
+
+
+def _network() -> tuple[dict[str, sp.Expr], dict[str, CostTerms], sp.Expr]:
+    """Definitions, the terms of the parts, and the number of biases."""
+    definitions = _channels()
+    channels, kernel_size = STEMS["1.0"]
+    definitions["side_0"] = conv_output_size(in_size=INPUT_SIZE.symbol, kernel_size=kernel_size, stride=2)
+    side, pools = number("side_0"), 0
+    size = {"in_height": INPUT_SIZE.symbol, "in_width": INPUT_SIZE.symbol}
+    maps = {"out_height": side, "out_width": side}
+    stem = conv2d.terms(in_channels=3, out_channels=channels, kernel_size=kernel_size, bias=1, **maps, **size)
+    fires, biases, read, i = CostTerms(), sp.Integer(channels + NUM_CLASSES), sp.Integer(channels), 0
+    for row in BODY:
+        if row == "pool":
+            pools += 1
+            # A 3x3 pool in ceil mode has as many outputs as a 2x2 pool that stays inside.
+            definitions[f"side_{pools}"] = conv_output_size(in_size=side, kernel_size=2, stride=2)
+            side = number(f"side_{pools}")
+            continue
+        squeeze, expand = number(f"squeeze_{i}"), number(f"expand_{i}")
+        fires += fire_module.terms(
+            in_channels=read, squeeze_channels=squeeze, expand1x1_channels=number(f"expand1x1_{i}"),
+            expand3x3_channels=number(f"expand3x3_{i}"), bypass=0, in_height=side, in_width=side,
+        )  # fmt: skip
+        biases += squeeze + expand
+        read, i = expand, i + 1
+    last: dict[str, Any] = {"in_channels": read, "out_channels": NUM_CLASSES, "bias": 1}
+    classifier = pointwise_conv2d.terms(**last, out_height=side, out_width=side)
+    return definitions, {"stem": stem, "fires": fires, "classifier": classifier}, biases
+
+
+DEFINITIONS, PARTS, BIASES = _network()
+LABELS = {"stem": "First convolution, 7×7", "fires": "Fire modules", "classifier": "Last convolution, 1×1"}
+QUANTITIES = {"params": "Parameters", "macs": "MACs", "activations": "Activations"}
+
+STORED = number("weights") * KEPT.symbol / 100
+# Nothing pruned: no distances need to be stored. 32 bits: no table of shared values is needed.
+INDEX = sp.Piecewise((sp.Integer(0), sp.Eq(KEPT.symbol, 100)), (sp.Integer(INDEX_BITS), True))
+TABLES = sp.Piecewise((sp.Integer(0), sp.Eq(BITS.symbol, 32)), (4 * TENSORS * 2**BITS.symbol, True))
+
+
+class SqueezeNetExplorer(Widget):
+    """Every network that the rules allow, and its file at a few bits and a few per cent."""
+
+    name = "squeezenet_explorer"
+    title = "How small can the file be?"
+    description = "The first sliders change the network, the last two only the way its weights are stored."
+    controls = CONTROLS
+    definitions = DEFINITIONS
+    outputs = (
+        *(
+            Output(
+                f"{part}_{quantity}", f"{LABELS[part]}: {label}", getattr(terms, quantity)
+            )
+            for part, terms in PARTS.items()
+            for quantity, label in QUANTITIES.items()
+        ),
+        *(
+            Output(quantity, label, sum(number(f"{part}_{quantity}") for part in PARTS))
+            for quantity, label in QUANTITIES.items()
+        ),
+        Output("biases", "Biases", BIASES),
+        Output("weights", "Weights", number("params") - number("biases"), help="parameters without the biases"),
+        Output("megabytes", "File, 32 bits a weight", number("params") / 250_000, "MB", digits=3),
+        Output(
+            "compressed",
+            "File, as set",
+            # In bytes: the weights with their distances, the tables of shared values, the biases.
+            (STORED * (BITS.symbol + INDEX) / 8 + TABLES + 4 * number("biases")) / 1_000_000,
+            "MB",
+            digits=3,
+            help="before Huffman coding",
+        ),
+        Output("ratio", "How many times smaller", real("megabytes") / real("compressed"), "times", digits=1),
+    )  # fmt: skip
+    headline = ("params", "macs", "compressed", "ratio")
+    tables = (
+        Table(
+            "Where they are",
+            tuple(QUANTITIES.values()),
+            tuple(Row(LABELS[part], tuple(f"{part}_{quantity}" for quantity in QUANTITIES)) for part in PARTS),
+        ),
+    )
+    pictures = (
+        Picture("sweep", ("squeeze_ratio", "megabytes", "compressed")),
+        Picture("sweep", ("part_3x3", "megabytes", "compressed")),
+    )

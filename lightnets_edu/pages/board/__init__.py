@@ -1,0 +1,1 @@
+"""Tables that a reader searches, sorts and plots in the page."""

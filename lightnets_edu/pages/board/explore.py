@@ -1,0 +1,405 @@
+"""A scoreboard: a scatter chart and a sortable, filterable table of the same rows, for a page without a kernel.
+
+Python writes a plain table and a static drawing, which is all that Jupyter, Colab and a page without scripts show.
+In the built book ``explore.js`` reads the rows back from that table, and puts controls and a live chart in place.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from lightnets_edu.pages.board import scatter
+
+__all__ = ["Column", "ScatterTable", "explore", "pareto_front", "static_script"]
+
+_HERE = Path(__file__).parent
+PREFIXES = {1: "", 1e-6: "µ", 1e-3: "m", 1e3: "k", 1e6: "M", 1e9: "G", 1e12: "T"}
+MISSING = "–"
+# What a rank correlation of at least so much is called.
+AGREEMENT = (
+    (1 - 1e-9, "the same"),
+    (0.9, "nearly the same"),
+    (0.6, "similar"),
+    (0.3, "loosely alike"),
+    (-0.3, "hardly related"),
+    (-0.6, "loosely opposed"),
+    (-0.9, "mostly opposite"),
+    (-1.1, "nearly opposite"),
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column of the table, and perhaps an axis of the chart, shows.
+
+    Attributes:
+        key: The key of the value in each row.
+        heading: What the reader sees.
+        unit: What the numbers count, such as ``ms``; with a `scale`, its letter is put in front.
+        digits: Digits after the point; None for whole numbers, which get thousands separators.
+        log: Whether its axis is logarithmic at first.
+        help: One sentence: how the numbers were made.
+        text: Whether the values are words; such a column becomes a filter.
+        better: ``lower`` or ``higher`` where one of them is better; the Pareto front needs it on both axes.
+        scale: What a number is divided by when it is shown: 1e6 shows millions, with the letter M. Sorting and
+            ``data-value`` use the number itself.
+    """
+
+    key: str
+    heading: str
+    unit: str = ""
+    digits: int | None = None
+    log: bool = False
+    help: str = ""
+    text: bool = False
+    better: str | None = None
+    scale: float = 1
+
+    def __post_init__(self) -> None:
+        if self.better not in (None, "lower", "higher"):
+            raise ValueError(f"column {self.key!r}: better should be 'lower', 'higher' or None instead of "
+                             f"{self.better!r}")  # fmt: skip
+        if self.scale not in PREFIXES:
+            allowed = ", ".join(f"{scale:g}" for scale in PREFIXES)
+            raise ValueError(f"column {self.key!r}: scale should be one of {allowed} instead of {self.scale!r}: these "
+                             "have a letter that the reader knows")  # fmt: skip
+        if self.digits is not None and self.digits < 0:
+            raise ValueError(f"column {self.key!r}: digits should be None or at least 0 instead of {self.digits}")
+        if self.text and (self.unit or self.digits is not None or self.log or self.better or self.scale != 1):
+            raise ValueError(f"column {self.key!r} has text=True, so it has no unit, digits, log, better or scale")
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit with the scale's letter, such as ``M`` or ``MB``."""
+        return f"{PREFIXES[self.scale]}{self.unit}"
+
+    @property
+    def title(self) -> str:
+        """The heading with its unit and what is better, for an axis."""
+        unit = f" ({self.shown_unit})" if self.shown_unit else ""
+        return f"{self.heading}{unit}{f', {self.better} is better' if self.better else ''}"
+
+    def cell(self, value: Any) -> str:
+        """A value as the table shows it, without its unit."""
+        if value is None:
+            return MISSING
+        return str(value) if self.text else f"{value / self.scale:,.{self.digits or 0}f}"
+
+    def words(self, value: float) -> str:
+        """A number with its unit, for a sentence."""
+        return f"{self.cell(value)} {self.shown_unit}".rstrip()
+
+    def read(self, value: object) -> Any:
+        """A row's value as plain data.
+
+        Raises:
+            ValueError: If the column cannot show it.
+        """
+        if value is None:
+            return None
+        if self.text:
+            if not isinstance(value, str):
+                raise ValueError(f"should be a str, or None if there is none, instead of {value!r}")
+            return None if value in ("", MISSING) else value
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            raise ValueError(f"should be a finite number, or None if there is none, instead of {value!r}")
+        if isinstance(value, Integral):
+            return int(value)
+        if self.digits is None and self.scale == 1:
+            raise ValueError(f"is {value!r}, but the column shows whole numbers: give it digits=..., or the int")
+        return float(value)
+
+
+def pareto_front(
+    rows: Sequence[Mapping[str, Any]], x: str, y: str, x_better: str = "lower", y_better: str = "higher"
+) -> list[Mapping[str, Any]]:
+    """The rows that no other row beats: none is at least as good on both columns and better on one.
+
+    Args:
+        rows: The rows; one without a value (None) on either column is left out.
+        x: The key of the first number.
+        y: The key of the second.
+        x_better: ``lower`` or ``higher``.
+        y_better: ``lower`` or ``higher``.
+
+    Returns:
+        The rows of the front, by ``x`` from the lowest; equal rows are all kept.
+    """
+    signs = [{"lower": 1, "higher": -1}[better] for better in (x_better, y_better)]
+    complete = [row for row in rows if row[x] is not None and row[y] is not None]
+    costs = [(signs[0] * row[x], signs[1] * row[y]) for row in complete]
+    front = [
+        row
+        for row, (a, b) in zip(complete, costs, strict=True)
+        if not any(c <= a and d <= b and (c, d) != (a, b) for c, d in costs)
+    ]
+    return sorted(front, key=lambda row: row[x])
+
+
+@dataclass(frozen=True)
+class ScatterTable:
+    """Rows with a scatter chart and a table; `explore` makes it.
+
+    Attributes:
+        rows: One dictionary a row, with a value (or None) for each column.
+        columns: The columns; the first is the label's.
+        name: The element's ``data-explore``.
+        title: What is compared.
+        x: The key of the column across, at first.
+        y: The key of the column upward, at first.
+        label: The key of the column that names a row.
+        shape: The key of the text column that decides the points' shapes, or None.
+        description: One sentence: what the reader can find out with it.
+        pareto: Whether the Pareto front is shown at first; None if the reader has to ask for it.
+        things: What the rows are, in the plural.
+    """
+
+    rows: tuple[dict[str, Any], ...]
+    columns: tuple[Column, ...]
+    name: str
+    title: str
+    x: str
+    y: str
+    label: str
+    shape: str | None
+    description: str
+    pareto: bool | None
+    things: str
+
+    def column(self, key: str) -> Column:
+        """The column of a key."""
+        return next(column for column in self.columns if column.key == key)
+
+    @property
+    def families(self) -> list[str]:
+        """The values of the shape column, in the order in which they first appear."""
+        return list(dict.fromkeys(self._family(row) for row in self.rows)) if self.shape else []
+
+    def _family(self, row: Mapping[str, Any]) -> str:
+        return row[self.shape or ""] or MISSING
+
+    def mark(self, row: Mapping[str, Any]) -> scatter.Mark:
+        """The shape and colour of a row's point."""
+        index = self.families.index(self._family(row)) if self.shape else 0
+        return scatter.MARKS[index % len(scatter.MARKS)]
+
+    def describe(self) -> str:
+        """The chart in words: the extremes of both axes, and how well the two orders agree."""
+        x, y = self.column(self.x), self.column(self.y)
+        rows = self._drawn()
+        if not rows:
+            return f"None of the {self.things} has a place on both axes."
+        sentences = [self._range(column, rows) for column in (x, y)]
+        correlation = scatter.rank_correlation([row[x.key] for row in rows], [row[y.key] for row in rows])
+        if correlation is not None:
+            words = next(words for least, words in AGREEMENT if correlation >= least)
+            sentences.append(f"Rank correlation {round(correlation, 2) + 0.0:.2f}: the two orders are {words}.")
+        return " ".join(sentences)
+
+    def _range(self, column: Column, rows: Sequence[Mapping[str, Any]]) -> str:
+        ends = [end(rows, key=lambda row: row[column.key]) for end in (min, max)]
+        low, high = (f"{column.words(row[column.key])} ({row[self.label]})" for row in ends)
+        return f"{column.heading}: {low}." if ends[0] is ends[1] else f"{column.heading}: {low} to {high}."
+
+    def _axis(self, key: str) -> scatter.Axis:
+        column = self.column(key)
+        return scatter.Axis(column.title, column.log, column.scale)
+
+    def _drawn(self) -> list[dict[str, Any]]:
+        return [row for row in self.rows if all(self._axis(key).shows(row[key]) for key in (self.x, self.y))]
+
+    def __str__(self) -> str:
+        heads = [f"{column.heading} {column.shown_unit}".rstrip() for column in self.columns]
+        table = [heads, *([column.cell(row[column.key]) for column in self.columns] for row in self.rows)]
+        widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+        lines = (
+            "  ".join(
+                cell.ljust(width) if column.text else cell.rjust(width)
+                for cell, width, column in zip(line, widths, self.columns, strict=True)
+            ).rstrip()
+            for line in table
+        )
+        return "\n".join([self.title, *lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        # The style is in the output itself: it looks the same in Jupyter, in Colab and without scripts.
+        style = f"<style>{(_HERE / 'explore.css').read_text(encoding='utf-8')}</style>"
+        parts = [style, self._settings(), self._heading(), self._figure(), self._table(), self._help()]
+        return f'<div class="lx" data-explore="{html.escape(self.name)}">{"".join(parts)}</div>'
+
+    def _settings(self) -> str:
+        """What the script cannot read from the table."""
+        marks = [vars(scatter.MARKS[i % len(scatter.MARKS)]) for i in range(max(1, len(self.families)))]
+        settings = {
+            **{name: getattr(self, name) for name in ("title", "x", "y", "label", "shape", "pareto", "things")},
+            "columns": [{**vars(column), "unit": column.shown_unit, "title": column.title} for column in self.columns],
+            "families": self.families,
+            "marks": marks,
+            "agreement": AGREEMENT,
+        }
+        content = json.dumps(settings, ensure_ascii=False).replace("<", "\\u003c")
+        return f'<script type="application/json">{content}</script>'
+
+    def _heading(self) -> str:
+        description = f'<p class="lx-description">{html.escape(self.description)}</p>' if self.description else ""
+        return f'<p class="lx-title"><strong>{html.escape(self.title)}</strong></p>{description}'
+
+    def _figure(self) -> str:
+        x, y = self._axis(self.x), self._axis(self.y)
+        points = [scatter.Point(r[self.x], r[self.y], r[self.label], self.mark(r)) for r in self._drawn()]
+        sentence = self.describe()
+        drawing = scatter.draw(points, x, y, f"Scatter chart, {x.title} across, {y.title} upward. {sentence}")
+        # Hidden from screen readers here, which have just read it as the drawing's name.
+        caption = f'<figcaption aria-hidden="true">{html.escape(sentence)}</figcaption>'
+        return f'<figure style="margin:0">{drawing}{self._legend()}{caption}</figure>'
+
+    def _legend(self) -> str:
+        if not self.families:
+            return ""
+        items = []
+        for index, family in enumerate(self.families):
+            mark = scatter.MARKS[index % len(scatter.MARKS)]
+            items.append(
+                f'<li style="display:inline-block;margin-right:1em"><svg aria-hidden="true" width="14" height="14" '
+                f'viewBox="-7 -7 14 14"><path d="{mark.path}" fill="{mark.colour if mark.filled else "none"}" '
+                f'stroke="{mark.colour}"/></svg> {html.escape(family)}</li>'
+            )
+        return f'<ul class="lx-legend" style="list-style:none;padding:0;margin:0">{"".join(items)}</ul>'
+
+    def _table(self) -> str:
+        heads = "".join(
+            f'<th scope="col" data-key="{html.escape(column.key)}"{"" if column.text else " data-number"}>'
+            f"{html.escape(column.heading)}"
+            f"{f' <small>{html.escape(column.shown_unit)}</small>' if column.shown_unit else ''}</th>"
+            for column in self.columns
+        )
+        lines = ("".join(self._cell(column, row) for column in self.columns) for row in self.rows)
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        label = html.escape(f"{self.title}: table")
+        return (
+            f'<div class="lx-box" role="region" tabindex="0" aria-label="{label}" '
+            'style="max-height:30rem;overflow:auto">'
+            f"<table><caption>{html.escape(self.title)}: the numbers</caption>"
+            f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
+
+    def _cell(self, column: Column, row: Mapping[str, Any]) -> str:
+        value, text = row[column.key], html.escape(column.cell(row[column.key]))
+        if column.key == self.label:
+            return f'<th scope="row">{text}</th>'
+        if column.text:
+            return f"<td>{text}</td>"
+        return f'<td data-value="{"" if value is None else repr(value)}">{text}</td>'
+
+    def _help(self) -> str:
+        helped = [column for column in self.columns if column.help]
+        if not helped:
+            return ""
+        items = "".join(f"<dt>{html.escape(c.heading)}</dt><dd>{html.escape(c.help)}</dd>" for c in helped)
+        return f'<details class="lx-help"><summary>What the columns mean</summary><dl>{items}</dl></details>'
+
+
+def _known(columns: Sequence[Column], key: str, what: str, text: bool) -> None:
+    """Refuse a key that no column of the right kind has."""
+    fitting = [column.key for column in columns if column.text == text]
+    if key not in fitting:
+        kind = "text" if text else "number"
+        known = ", ".join(map(repr, fitting)) or "none"
+        raise ValueError(f"{what}={key!r} is not the key of a {kind} column; those are {known}")
+
+
+def _read(row: Mapping[str, Any], index: int, columns: Sequence[Column]) -> dict[str, Any]:
+    values = {}
+    for column in columns:
+        if column.key not in row:
+            raise ValueError(f"row {index} has no {column.key!r}: say None where there is no value (it has "
+                             f"{', '.join(map(str, row))})")  # fmt: skip
+        try:
+            values[column.key] = column.read(row[column.key])
+        except ValueError as error:
+            raise ValueError(f"{column.key!r} of row {index} {error}") from None
+    return values
+
+
+def explore(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[Column],
+    *,
+    name: str,
+    title: str,
+    x: str,
+    y: str,
+    label: str,
+    shape: str | None = None,
+    description: str = "",
+    pareto: bool | None = None,
+    things: str = "networks",
+) -> ScatterTable:
+    """Show rows as a scatter chart and a table that the reader can sort, filter and search in the plain page.
+
+    Args:
+        rows: One mapping a row; each has a value for every column, None where there is none. Other keys are ignored.
+        columns: What is shown, in this order (the label's column always comes first).
+        name: A name in snake_case, unique in the page.
+        title: What is compared.
+        x: The key of the number column across, at first.
+        y: The key of the number column upward, at first.
+        label: The key of the text column that names a row; its values differ.
+        shape: The key of a text column with a shape and colour for each value; if not given, the first text column
+            beside the label.
+        description: One sentence: what the reader can find out with it.
+        pareto: True shows the Pareto front at first, None leaves it to the reader, False does not offer it. It
+            needs columns that declare what is ``better``.
+        things: What the rows are, in the plural, for sentences such as "12 of 68 networks".
+
+    Returns:
+        An object for the end of a cell.
+
+    Raises:
+        ValueError: If a key is unknown or of the wrong kind, a row lacks a value, or two rows have the same label.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"name should be in snake_case, such as 'scoreboard', instead of {name!r}")
+    if not rows:
+        raise ValueError(f"{name!r} has no rows: a chart needs at least one")
+    keys = [column.key for column in columns]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise ValueError(f"two columns have the key {twice[0]!r}: give each its own")
+    _known(columns, label, "label", text=True)
+    _known(columns, x, "x", text=False)
+    _known(columns, y, "y", text=False)
+    if shape is None:
+        shape = next((column.key for column in columns if column.text and column.key != label), None)
+    else:
+        _known(columns, shape, "shape", text=True)
+    if pareto and not (_better(columns, x) and _better(columns, y)):
+        raise ValueError(f"pareto=True needs better='lower' or 'higher' on the columns {x!r} and {y!r}: without it, "
+                         "no row is better than another")  # fmt: skip
+    ordered = tuple(sorted(columns, key=lambda column: column.key != label))
+    read = tuple(_read(row, index, ordered) for index, row in enumerate(rows))
+    labels = [row[label] for row in read]
+    for index, text in enumerate(labels):
+        if not text:
+            raise ValueError(f"{label!r} of row {index} is empty: every row needs a name")
+        if labels.index(text) != index:
+            raise ValueError(f"rows {labels.index(text)} and {index} are both called {text!r}: names tell rows apart")
+    return ScatterTable(read, ordered, name, title, x, y, label, shape, description, pareto, things)
+
+
+def _better(columns: Sequence[Column], key: str) -> str | None:
+    return next(column.better for column in columns if column.key == key)
+
+
+def static_script() -> str:
+    """The one script that gives a built page its scoreboards their controls and live charts."""
+    return (_HERE / "explore.js").read_text(encoding="utf-8")

@@ -1,0 +1,207 @@
+"""Exercises and verdicts as a notebook, a built page and a terminal show them."""
+
+from __future__ import annotations
+
+import html
+import json
+import sys
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightnets_edu.pages.exercise.judging import SENTENCES, Judgement, show_value
+from lightnets_edu.pages.exercise.kinds import (
+    ChoiceExercise,
+    CodeExercise,
+    Exercise,
+    NumberExercise,
+)
+from lightnets_edu.pages.exercise.markdown import inline_html, to_html
+from lightnets_edu.pages.exercise.reading import FAR, NEAR, NUMBER, SUFFIXES
+
+_HERE = Path(__file__).parent
+_MARKS = {"passed": "✓ ", "failed": "✗ ", "waiting": ""}
+
+
+class Shown(ABC):
+    """HTML with mathematics for Jupyter and the book; Markdown for Colab, whose HTML outputs have none."""
+
+    @abstractmethod
+    def html(self) -> str:
+        """The whole as HTML."""
+
+    @abstractmethod
+    def markdown(self) -> str:
+        """The whole as Markdown."""
+
+    def _repr_html_(self) -> str | None:
+        return None if _in_colab() else self.html()
+
+    def _repr_markdown_(self) -> str | None:
+        return self.markdown() if _in_colab() else None
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _in_colab() -> bool:
+    return "google.colab" in sys.modules
+
+
+@dataclass(frozen=True, repr=False)
+class ShownExercise(Shown):
+    """A question, with all that the page needs to judge an answer without Python.
+
+    Attributes:
+        exercise: What is asked.
+        number: Its place in the chapter, from 1.
+    """
+
+    exercise: Exercise
+    number: int
+
+    @property
+    def title(self) -> str:
+        """The heading."""
+        return f"Exercise {self.number}: {self.exercise.kind}"
+
+    @property
+    def solution(self) -> str:
+        """The solution as Markdown."""
+        text = self.exercise.solution.strip("\n")
+        if isinstance(self.exercise, CodeExercise):
+            return f"```python\n{text}\n```"
+        if isinstance(self.exercise, NumberExercise):
+            # Not str.format: formulas are full of braces.
+            return text.replace("{answer}", self.exercise.shown)
+        return text
+
+    @property
+    def _call(self) -> str:
+        example = {NumberExercise: "1234", CodeExercise: "your_answer", ChoiceExercise: '"a"'}[type(self.exercise)]
+        return f'check("{self.exercise.name}", {example})'
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, self.exercise.question.strip(), *self._options(), f"Answer with {self._call}"])
+
+    def _options(self) -> list[str]:
+        options = getattr(self.exercise, "options", ())
+        return [f"- {option.key}: {option.text}" for option in options]
+
+    def markdown(self) -> str:
+        """Title, question, options and the folded solution."""
+        options = "\n".join(self._options())
+        parts = (f"**{self.title}**", self.exercise.question.strip(), options, f"Answer with `{self._call}`.")
+        folded = ("<details><summary>Solution</summary>", self.solution, "</details>")
+        return "\n\n".join(part for part in (*parts, *folded) if part)
+
+    def html(self) -> str:
+        """Title, question, options and the folded solution; the page's script adds the form."""
+        name = html.escape(self.exercise.name)
+        options = "".join(
+            f'<li data-option="{html.escape(option.key)}"><span><b>{html.escape(option.key)}</b></span> '
+            f"<span>{inline_html(option.text)}</span></li>"
+            for option in getattr(self.exercise, "options", ())
+        )
+        options = f'<ul class="ln-options">{options}</ul>' if options else ""
+        note = f"Answer with <code>{html.escape(self._call)}</code> in a notebook."
+        if isinstance(self.exercise, CodeExercise):
+            note += " A page without Python cannot try code; Colab or JupyterLab can."
+        content = json.dumps(self.spec()).replace("<", "\\u003c")
+        return (
+            f'<div class="ln-exercise" data-exercise="{name}"><script type="application/json">{content}</script>'
+            f'<p class="ln-exercise-title"><b>{self.title}</b></p>'
+            f'<div class="ln-question">{to_html(self.exercise.question)}</div>'
+            f"{options}"
+            f'<p class="ln-note">{note}</p>'
+            f'<details class="ln-solution"><summary>Solution</summary>{to_html(self.solution)}</details></div>'
+        )
+
+    def spec(self) -> dict:
+        """What the page's script judges answers with."""
+        exercise = self.exercise
+        if isinstance(exercise, NumberExercise):
+            return {
+                "kind": "number",
+                "expected": exercise.expected,
+                "answer": exercise.shown,
+                "tolerance": exercise.tolerance,
+                "unit": exercise.unit,
+                "mistakes": [[float(m.wrong()), inline_html(m.hint)] for m in exercise.mistakes],
+                "hint": inline_html(exercise.hint),
+            }
+        if isinstance(exercise, ChoiceExercise):
+            options = {option.key: [option.right, inline_html(option.feedback)] for option in exercise.options}
+            return {"kind": "choice", "options": options}
+        return {"kind": "code"}
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict(Shown):
+    """What `check` says about an answer.
+
+    Attributes:
+        judgement: What was found.
+        answer: The right number as text, which a reader may unfold; empty for other exercises.
+    """
+
+    judgement: Judgement
+    answer: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is right."""
+        return self.judgement.status == "passed"
+
+    def __str__(self) -> str:
+        found = self.judgement
+        cases = [f"  {label}: expected {expected}, got {got}: {word}" for label, expected, got, word in self._cases()]
+        return "\n".join([f"{_MARKS[found.status]}{found.said} {found.hint}".strip(), *cases])
+
+    def _cases(self) -> list[tuple[str, str, str, str]]:
+        return [
+            (case.label, show_value(case.expected), show_value(case.got), "same" if case.equal else "differs")
+            for case in self.judgement.comparisons
+        ]
+
+    def markdown(self) -> str:
+        """The sentence and the cases as a table."""
+        found = self.judgement
+        text = f"**{_MARKS[found.status]}{found.said}** {found.hint}".strip()
+        if found.comparisons:
+            lines = [("Case", "Expected", "Got", ""), ("---",) * 4, *self._cases()]
+            cells = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+            return f"{text}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in cells)
+        if self._folded:
+            return f"{text}\n\n<details><summary>Show the right number</summary>\n\n{self._folded}\n\n</details>"
+        return text
+
+    def html(self) -> str:
+        """The sentence, the cases as a table, and a wrong number beside the right one, folded."""
+        found, sentence = self.judgement, self.sentence_html()
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in self._cases()
+        )
+        head = "<tr><th>Case</th><th>Expected</th><th>Got</th><th>Result</th></tr>"
+        table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
+        folded = f"<p>{html.escape(self._folded)}</p>" if self._folded else ""
+        details = f"<details><summary>Show the right number</summary>{folded}</details>" if folded else ""
+        line = f'<p><span aria-hidden="true">{_MARKS[found.status]}</span><span>{sentence}</span></p>'
+        return f'<div class="ln-check" data-status="{found.status}">{line}{table}{details}</div>'
+
+    def sentence_html(self) -> str:
+        """The verdict in a line, as the page also shows it."""
+        return f"<b>{html.escape(self.judgement.said)}</b> {inline_html(self.judgement.hint)}".strip()
+
+    @property
+    def _folded(self) -> str:
+        shown = self.answer and self.judgement.got and not self.passed
+        return f"Expected {self.answer}, got {self.judgement.got}." if shown else ""
+
+
+def exercise_script() -> str:
+    """The one script that gives a built page its forms, with its style and the words it shares with Python."""
+    shared = {"sentences": SENTENCES, "number": NUMBER, "suffixes": SUFFIXES, "near": NEAR, "far": FAR}
+    script = (_HERE / "exercises.js").read_text(encoding="utf-8")
+    style = (_HERE / "exercises.css").read_text(encoding="utf-8")
+    return script.replace('"SHARED"', json.dumps(shared), 1).replace('"STYLE"', json.dumps(style), 1)

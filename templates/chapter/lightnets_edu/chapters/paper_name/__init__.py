@@ -1,0 +1,1 @@
+"""Chapter CHAPTER, PaperName."""

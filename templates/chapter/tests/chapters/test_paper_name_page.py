@@ -1,0 +1,53 @@
+"""The chapter about PaperName: in the contents, without blanks, with a widget and exercises."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+from lightnets_edu.pages.exercise.kinds import (
+    ChoiceExercise,
+    CodeExercise,
+    NumberExercise,
+)
+from lightnets_edu.pages.widget.widgets import Widget
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_chapter_is_in_the_contents():
+    named = "notebooks/NN_paper_name" in (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    assert named, "add `- file: notebooks/NN_paper_name` to _toc.yml"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "notebooks/NN_paper_name.md",
+        "lightnets_edu/models/paper_name.py",
+        "lightnets_edu/chapters/paper_name/widget.py",
+        "lightnets_edu/chapters/paper_name/exercises.py",
+    ],
+)
+def test_nothing_is_left_to_fill_in(file):
+    blanks = [line for line in (ROOT / file).read_text(encoding="utf-8").splitlines() if "FILL IN" in line]
+    assert not blanks, f"{file}: fill in what is marked, for example {blanks[0]!r}"
+
+
+def test_it_has_a_widget():
+    module = importlib.import_module("lightnets_edu.chapters.paper_name.widget")
+    widgets = [kind for kind in vars(module).values() if inspect.isclass(kind) and issubclass(kind, Widget)]
+    assert [kind for kind in widgets if kind is not Widget], "declare a Widget in chapters/paper_name/widget.py"
+
+
+def test_the_widget_shows_the_network():
+    pytest.fail("compare get_widget('paper_name_explorer')().evaluate(...) with count of the real network")
+
+
+def test_it_has_exercises_of_each_kind():
+    exercises = importlib.import_module("lightnets_edu.chapters.paper_name.exercises").EXERCISES
+    kinds = {kind for kind in (NumberExercise, CodeExercise, ChoiceExercise) for e in exercises if isinstance(e, kind)}
+    assert len(kinds) == 3, "declare at least one NumberExercise, one CodeExercise and one ChoiceExercise"

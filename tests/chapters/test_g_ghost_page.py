@@ -1,0 +1,97 @@
+"""Chapter 13's widget and exercises: numbers are those of the real networks, for any share of ghosts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lightnets_edu import count, get_model
+from lightnets_edu.models import g_ghost_regnet
+from lightnets_edu.models.g_ghost_regnet import GGhostStage
+from lightnets_edu.pages import get_widget
+from lightnets_edu.pages.exercise import get_exercise
+from lightnets_edu.pages.exercise.judging import judge
+
+
+def built(network, stages, size):
+    """The real network's table, on shapes only."""
+    with torch.device("meta"):
+        if stages == "plain":
+            model = get_model(f"regnet_x_{network}")
+        else:
+            model = get_model(f"g_ghost_regnet_x_{network}", variant=stages)
+        return count(model, (1, 3, size, size))
+
+
+@pytest.mark.parametrize(
+    ("network", "stages", "size"),
+    [("3_2gf", "official", 224), ("3_2gf", "paper", 224), ("400mf", "official", 96), ("8_0gf", "paper", 64),
+     ("16gf", "official", 160), ("200mf", "plain", 112), ("600mf", "official", 80)],
+)  # fmt: skip
+def test_explorer_equals_the_real_network(network, stages, size):
+    numbers = get_widget("g_ghost_explorer")().evaluate(network=network, stages=stages, input_size=size)
+    table, plain = built(network, stages, size), built(network, "plain", size)
+    assert (numbers["params"], numbers["macs"], numbers["activations"]) == (table.params, table.macs, table.activations)
+    assert (numbers["plain_params"], numbers["plain_macs"]) == (plain.params, plain.macs)
+    for stage in range(1, 5):
+        inside = [row for row in table.rows if row.path.startswith(f"layer{stage}.")]
+        assert numbers[f"stage_{stage}_params"] == sum(row.params for row in inside)
+
+
+@pytest.mark.parametrize(
+    ("share", "stages", "network"),
+    [(0.25, "official", "3_2gf"), (0.75, "official", "1_6gf"), (0.35, "paper", "800mf"), (0.9, "official", "400mf")],
+)
+def test_any_share_equals_a_network_that_is_split_so(share, stages, network, monkeypatch):
+    """The code's own expression, in its own floating point where that is exact."""
+
+    def split(out_channels, group_width):
+        width = int(group_width * 0.75)
+        thin = int(out_channels * round(100 - 100 * share) / 100 / width) * width
+        return thin, out_channels - thin, width
+
+    monkeypatch.setattr(g_ghost_regnet, "split_channels", split)
+    numbers = get_widget("g_ghost_explorer")().evaluate(network=network, stages=stages, cheap_share=share)
+    table = built(network, stages, 224)
+    assert (numbers["params"], numbers["macs"], numbers["activations"]) == (table.params, table.macs, table.activations)
+
+
+def test_parts_are_those_of_the_modules():
+    numbers = get_widget("g_ghost_explorer")().evaluate(network="4_0gf")
+    with torch.device("meta"):
+        model = get_model("g_ghost_regnet_x_4_0gf")
+    stages = [module for module in model.modules() if isinstance(module, GGhostStage)]
+    for part, name in {"first": "base", "thin": "layers", "cheap": "cheap", "merge": "merge", "last": "end"}.items():
+        weights = sum(p.numel() for stage in stages for p in getattr(stage, name).parameters())
+        assert numbers[f"{part}_params"] == weights
+
+
+def test_plain_stages_have_no_parts():
+    numbers = get_widget("g_ghost_explorer")().evaluate(stages="plain", cheap_share=0.9)
+    assert {numbers[f"{part}_macs"] for part in ("first", "thin", "cheap", "merge", "last")} == {0}
+    assert numbers["macs_left"] == 100
+
+
+def test_a_share_that_leaves_no_group_is_explained():
+    with pytest.raises(ValueError, match="one group of 90 channels"):
+        get_widget("g_ghost_explorer")().evaluate(network="8_0gf", cheap_share=0.75)
+
+
+def test_answers_are_those_of_real_modules():
+    stage = GGhostStage(192, 432, 15, 48)
+    weights = sum(m.weight.numel() for m in stage.merge.modules() if isinstance(m, nn.Conv2d))
+    assert get_exercise("g_ghost_correction_macs").expected == weights  # each is used once
+    wide = GGhostStage(80, 240, 5, 120)
+    assert get_exercise("g_ghost_real_share").expected == 100 * wide.cheap[0].out_channels / 240
+
+
+def test_cka_may_be_written_with_gram_matrices():
+    """Kornblith et al. 2019: HSIC of linear kernels, centred by H = 1 - 1/n."""
+
+    def linear_cka(x, y):
+        centre = torch.eye(len(x)) - 1 / len(x)
+        k, m = centre @ x @ x.T @ centre, centre @ y @ y.T @ centre
+        return (k * m).sum() / (k.norm() * m.norm())
+
+    assert judge(get_exercise("g_ghost_write_cka"), linear_cka).status == "passed"

@@ -1,0 +1,130 @@
+"""Chapter 14: the formulas are the real networks', the statistics are right, the widget shows the records."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lightnets_edu import count, get_model
+from lightnets_edu.chapters.scoreboard import board as scoreboard
+from lightnets_edu.models.registry import default_input_size, list_models
+from lightnets_edu.pages import get_widget
+from lightnets_edu.pages.board.explore import explore
+from lightnets_edu.records import recorded_networks
+from lightnets_edu.timing import EVALUATION_NETWORKS
+
+
+@pytest.mark.parametrize("name", [
+    "alexnet", "alexnet_2012", "squeezenet1_1", "wide_resnet16_10", "wide_resnet101_2", "resnext101_64x4d",
+    "se_resnet50", "se_resnext50_32x4d", "mobilenet_v1", "shufflenet_v1", "shufflenet_v2_x1_5", "mnasnet0_75",
+    "mnasnet_a1", "mnasnet_small", "ghostnet", "regnet_x_6_4gf", "g_ghost_regnet_x_12gf",
+])  # fmt: skip
+def test_formulas_are_the_real_networks(name):
+    side = default_input_size(name)
+    with torch.device("meta"):
+        table = count(get_model(name), (1, 3, side, side))
+    cost = scoreboard.formula_cost(name)
+    assert [getattr(cost, q) for q in scoreboard.COUNTED] == [getattr(table, q) for q in scoreboard.COUNTED]
+
+
+def test_every_network_has_a_formula_and_a_family():
+    for name in list_models():
+        assert scoreboard.formula_cost(name).macs > 0 and scoreboard.family(name)
+    with pytest.raises(ValueError, match="no model"):
+        scoreboard.family("lenet")
+
+
+def test_claims_are_about_known_networks_and_agree_or_say_why():
+    assert set(scoreboard.claims()) <= set(list_models())
+    assert "agree" in scoreboard.claims_table().notes[0]
+
+
+def test_best_scaling_is_the_best():
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        proxy, measured = rng.uniform(1, 9, 15), rng.uniform(1, 9, 15)
+        factor, error = scoreboard.best_scaling(proxy, measured)
+        tried = [np.mean(np.abs(a * proxy - measured) / measured) for a in np.linspace(0.01, 9, 4_000)]
+        assert error <= min(tried) + 1e-9
+        assert error == pytest.approx(np.mean(np.abs(factor * proxy - measured) / measured))
+
+
+def test_rows_hold_what_was_recorded():
+    rows = {row["network"]: row for row in scoreboard.scoreboard_rows("cpu")}
+    assert list(rows) == list_models()
+    record = recorded_networks("cpu")["ghostnet"]
+    timed = next(t for t in record["timings"] if t["step"] == "forward" and t["input_size"][0] == 16)
+    assert rows["ghostnet"]["measured_16"] == pytest.approx(1000 * timed["measured"]["median"] / 16)
+    assert rows["ghostnet"]["roofline_16"] == pytest.approx(1000 * timed["predicted_seconds"]["roofline"] / 16)
+    assert rows["wide_resnet28_10"]["top1"] is None, "its accuracy is not ImageNet's"
+    shown = explore(
+        list(rows.values()), scoreboard.scoreboard_columns([1, 16]), name="board", title="Board", x="macs", y="top1",
+        label="network", shape="family", pareto=True,
+    )  # fmt: skip
+    assert "ghostnet" in str(shown)
+
+
+def test_small_images_are_left_out_of_comparisons_in_time():
+    rows = scoreboard.scoreboard_rows("cpu")
+    proxies, measured = scoreboard.proxy_values(rows, 1)
+    assert len(measured) == len([row for row in rows if row["image"] >= 224 and row["measured_1"]])
+    assert all(len(values) == len(measured) for values in proxies.values())
+    with pytest.raises(ValueError, match="take three"):
+        scoreboard.proxy_quality(rows[:2], 1)
+
+
+def test_a_device_with_few_networks_gets_no_rank_correlation():
+    rows = scoreboard.scoreboard_rows("cpu")
+    assert scoreboard.proxy_table({"cpu": rows}).rows[0][1:]
+    assert {row[1:] for row in scoreboard.proxy_table({"cpu": rows[:2]}).rows} == {()}
+
+
+def test_fronts():
+    rows = [
+        {"network": name, "macs": macs, "top1": top1}
+        for name, macs, top1 in (("a", 1, 60.0), ("b", 2, 70.0), ("c", 3, 65.0), ("d", 4, None))
+    ]
+    assert [row[0] for row in scoreboard.fronts_table(rows, {"macs": "MACs"}).rows] == ["a", "b"]
+
+
+def test_trainings_are_grouped_by_recipe_and_never_ranked():
+    rows = scoreboard.trained_rows()
+    keys = [(row["recipe"], row["params"]) for row in rows]
+    assert keys == sorted(keys)
+    assert all(row["seen"] == row["images"] * row["epochs"] for row in rows)
+    with pytest.raises(ValueError, match="no training"):
+        scoreboard.trained_table([])
+
+
+@pytest.fixture(scope="module")
+def widget():
+    return get_widget("proxy_explorer")()
+
+
+@pytest.mark.parametrize("among", ["all", "light", "heavy", "evaluation"])
+@pytest.mark.parametrize("batch", [1, 16])
+def test_widget_shows_the_rank_correlation(widget, among, batch):
+    choose = {
+        "all": lambda row: True,
+        "light": lambda row: row["macs"] < 1e9,
+        "heavy": lambda row: row["macs"] >= 1e9,
+        "evaluation": lambda row: row["network"] in EVALUATION_NETWORKS,
+    }[among]
+    rows = [row for row in scoreboard.scoreboard_rows("cpu") if choose(row) and row["image"] >= 224]
+    numbers = widget.evaluate(proxy="activations", device="cpu", batch_size=batch, among=among)
+    # Spearman's is the linear correlation of the ranks; equal values share the mean of their places.
+    ranks = []
+    for key in ("activations", f"measured_{batch}"):
+        places = sorted(row[key] for row in rows)
+        ranks.append([np.mean([i for i, value in enumerate(places) if value == row[key]]) for row in rows])
+    expected = np.corrcoef(ranks)[0, 1]
+    assert numbers["rank_correlation"] == pytest.approx(expected, abs=5e-4)
+    assert numbers["compared"] == len(rows)
+    assert numbers["activations_rank"] == numbers["rank_correlation"]
+    assert numbers["activations_error"] == numbers["mean_error"]
+
+
+def test_widget_says_what_was_not_recorded(widget):
+    with pytest.raises(ValueError, match="nothing was recorded on cpu with 256 images"):
+        widget.evaluate(device="cpu", batch_size=256)
