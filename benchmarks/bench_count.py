@@ -29,7 +29,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from lightnets_edu import count, get_model
 from lightnets_edu.formulas import conv2d
 from lightnets_edu.models.cost import network_cost
-from lightnets_edu.models.layers import scaled_channels
 from lightnets_edu.models.mobilenet_v1 import layers
 
 NETWORKS = """mobilenet_v1 alexnet squeezenet1_0 squeezenet1_1 shufflenet_v2_x1_0 resnext50_32x4d wide_resnet50_2
@@ -170,7 +169,7 @@ def main() -> int:
             print(f"{name:<20}{way:<6}" + "".join(f"{median:>17.2f}" for median in medians), flush=True)
     speedup = {way: geometric_means(rows) for way, rows in ratios.items()}
     mobile = mobilenet_v2_against_its_forward()
-    network = [cpu_seconds(lambda: network_cost(layers(lambda c: scaled_channels(c, 1.0), 224))) for _ in range(20)]
+    network = [cpu_seconds(lambda: network_cost(layers())) for _ in range(20)]
     result = {
         "geometric_mean_speedup": {
             way: {peer: round(value, 1) for peer, value in means.items()} for way, means in speedup.items()

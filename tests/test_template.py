@@ -82,7 +82,7 @@ def test_a_new_chapter(project):
         ("42_New", "two digits, then words"),
         ("42_../evil", "two digits, then words"),
         ("07_mobilenet_v2", "07_mobilenet_v1.md is there already"),
-        ("42_ghostnet", "models/ghostnet.py is there already"),
+        ("42_ghostnet", "ghostnet/__init__.py is there already"),
     ],
 )
 def test_names_that_are_refused(project, name, sentence, capsys, monkeypatch):

@@ -1,7 +1,7 @@
 """What is it? One file a paper: its block, its table, its network."""
 
 # ruff: noqa: I001
-# Importing a network's file registers its builders, in the book's order.
+# Importing a paper's file registers its networks, in the book's order.
 from lightnets_edu.models import (
     alexnet,
     squeezenet,
@@ -17,13 +17,21 @@ from lightnets_edu.models import (
     regnet,
     g_ghost_regnet,
 )
-from lightnets_edu.models.registry import default_input_size, get_model, list_models, model_options
+from lightnets_edu.models.registry import (
+    default_input_size,
+    get_entry,
+    get_model,
+    list_models,
+    model_options,
+    network_layers,
+)
 from lightnets_edu.models.weights import list_weights, weights_info
 
 __all__ = [
     "alexnet",
     "default_input_size",
     "g_ghost_regnet",
+    "get_entry",
     "get_model",
     "ghostnet",
     "list_models",
@@ -31,6 +39,7 @@ __all__ = [
     "mnasnet",
     "mobilenet_v1",
     "model_options",
+    "network_layers",
     "regnet",
     "resnet",
     "resnext",

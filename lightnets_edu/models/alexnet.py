@@ -21,8 +21,7 @@ from lightnets_edu.formulas import conv2d, conv_output_size, linear
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
-from lightnets_edu.models.registry import register_model
-from lightnets_edu.models.weights import with_weights
+from lightnets_edu.models.registry import Printed, register
 
 # The five convolutions: kernel k, out channels c, stride s, padding p, whether the 2012 paper splits it over two
 # GPUs, and what follows its ReLU: N for a local response norm, P for a 3x3 max pool with stride 2.
@@ -78,12 +77,17 @@ class AlexNet(Backbone):
     Shape:
         ``[N, 3, H, W] -> [N, num_classes]``; logits, without a softmax. H and W of at least 67 (2012; made for 227) or
         63 (2014; made for 224), at least 15 for small input.
+
+    Raises:
+        ValueError: If groups is neither 1 nor 2.
     """
 
     def __init__(
         self, version: str, groups: int = 1, num_classes: int = 1000, dropout: float = 0.5, small_input: bool = False
     ) -> None:
         super().__init__()
+        if groups not in (1, 2) or not isinstance(groups, int):
+            raise ValueError(f"groups should be 2 (the paper's two GPUs) or 1 (not split) instead of {groups!r}")
         self.smallest_image = SMALLEST_SMALL_IMAGE if small_input else SMALLEST_IMAGE[version]
         features = []
         in_channels = 3
@@ -124,16 +128,16 @@ class AlexNet(Backbone):
 
 
 def layers(
-    version: str, size: Any, groups: Any = 1, num_classes: Any = 1000, *, small_input: bool = False
+    version: str, *, groups: Any = 1, num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) a layer, from the same table as the modules.
 
     Args:
-        version: "2012" or "2014".
-        size: Side of the square images; an int or a SymPy symbol.
-        groups: Of the convolutions that the 2012 paper splits.
-        num_classes: Outputs of the last layer.
-        small_input: As for `AlexNet`.
+        version: As for `AlexNet`, like the other options.
+        groups: Of the convolutions that the 2012 paper splits; may be a SymPy symbol.
+        num_classes: Outputs of the last layer; may be a symbol.
+        small_input: For images of about 32 x 32.
+        size: Side of the square images, in pixels; may be a symbol. The 2012 network is made for 227.
     """
     index, in_channels = 0, 3
     for kernel_size, channels, stride, padding, split, then in _rows(version, small_input):
@@ -150,25 +154,27 @@ def layers(
         yield f"classifier.{index}", linear, {"in_features": in_features, "out_features": out_features}
 
 
-@register_model
-def alexnet(
-    num_classes: int = 1000, dropout: float = 0.5, small_input: bool = False, weights: str | None = None
-) -> AlexNet:
-    """The one-tower network of 2014, torchvision's: 61,100,840 parameters, 714,188,480 MACs. Options: see `AlexNet`."""
-    model = AlexNet("2014", 1, num_classes, dropout, small_input)
-    return with_weights(model, "alexnet", weights, num_classes=num_classes)
-
-
-@register_model(input_size=227)
-def alexnet_2012(
-    groups: int = 2, num_classes: int = 1000, dropout: float = 0.5, small_input: bool = False,
-    weights: str | None = None,
-) -> AlexNet:  # fmt: skip
-    """The paper's network: 60,965,224 parameters, 724,406,816 MACs for 227 x 227 images. Options: see `AlexNet`.
-
-    Without its groups (groups=1) it would have 62,378,344 and 1,135,256,096.
-    """
-    if groups not in (1, 2) or not isinstance(groups, int):
-        raise ValueError(f"groups should be 2 (the paper's two GPUs) or 1 (not split) instead of {groups!r}")
-    model = AlexNet("2012", groups, num_classes, dropout, small_input)
-    return with_weights(model, "alexnet_2012", weights, num_classes=num_classes, groups=groups)
+register(
+    "alexnet",
+    AlexNet,
+    layers,
+    family="AlexNet",
+    fixed={"version": "2014", "groups": 1},
+    printed=Printed("torchvision's list of weights", read=True, params="61,100,840", macs="714 M", top1=56.522),
+)
+register(
+    "alexnet_2012",
+    AlexNet,
+    layers,
+    family="AlexNet",
+    input_size=227,
+    fixed={"version": "2012"},
+    defaults={"groups": 2},
+    printed=Printed(
+        "Krizhevsky et al. 2012",
+        read=False,
+        params="60 M",
+        top1=59.3,
+        why="counted 60.97 M: the abstract says 60 million",
+    ),
+)

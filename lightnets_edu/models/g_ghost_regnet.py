@@ -17,7 +17,7 @@ That code and the paper differ in six points; ``variant="official"`` is the code
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -27,10 +27,9 @@ from torch import Tensor, nn
 from lightnets_edu.formulas.ghost import g_ghost_stage
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
-from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.registry import Printed, register
 from lightnets_edu.models.regnet import SIZES, Bottleneck, RegNetSize, RegNetX, plain_stage, plain_stage_layers
 from lightnets_edu.models.regnet import layers as regnet_layers
-from lightnets_edu.models.weights import with_weights
 
 VARIANTS = ("official", "paper")
 
@@ -163,7 +162,7 @@ class GGhostRegNetX(RegNetX):
     """RegNetX with G-Ghost stages.
 
     Args:
-        size: One of `lightnets_edu.models.regnet.SIZES`.
+        design: One of `lightnets_edu.models.regnet.SIZES`.
         num_classes: Outputs of the classifier.
         variant: The stage as in the authors' code ("official") or as in their paper ("paper"); see above.
         dropout: Before the classifier.
@@ -178,11 +177,15 @@ class GGhostRegNetX(RegNetX):
     """
 
     def __init__(
-        self, size: RegNetSize, num_classes: int = 1000, variant: str = "official", dropout: float = 0.2,
+        self,
+        design: RegNetSize,
+        num_classes: int = 1000,
+        variant: str = "official",
+        dropout: float = 0.2,
         small_input: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         _check_variant(variant)
-        super().__init__(size, num_classes, dropout, small_input, partial(make_stage, variant))
+        super().__init__(design, num_classes, dropout, small_input, partial(make_stage, variant))
         self.fc.reset_parameters()  # the code initialises as pycls does, but leaves torch's own for the classifier
 
 
@@ -197,128 +200,29 @@ def _stage_layers(
 
 
 def layers(
-    network: RegNetSize, size: Any, num_classes: Any = 1000, *, variant: str = "official", stem_stride: int = 2,
-    define: Callable[[str, Any], Any] = lambda name, value: value,
-) -> Iterator[Layer]:  # fmt: skip
+    design: RegNetSize,
+    *,
+    num_classes: Any = 1000,
+    variant: str = "official",
+    small_input: bool = False,
+    size: Any = 224,
+) -> Iterator[Layer]:
     """The network as formulas, one a G-Ghost stage or a block. Arguments: `regnet.layers`' and the variant."""
     _check_variant(variant)
     stage_layers = partial(_stage_layers, variant)
-    return regnet_layers(network, size, num_classes, stem_stride=stem_stride, stage_layers=stage_layers, define=define)
+    return regnet_layers(design, num_classes=num_classes, small_input=small_input, stage_layers=stage_layers, size=size)
 
 
-def _g_ghost(
-    name: str, num_classes: int, variant: str, dropout: float, small_input: bool, weights: str | None
-) -> GGhostRegNetX:
-    model = GGhostRegNetX(SIZES[name], num_classes, variant, dropout, small_input)
-    return with_weights(model, f"g_ghost_regnet_x_{name}", weights, num_classes=num_classes, variant=variant)
+AUTHORS = partial(Printed, "the authors' list of trained networks", read=True)
+PRINTED = {
+    "3_2gf": AUTHORS(params="10.5 M", macs="1.8 G", top1=77.8),
+    "4_0gf": AUTHORS(params="15.7 M", macs="2.2 G", top1=78.6),
+    "8_0gf": AUTHORS(
+        params="24.6 M", macs="4.2 G", top1=79.0, why="counted 4.1497 G; we do not know what the list counts"
+    ),
+    "16gf": AUTHORS(params="32.4 M", macs="9.0 G", top1=79.9),
+}
 
-
-# The twelve builders. Options of each: those of `GGhostRegNetX`; weights as in lightnets_edu.models.weights.
-
-
-@register_model
-def g_ghost_regnet_x_200mf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-200MF: 1,825,440 parameters, 130,922,824 MACs."""
-    return _g_ghost("200mf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_400mf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-400MF: 2,884,456 parameters, 221,245,824 MACs."""
-    return _g_ghost("400mf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_600mf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-600MF: 4,029,776 parameters, 389,787,912 MACs."""
-    return _g_ghost("600mf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_800mf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-800MF: 5,248,328 parameters, 528,571,968 MACs."""
-    return _g_ghost("800mf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_1_6gf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-1.6GF: 7,109,660 parameters, 1,021,379,556 MACs."""
-    return _g_ghost("1_6gf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_3_2gf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-3.2GF: 10,511,000 parameters, 1,801,746,240 MACs."""
-    return _g_ghost("3_2gf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_4_0gf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-4.0GF: 15,726,268 parameters, 2,228,368,516 MACs."""
-    return _g_ghost("4_0gf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_6_4gf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-6.4GF: 17,993,748 parameters, 4,055,260,916 MACs."""
-    return _g_ghost("6_4gf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_8_0gf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-8.0GF: 24,586,928 parameters, 4,149,668,216 MACs."""
-    return _g_ghost("8_0gf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_12gf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-12GF: 30,627,208 parameters, 7,377,522,432 MACs."""
-    return _g_ghost("12gf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_16gf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-16GF: 32,381,704 parameters, 8,997,384,192 MACs."""
-    return _g_ghost("16gf", num_classes, variant, dropout, small_input, weights)
-
-
-@register_model
-def g_ghost_regnet_x_32gf(
-    num_classes: int = 1000, variant: str = "official", dropout: float = 0.2, small_input: bool = False,
-    weights: str | None = None,
-) -> GGhostRegNetX:  # fmt: skip
-    """G-Ghost RegNetX-32GF: 62,815,448 parameters, 17,157,778,680 MACs."""
-    return _g_ghost("32gf", num_classes, variant, dropout, small_input, weights)
+for size, design in SIZES.items():
+    name, fixed = f"g_ghost_regnet_x_{size}", {"design": design}
+    register(name, GGhostRegNetX, layers, family="G-Ghost", fixed=fixed, printed=PRINTED.get(size))

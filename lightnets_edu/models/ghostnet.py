@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -22,39 +22,8 @@ from lightnets_edu.formulas.ghost import ghost_bottleneck
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import initialise_convolution, relu, scaled_channels
-from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.registry import Printed, register
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
-from lightnets_edu.models.weights import with_weights
-
-# Table 1, each row a Ghost bottleneck: k the kernel of its depthwise convolutions, exp the channels between its two
-# Ghost modules, c its output channels, SE whether it has a gate, s its stride. k matters only where there is a stride
-# or a shortcut with weights: four convolutions of the network are 5x5. At the right: side of the maps for 224 x 224.
-STEM_CHANNELS = 16  # conv 3x3, s 2                                         112
-BODY = (
-    # (k, exp, c, SE, s)
-    ((3, 16, 16, 0, 1),),  #                                                112
-    ((3, 48, 24, 0, 2),),  #                                                 56
-    ((3, 72, 24, 0, 1),),  #                                                 56
-    ((5, 72, 40, 1, 2),),  #                                                 28
-    ((5, 120, 40, 1, 1),),  #                                                28
-    ((3, 240, 80, 0, 2),),  #                                                14
-    (
-        (3, 200, 80, 0, 1),  #                                               14
-        (3, 184, 80, 0, 1),
-        (3, 184, 80, 0, 1),
-        (3, 480, 112, 1, 1),
-        (3, 672, 112, 1, 1),
-    ),
-    ((5, 672, 160, 1, 2),),  #                                                7
-    (
-        (5, 960, 160, 0, 1),  #                                               7
-        (5, 960, 160, 1, 1),
-        (5, 960, 160, 0, 1),
-        (5, 960, 160, 1, 1),
-    ),
-)
-LAST_CHANNELS = 960  # conv 1x1                                               7
-HEAD_CHANNELS = 1280  # average pool, conv 1x1; not scaled by width_mult      1
 
 
 class GhostModule(nn.Module):
@@ -171,6 +140,37 @@ def _depthwise(channels: int, kernel_size: int, stride: int) -> nn.Conv2d:
     return nn.Conv2d(channels, channels, kernel_size, stride, padding=kernel_size // 2, groups=channels, bias=False)
 
 
+# Table 1, each row a Ghost bottleneck: k the kernel of its depthwise convolutions, exp the channels between its two
+# Ghost modules, c its output channels, SE whether it has a gate, s its stride. k matters only where there is a stride
+# or a shortcut with weights: four convolutions of the network are 5x5. At the right: side of the maps for 224 x 224.
+STEM_CHANNELS = 16  # conv 3x3, s 2                                         112
+BODY = (
+    # (k, exp, c, SE, s)
+    ((3, 16, 16, 0, 1),),  #                                                112
+    ((3, 48, 24, 0, 2),),  #                                                 56
+    ((3, 72, 24, 0, 1),),  #                                                 56
+    ((5, 72, 40, 1, 2),),  #                                                 28
+    ((5, 120, 40, 1, 1),),  #                                                28
+    ((3, 240, 80, 0, 2),),  #                                                14
+    (
+        (3, 200, 80, 0, 1),  #                                               14
+        (3, 184, 80, 0, 1),
+        (3, 184, 80, 0, 1),
+        (3, 480, 112, 1, 1),
+        (3, 672, 112, 1, 1),
+    ),
+    ((5, 672, 160, 1, 2),),  #                                                7
+    (
+        (5, 960, 160, 0, 1),  #                                               7
+        (5, 960, 160, 1, 1),
+        (5, 960, 160, 0, 1),
+        (5, 960, 160, 1, 1),
+    ),
+)
+LAST_CHANNELS = 960  # conv 1x1                                               7
+HEAD_CHANNELS = 1280  # average pool, conv 1x1; not scaled by width_mult      1
+
+
 def squeezed(channels: Any) -> Any:
     """Channels inside a squeeze-and-excitation: a quarter, as a multiple of 4 (72 -> 20, 120 -> 32, 480 -> 120)."""
     return make_divisible(channels=channels, denominator=4, divisor=4)
@@ -237,47 +237,44 @@ class GhostNet(Backbone):
 
 
 def layers(
-    width: Callable[[int], Any], size: Any, num_classes: Any = 1000, *, ratio: Any = 2, cheap_kernel_size: Any = 3,
-    stem_stride: int = 2, define: Callable[[str, Any], Any] = lambda name, value: value,
-) -> Iterator[Layer]:  # fmt: skip
+    width_mult: float = 1.0,
+    *,
+    ratio: Any = 2,
+    cheap_kernel_size: Any = 3,
+    num_classes: Any = 1000,
+    small_input: bool = False,
+    size: Any = 224,
+) -> Iterator[Layer]:
     """The network as formulas: (name, formula, settings), one a block, from the same table as the modules.
 
     Args:
-        width: Scales a number of channels, such as ``lambda c: scaled_channels(c, 0.5, 4)``.
-        size: Side of the square images; an int, or a SymPy symbol for the page's sliders.
-        num_classes: Outputs of the classifier.
-        ratio: s of all Ghost modules.
-        cheap_kernel_size: d of all Ghost modules.
-        stem_stride: Stride of the first convolution (1 for small images).
-        define: Called with each intermediate channel count and size; a page names them here, others leave them alone.
+        width_mult: As for `GhostNet`, like the other options.
+        ratio: s of all Ghost modules; may be a SymPy symbol.
+        cheap_kernel_size: d of all Ghost modules; may be a symbol.
+        num_classes: Outputs of the classifier; may be a symbol.
+        small_input: For images of about 32 x 32.
+        size: Side of the square images, in pixels; may be a symbol.
     """
-
-    def halved(name: str, side: Any, stride: int) -> Any:
-        if stride == 1:
-            return side
-        return define(name, conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1))
-
     cheap = {"ratio": ratio, "cheap_kernel_size": cheap_kernel_size}
-    channels = define("channels_stem", width(STEM_CHANNELS))
-    side = halved("side_stem", size, stem_stride)
+    channels = scaled_channels(STEM_CHANNELS, width_mult, 4)
+    side = conv_output_size(in_size=size, kernel_size=3, stride=1 if small_input else 2, padding=1)
     maps = {"out_height": side, "out_width": side}
     stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3, "in_height": size, "in_width": size}
     yield "conv_stem", conv2d, {**stem, **maps}
     yield "bn1", batch_norm2d, {"num_features": channels, **maps}
     for stage, rows in enumerate(BODY):
         for index, (kernel_size, hidden, out, gated, stride) in enumerate(rows):
-            hidden_channels = define(f"hidden_{stage}_{index}", width(hidden))
-            out_channels = define(f"channels_{stage}_{index}", width(out))
-            gate = define(f"squeezed_{stage}_{index}", squeezed(hidden_channels)) if gated else 0
+            hidden_channels, out_channels = (scaled_channels(c, width_mult, 4) for c in (hidden, out))
+            gate = squeezed(hidden_channels) if gated else 0
             yield f"blocks.{stage}.{index}", ghost_bottleneck, {
                 "in_channels": channels, "hidden_channels": hidden_channels, "out_channels": out_channels,
                 "kernel_size": kernel_size, "stride": stride, "squeeze_channels": gate, **cheap,
                 "in_height": side, "in_width": side,
             }  # fmt: skip
-            side = halved(f"side_{stage}", side, stride)
+            side = conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1)
             channels = out_channels
     maps = {"out_height": side, "out_width": side}
-    last_channels = define("channels_last", width(LAST_CHANNELS))
+    last_channels = scaled_channels(LAST_CHANNELS, width_mult, 4)
     last = f"blocks.{len(BODY)}.0"
     yield f"{last}.conv", pointwise, {"in_channels": channels, "out_channels": last_channels, **maps}
     yield f"{last}.bn1", batch_norm2d, {"num_features": last_channels, **maps}
@@ -286,12 +283,16 @@ def layers(
     yield "classifier", linear, {"in_features": HEAD_CHANNELS, "out_features": num_classes}
 
 
-@register_model
-def ghostnet(
-    width_mult: float = 1.0, ratio: int = 2, cheap_kernel_size: int = 3, num_classes: int = 1000, dropout: float = 0.2,
-    small_input: bool = False, weights: str | None = None,
-) -> GhostNet:  # fmt: skip
-    """GhostNet 1.0x: 5,182,508 parameters, 141,150,512 MACs. The options are those of `GhostNet`."""
-    model = GhostNet(width_mult, ratio, cheap_kernel_size, num_classes, dropout, small_input)
-    options = {"width_mult": width_mult, "ratio": ratio, "cheap_kernel_size": cheap_kernel_size}
-    return with_weights(model, "ghostnet", weights, num_classes=num_classes, **options)
+register(
+    "ghostnet",
+    GhostNet,
+    layers,
+    family="GhostNet",
+    printed=Printed(
+        "the authors' TensorFlow page for MACs; another project's table of references for the others",
+        read=True,
+        params="5.2 M",
+        macs="141 M",
+        top1=73.9,
+    ),
+)

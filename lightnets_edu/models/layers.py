@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
+import sympy as sp
 from torch import Tensor, nn
 
 from lightnets_edu.formulas.layers import make_divisible
@@ -30,12 +32,24 @@ def initialise_convolution(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def scaled_channels(channels: int, width_mult: float, divisor: int = 8) -> int:
+def scaled_channels(channels: int, width_mult: Any, divisor: int = 8) -> Any:
     """Channels times the width multiplier, rounded to a multiple of ``divisor`` and not down by more than a tenth.
 
+    Args:
+        channels: Of the network that is not scaled.
+        width_mult: A number such as 0.5, or a SymPy expression such as ``Symbol("percent", integer=True) / 100``, whose
+            numerator and denominator are whole numbers.
+        divisor: The result is a multiple of this.
+
+    Returns:
+        An int, or an expression if the multiplier is one.
+
     Raises:
-        ValueError: If the multiplier is not a positive number.
+        ValueError: If the multiplier is neither an expression nor a positive number.
     """
+    if isinstance(width_mult, sp.Expr):
+        numerator, denominator = sp.fraction(width_mult)
+        return make_divisible(channels=channels, numerator=numerator, denominator=denominator, divisor=divisor)
     try:
         multiplier = Fraction(str(width_mult))
     except ValueError:

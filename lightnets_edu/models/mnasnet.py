@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -21,57 +22,8 @@ from lightnets_edu.formulas.mobile import inverted_residual
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import initialise_convolution, relu, scaled_channels
-from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.registry import Printed, register
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
-from lightnets_edu.models.weights import with_weights
-
-# Figure 7 for A1, Google's code for the others. First channels of the stem (conv 3x3, stride 2) and of SepConv (3x3
-# depthwise, 1x1); then stages of inverted residuals, MBConv: expansion t, kernel k, channels c, repeats n, stride s of
-# the first, and the squeeze-and-excitation's channels as a share of those of the block's input (0: none).
-STEM = {"b1": (32, 16), "a1": (32, 16), "small": (8, 8)}
-STAGES = {
-    "b1": (
-        # t, k, c, n, s, SE
-        (3, 3, 24, 3, 2, 0),
-        (3, 5, 40, 3, 2, 0),
-        (6, 5, 80, 3, 2, 0),
-        (6, 3, 96, 2, 1, 0),
-        (6, 5, 192, 4, 2, 0),
-        (6, 3, 320, 1, 1, 0),
-    ),
-    "a1": (
-        (6, 3, 24, 2, 2, 0),
-        (3, 5, 40, 3, 2, 0.25),
-        (6, 3, 80, 4, 2, 0),
-        (6, 3, 112, 2, 1, 0.25),
-        (6, 5, 160, 3, 2, 0.25),
-        (6, 3, 320, 1, 1, 0),
-    ),
-    "small": (
-        (3, 3, 16, 1, 2, 0),
-        (6, 3, 16, 2, 2, 0),
-        (6, 5, 32, 4, 2, 0.25),
-        (6, 3, 32, 3, 1, 0.25),
-        (6, 5, 88, 3, 2, 0.25),
-        (6, 3, 144, 1, 1, 0),
-    ),
-}
-LAST_CHANNELS = 1280  # of the 1x1 convolution before the pooling; not scaled
-
-
-def _blocks(version: str, width_mult: float) -> Iterator[tuple[int, int, dict[str, int]]]:
-    """(stage, index in the stage, settings) of each inverted residual, from the table."""
-    channels = scaled_channels(STEM[version][1], width_mult)
-    for stage, row in enumerate(STAGES[version]):
-        expand_ratio, kernel_size, full_width, repeats, first_stride, squeeze_ratio = row
-        out_channels = scaled_channels(full_width, width_mult)
-        for index in range(repeats):
-            yield stage, index, {
-                "in_channels": channels, "out_channels": out_channels, "kernel_size": kernel_size,
-                "stride": 1 if index else first_stride, "expand_ratio": expand_ratio,
-                "squeeze_channels": int(channels * squeeze_ratio),
-            }  # fmt: skip
-            channels = out_channels
 
 
 class InvertedResidual(nn.Module):
@@ -128,6 +80,55 @@ class WithShortcut(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """The chain, and the input added."""
         return super().forward(x) + x
+
+
+# Figure 7 for A1, Google's code for the others. First channels of the stem (conv 3x3, stride 2) and of SepConv (3x3
+# depthwise, 1x1); then stages of inverted residuals, MBConv: expansion t, kernel k, channels c, repeats n, stride s of
+# the first, and the squeeze-and-excitation's channels as a share of those of the block's input (0: none).
+STEM = {"b1": (32, 16), "a1": (32, 16), "small": (8, 8)}
+STAGES = {
+    "b1": (
+        # t, k, c, n, s, SE
+        (3, 3, 24, 3, 2, 0),
+        (3, 5, 40, 3, 2, 0),
+        (6, 5, 80, 3, 2, 0),
+        (6, 3, 96, 2, 1, 0),
+        (6, 5, 192, 4, 2, 0),
+        (6, 3, 320, 1, 1, 0),
+    ),
+    "a1": (
+        (6, 3, 24, 2, 2, 0),
+        (3, 5, 40, 3, 2, 0.25),
+        (6, 3, 80, 4, 2, 0),
+        (6, 3, 112, 2, 1, 0.25),
+        (6, 5, 160, 3, 2, 0.25),
+        (6, 3, 320, 1, 1, 0),
+    ),
+    "small": (
+        (3, 3, 16, 1, 2, 0),
+        (6, 3, 16, 2, 2, 0),
+        (6, 5, 32, 4, 2, 0.25),
+        (6, 3, 32, 3, 1, 0.25),
+        (6, 5, 88, 3, 2, 0.25),
+        (6, 3, 144, 1, 1, 0),
+    ),
+}
+LAST_CHANNELS = 1280  # of the 1x1 convolution before the pooling; not scaled
+
+
+def _blocks(version: str, width_mult: float) -> Iterator[tuple[int, int, dict[str, int]]]:
+    """(stage, index in the stage, settings) of each inverted residual, from the table."""
+    channels = scaled_channels(STEM[version][1], width_mult)
+    for stage, row in enumerate(STAGES[version]):
+        expand_ratio, kernel_size, full_width, repeats, first_stride, squeeze_ratio = row
+        out_channels = scaled_channels(full_width, width_mult)
+        for index in range(repeats):
+            yield stage, index, {
+                "in_channels": channels, "out_channels": out_channels, "kernel_size": kernel_size,
+                "stride": 1 if index else first_stride, "expand_ratio": expand_ratio,
+                "squeeze_channels": int(channels * squeeze_ratio),
+            }  # fmt: skip
+            channels = out_channels
 
 
 class MNASNet(Backbone):
@@ -194,16 +195,16 @@ def _initialise(module: nn.Module) -> None:
 
 
 def layers(
-    version: str, size: Any, width_mult: float = 1.0, num_classes: Any = 1000, *, small_input: bool = False
+    version: str, width_mult: float = 1.0, *, num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) a layer or block, from the same table as the modules.
 
     Args:
-        version: "b1", "a1" or "small".
-        size: Side of the square images; an int or a SymPy symbol.
-        width_mult: As for `MNASNet`.
-        num_classes: Outputs of the classifier.
-        small_input: As for `MNASNet`.
+        version: As for `MNASNet`, like the other options.
+        width_mult: Scales every number of channels but the last.
+        num_classes: Outputs of the classifier; may be a SymPy symbol.
+        small_input: For images of about 32 x 32.
+        size: Side of the square images, in pixels; may be a symbol.
     """
 
     def convolution(index: int, formula: CostFormula, side: Any, **settings: Any) -> Iterator[tuple]:
@@ -225,64 +226,39 @@ def layers(
     yield "classifier.1", linear, {"in_features": LAST_CHANNELS, "out_features": num_classes}
 
 
-@register_model
-def mnasnet0_5(
-    num_classes: int = 1000, dropout: float = 0.2, norm_momentum: float = 0.0003, small_input: bool = False,
-    weights: str | None = None,
-) -> MNASNet:  # fmt: skip
-    """MNASNet-B1 0.5x: 2,218,512 parameters, 104,455,968 MACs. Options: see `MNASNet`."""
-    model = MNASNet("b1", 0.5, num_classes, dropout, norm_momentum, small_input=small_input)
-    return with_weights(model, "mnasnet0_5", weights, num_classes=num_classes)
+NETWORKS = {
+    # name: version, width
+    "mnasnet0_5": ("b1", 0.5),
+    "mnasnet0_75": ("b1", 0.75),
+    "mnasnet1_0": ("b1", 1.0),
+    "mnasnet1_3": ("b1", 1.3),
+    "mnasnet_a1": ("a1", 1.0),  # the paper's
+    "mnasnet_small": ("small", 1.0),
+}
+# Version: defaults of its own. timm, which has trained weights of the small network, adds the first block's input;
+# Google's code does not.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "b1": {},
+    "a1": {"norm_momentum": 0.01},
+    "small": {"norm_momentum": 0.01, "dropout": 0.0, "first_shortcut": True},
+}
+AUTHORS = partial(Printed, "the authors' list of trained networks", read=True)
+PRINTED = {
+    "mnasnet1_0": Printed(
+        "Tan et al. 2019, B1",
+        read=False,
+        params="4.4 M",
+        macs="315 M",
+        top1=74.5,
+        why="counted 314.4 M, which rounds to 314",
+    ),
+    "mnasnet_a1": AUTHORS(params="3.9 M", macs="312 M", top1=75.2),
+    "mnasnet_small": AUTHORS(params="2.0 M", macs="68 M"),
+}
 
-
-@register_model
-def mnasnet0_75(
-    num_classes: int = 1000, dropout: float = 0.2, norm_momentum: float = 0.0003, small_input: bool = False,
-    weights: str | None = None,
-) -> MNASNet:  # fmt: skip
-    """MNASNet-B1 0.75x: 3,170,208 parameters. Options: see `MNASNet`."""
-    model = MNASNet("b1", 0.75, num_classes, dropout, norm_momentum, small_input=small_input)
-    return with_weights(model, "mnasnet0_75", weights, num_classes=num_classes)
-
-
-@register_model
-def mnasnet1_0(
-    num_classes: int = 1000, dropout: float = 0.2, norm_momentum: float = 0.0003, small_input: bool = False,
-    weights: str | None = None,
-) -> MNASNet:  # fmt: skip
-    """MNASNet-B1: 4,383,312 parameters, 314,415,872 MACs. Options: see `MNASNet`."""
-    model = MNASNet("b1", 1.0, num_classes, dropout, norm_momentum, small_input=small_input)
-    return with_weights(model, "mnasnet1_0", weights, num_classes=num_classes)
-
-
-@register_model
-def mnasnet1_3(
-    num_classes: int = 1000, dropout: float = 0.2, norm_momentum: float = 0.0003, small_input: bool = False,
-    weights: str | None = None,
-) -> MNASNet:  # fmt: skip
-    """MNASNet-B1 1.3x: 6,282,256 parameters. Options: see `MNASNet`."""
-    model = MNASNet("b1", 1.3, num_classes, dropout, norm_momentum, small_input=small_input)
-    return with_weights(model, "mnasnet1_3", weights, num_classes=num_classes)
-
-
-@register_model
-def mnasnet_a1(
-    num_classes: int = 1000, dropout: float = 0.2, norm_momentum: float = 0.01, small_input: bool = False,
-    weights: str | None = None,
-) -> MNASNet:  # fmt: skip
-    """MNASNet-A1, the paper's: 3,887,038 parameters, 311,579,072 MACs. Options: see `MNASNet`."""
-    model = MNASNet("a1", 1.0, num_classes, dropout, norm_momentum, small_input=small_input)
-    return with_weights(model, "mnasnet_a1", weights, num_classes=num_classes)
-
-
-@register_model
-def mnasnet_small(
-    num_classes: int = 1000, dropout: float = 0.0, norm_momentum: float = 0.01, first_shortcut: bool = True,
-    small_input: bool = False, weights: str | None = None,
-) -> MNASNet:  # fmt: skip
-    """MNASNet-small of Google's code: 2,030,264 parameters. Options: see `MNASNet`.
-
-    ``first_shortcut=False`` as in that code; timm, whose trained weights are public, has the shortcut.
-    """
-    model = MNASNet("small", 1.0, num_classes, dropout, norm_momentum, first_shortcut, small_input)
-    return with_weights(model, "mnasnet_small", weights, num_classes=num_classes, first_shortcut=first_shortcut)
+for name, (version, width_mult) in NETWORKS.items():
+    fixed = {"version": version, "width_mult": width_mult}
+    if version != "small":  # the first block has fewer channels behind it than before it, so nothing can be added
+        fixed["first_shortcut"] = False
+    defaults, printed = DEFAULTS[version], PRINTED.get(name)
+    register(name, MNASNet, layers, family="MNASNet", fixed=fixed, defaults=defaults, printed=printed)

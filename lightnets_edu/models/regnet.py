@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -20,43 +21,7 @@ from lightnets_edu.formulas.ghost import regnet_bottleneck
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import initialise_convolution, relu
-from lightnets_edu.models.registry import register_model
-from lightnets_edu.models.weights import with_weights
-
-
-@dataclass(frozen=True)
-class RegNetSize:
-    """One network of the design space.
-
-    Attributes:
-        depths: Blocks of each stage.
-        widths: Channels of each stage.
-        group_width: Channels of each group of the 3x3 convolutions (not the number of groups).
-    """
-
-    depths: tuple[int, int, int, int]
-    widths: tuple[int, int, int, int]
-    group_width: int
-
-
-# The networks of figure 16 as pycls has them: a linear width w_0 + w_a j of block j, quantised to w_0 w_m^s and to
-# multiples of 8 (eq. 2-4), gives stages of constant width; then each width becomes a multiple of the group width.
-STEM_CHANNELS = 32
-SIZES = {
-    # name: depths, widths, group width
-    "200mf": RegNetSize((1, 1, 4, 7), (24, 56, 152, 368), 8),
-    "400mf": RegNetSize((1, 2, 7, 12), (32, 64, 160, 384), 16),
-    "600mf": RegNetSize((1, 3, 5, 7), (48, 96, 240, 528), 24),
-    "800mf": RegNetSize((1, 3, 7, 5), (64, 128, 288, 672), 16),
-    "1_6gf": RegNetSize((2, 4, 10, 2), (72, 168, 408, 912), 24),
-    "3_2gf": RegNetSize((2, 6, 15, 2), (96, 192, 432, 1008), 48),
-    "4_0gf": RegNetSize((2, 5, 14, 2), (80, 240, 560, 1360), 40),
-    "6_4gf": RegNetSize((2, 4, 10, 1), (168, 392, 784, 1624), 56),
-    "8_0gf": RegNetSize((2, 5, 15, 1), (80, 240, 720, 1920), 120),
-    "12gf": RegNetSize((2, 5, 11, 1), (224, 448, 896, 2240), 112),
-    "16gf": RegNetSize((2, 6, 13, 1), (256, 512, 896, 2048), 128),
-    "32gf": RegNetSize((2, 7, 13, 1), (336, 672, 1344, 2520), 168),
-}
+from lightnets_edu.models.registry import Printed, register
 
 
 class Bottleneck(nn.Module):
@@ -113,11 +78,46 @@ def plain_stage(in_channels: int, out_channels: int, depth: int, group_width: in
     return nn.Sequential(*blocks)
 
 
+@dataclass(frozen=True)
+class RegNetSize:
+    """One network of the design space.
+
+    Attributes:
+        depths: Blocks of each stage.
+        widths: Channels of each stage.
+        group_width: Channels of each group of the 3x3 convolutions (not the number of groups).
+    """
+
+    depths: tuple[int, int, int, int]
+    widths: tuple[int, int, int, int]
+    group_width: int
+
+
+# The networks of figure 16 as pycls has them: a linear width w_0 + w_a j of block j, quantised to w_0 w_m^s and to
+# multiples of 8 (eq. 2-4), gives stages of constant width; then each width becomes a multiple of the group width.
+STEM_CHANNELS = 32
+SIZES = {
+    # name: depths, widths, group width
+    "200mf": RegNetSize((1, 1, 4, 7), (24, 56, 152, 368), 8),
+    "400mf": RegNetSize((1, 2, 7, 12), (32, 64, 160, 384), 16),
+    "600mf": RegNetSize((1, 3, 5, 7), (48, 96, 240, 528), 24),
+    "800mf": RegNetSize((1, 3, 7, 5), (64, 128, 288, 672), 16),
+    "1_6gf": RegNetSize((2, 4, 10, 2), (72, 168, 408, 912), 24),
+    "3_2gf": RegNetSize((2, 6, 15, 2), (96, 192, 432, 1008), 48),
+    "4_0gf": RegNetSize((2, 5, 14, 2), (80, 240, 560, 1360), 40),
+    "6_4gf": RegNetSize((2, 4, 10, 1), (168, 392, 784, 1624), 56),
+    "8_0gf": RegNetSize((2, 5, 15, 1), (80, 240, 720, 1920), 120),
+    "12gf": RegNetSize((2, 5, 11, 1), (224, 448, 896, 2240), 112),
+    "16gf": RegNetSize((2, 6, 13, 1), (256, 512, 896, 2048), 128),
+    "32gf": RegNetSize((2, 7, 13, 1), (336, 672, 1344, 2520), 168),
+}
+
+
 class RegNetX(Backbone):
     """A stem, four stages and a classifier. Section 3.2, figure 3.
 
     Args:
-        size: One of `SIZES`, or your own point of the design space.
+        design: One of `SIZES`, or your own point of the design space.
         num_classes: Outputs of the classifier.
         dropout: Before the classifier; the paper has none.
         small_input: For images of about 32 x 32: the stem has stride 1.
@@ -128,20 +128,24 @@ class RegNetX(Backbone):
     """
 
     def __init__(
-        self, size: RegNetSize, num_classes: int = 1000, dropout: float = 0.0, small_input: bool = False,
+        self,
+        design: RegNetSize,
+        num_classes: int = 1000,
+        dropout: float = 0.0,
+        small_input: bool = False,
         make_stage: Callable[[int, int, int, int], nn.Module] = plain_stage,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, STEM_CHANNELS, 3, stride=1 if small_input else 2, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(STEM_CHANNELS)
         self.relu = relu()
-        channels = (STEM_CHANNELS, *size.widths)
+        channels = (STEM_CHANNELS, *design.widths)
         self.layer1, self.layer2, self.layer3, self.layer4 = (
-            make_stage(channels[i], channels[i + 1], size.depths[i], size.group_width) for i in range(4)
+            make_stage(channels[i], channels[i + 1], design.depths[i], design.group_width) for i in range(4)
         )
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(size.widths[-1], num_classes)
+        self.fc = nn.Linear(design.widths[-1], num_classes)
         self.apply(_initialise)
 
     def chain(self) -> tuple[nn.Module, ...]:
@@ -162,9 +166,6 @@ def _initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-Define = Callable[[str, Any], Any]
-
-
 def plain_stage_layers(
     name: str, in_channels: int, out_channels: int, depth: int, group_width: int, side: Any, out_side: Any
 ) -> Iterator[Layer]:
@@ -178,111 +179,47 @@ def plain_stage_layers(
 
 
 def layers(
-    network: RegNetSize, size: Any, num_classes: Any = 1000, *, stem_stride: int = 2,
-    stage_layers: Callable[..., Iterator[Layer]] = plain_stage_layers, define: Define = lambda name, value: value,
-) -> Iterator[Layer]:  # fmt: skip
+    design: RegNetSize,
+    *,
+    num_classes: Any = 1000,
+    small_input: bool = False,
+    stage_layers: Callable[..., Iterator[Layer]] = plain_stage_layers,
+    size: Any = 224,
+) -> Iterator[Layer]:
     """The network as formulas: (name, formula, settings), one a block, from the same table as the modules.
 
     Args:
-        network: One of `SIZES`.
-        size: Side of the square images; an int, or a SymPy symbol for the page's sliders.
-        num_classes: Outputs of the classifier.
-        stem_stride: Stride of the stem (1 for small images).
-        stage_layers: Gives a stage's formulas, as `plain_stage_layers`.
-        define: Called with each intermediate size; a page names them here, others leave them alone.
+        design: As for `RegNetX`, like the other options.
+        num_classes: Outputs of the classifier; may be a SymPy symbol.
+        small_input: For images of about 32 x 32.
+        stage_layers: Gives a stage's formulas, as `plain_stage_layers`; the twin of ``make_stage``.
+        size: Side of the square images, in pixels; may be a symbol.
     """
-
-    def strided(name: str, side: Any, stride: int) -> Any:
-        return define(name, conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1))
-
-    side = strided("side_stem", size, stem_stride)
+    side = conv_output_size(in_size=size, kernel_size=3, stride=1 if small_input else 2, padding=1)
     maps = {"out_height": side, "out_width": side}
     stem = {"in_channels": 3, "out_channels": STEM_CHANNELS, "kernel_size": 3, "in_height": size, "in_width": size}
     yield "conv1", conv2d, {**stem, **maps}
     yield "bn1", batch_norm2d, {"num_features": STEM_CHANNELS, **maps}
     channels = STEM_CHANNELS
-    for stage, (depth, width) in enumerate(zip(network.depths, network.widths, strict=True), start=1):
-        out_side = strided(f"side_{stage}", side, 2)
-        yield from stage_layers(f"layer{stage}", channels, width, depth, network.group_width, side, out_side)
+    for stage, (depth, width) in enumerate(zip(design.depths, design.widths, strict=True), start=1):
+        out_side = conv_output_size(in_size=side, kernel_size=3, stride=2, padding=1)
+        yield from stage_layers(f"layer{stage}", channels, width, depth, design.group_width, side, out_side)
         side, channels = out_side, width
     yield "fc", linear, {"in_features": channels, "out_features": num_classes}
 
 
-def _regnet_x(name: str, num_classes: int, small_input: bool, weights: str | None) -> RegNetX:
-    model = RegNetX(SIZES[name], num_classes, small_input=small_input)
-    return with_weights(model, f"regnet_x_{name}", weights, num_classes=num_classes)
+PYCLS = partial(Printed, "pycls's table of results", True, why="pycls adds the classifier's 1,000 biases")
+PRINTED = {
+    # size: parameters, MACs, top-1
+    "400mf": PYCLS("5,157,512", "397,678,568", 72.618),
+    "600mf": PYCLS("6,196,040", "600,891,112", 74.136),
+    "3_2gf": PYCLS("15,296,552", "3,176,622,952", 78.264),
+    "4_0gf": PYCLS("22,118,248", "3,964,499,816", 78.644),
+    "8_0gf": PYCLS("39,572,648", "7,995,133,416", 79.272),
+    "16gf": PYCLS("54,278,536", "15,940,756,456", 80.044),
+    "32gf": PYCLS("107,811,560", "31,735,930,792", 80.502),
+}
 
-
-# The twelve builders. Options of each: those of `RegNetX`; weights as in lightnets_edu.models.weights.
-
-
-@register_model
-def regnet_x_200mf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-200MF: 2,684,792 parameters, 199,039,872 MACs."""
-    return _regnet_x("200mf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_400mf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-400MF: 5,157,512 parameters, 397,677,568 MACs."""
-    return _regnet_x("400mf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_600mf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-600MF: 6,196,040 parameters, 600,890,112 MACs."""
-    return _regnet_x("600mf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_800mf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-800MF: 7,259,656 parameters, 799,699,712 MACs."""
-    return _regnet_x("800mf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_1_6gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-1.6GF: 9,190,136 parameters, 1,602,849,792 MACs."""
-    return _regnet_x("1_6gf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_3_2gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-3.2GF: 15,296,552 parameters, 3,176,621,952 MACs."""
-    return _regnet_x("3_2gf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_4_0gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-4.0GF: 22,118,248 parameters, 3,964,498,816 MACs."""
-    return _regnet_x("4_0gf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_6_4gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-6.4GF: 26,209,256 parameters, 6,460,291,264 MACs."""
-    return _regnet_x("6_4gf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_8_0gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-8.0GF: 39,572,648 parameters, 7,995,132,416 MACs."""
-    return _regnet_x("8_0gf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_12gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-12GF: 46,106,056 parameters, 12,086,678,016 MACs."""
-    return _regnet_x("12gf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_16gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-16GF: 54,278,536 parameters, 15,940,755,456 MACs."""
-    return _regnet_x("16gf", num_classes, small_input, weights)
-
-
-@register_model
-def regnet_x_32gf(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> RegNetX:
-    """RegNetX-32GF: 107,811,560 parameters, 31,735,929,792 MACs."""
-    return _regnet_x("32gf", num_classes, small_input, weights)
+for size, design in SIZES.items():
+    fixed = {"design": design, "dropout": 0.0, "make_stage": plain_stage}
+    register(f"regnet_x_{size}", RegNetX, layers, family="RegNetX", fixed=fixed, printed=PRINTED.get(size))

@@ -21,20 +21,7 @@ from lightnets_edu.formulas.residual import resnext_bottleneck
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import initialise_convolution, relu
-from lightnets_edu.models.registry import register_model
-from lightnets_edu.models.weights import with_weights
-
-# Table 1: a stem, then four stages of bottlenecks (the numbers at the right are the side of the maps for 224 x 224).
-STEM_CHANNELS = 64  # conv1: 7x7, stride 2                                        112
-#                     max pool: 3x3, stride 2                                      56
-STAGES = (
-    # (output channels, stride)
-    (256, 1),  #  conv2_x                                                          56
-    (512, 2),  #  conv3_x                                                          28
-    (1024, 2),  # conv4_x                                                          14
-    (2048, 2),  # conv5_x                                                           7
-)
-DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks a stage
+from lightnets_edu.models.registry import Printed, register
 
 STRIDE_POSITIONS = ("1x1", "3x3")
 STEM_POOLS = ("padded", "ceil")
@@ -97,6 +84,19 @@ class Bottleneck(nn.Module):
         out = self.residual(x)
         out += x if self.downsample is None else self.downsample(x)
         return self.relu(out)
+
+
+# Table 1: a stem, then four stages of bottlenecks (the numbers at the right are the side of the maps for 224 x 224).
+STEM_CHANNELS = 64  # conv1: 7x7, stride 2                                        112
+#                     max pool: 3x3, stride 2                                      56
+STAGES = (
+    # (output channels, stride)
+    (256, 1),  #  conv2_x                                                          56
+    (512, 2),  #  conv3_x                                                          28
+    (1024, 2),  # conv4_x                                                          14
+    (2048, 2),  # conv5_x                                                           7
+)
+DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks a stage
 
 
 class ResNet(Backbone):
@@ -178,26 +178,26 @@ def layers(
     depths: Sequence[int] = DEPTHS[50],
     groups: Any = 1,
     group_width: Any = 64,
-    size: Any = 224,
-    num_classes: Any = 1000,
     *,
+    num_classes: Any = 1000,
     small_input: bool = False,
     stride_in: str = "3x3",
     stem_pool: str = "padded",
     reduction: int | None = None,
+    size: Any = 224,
 ) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) for the stem, each block and the classifier.
 
     Args:
-        depths: As in `ResNet`, and so the options not named here.
-        groups: Cardinality; an int or a SymPy symbol.
-        group_width: Channels of a group in the first stage; an int or a SymPy symbol.
-        size: Side of the square images; an int or a SymPy symbol.
-        num_classes: Outputs of the classifier.
+        depths: As for `ResNet`, like the other options.
+        groups: Cardinality; may be a SymPy symbol.
+        group_width: Channels of a group in the first stage; may be a symbol.
+        num_classes: Outputs of the classifier; may be a symbol.
         small_input: The stem for small images.
         stride_in: Which convolution of a block has the stride.
         stem_pool: The kind of max pool.
         reduction: SENet's r: a block of C channels squeezes them to C / r. None for blocks without it.
+        size: Side of the square images, in pixels; may be a symbol.
     """
     kernel_size, stride = (3, 1) if small_input else (7, 2)
     side = conv_output_size(in_size=size, kernel_size=kernel_size, stride=stride, padding=kernel_size // 2)
@@ -224,10 +224,11 @@ def layers(
     yield "fc", linear, {"in_features": channels, "out_features": num_classes}
 
 
-@register_model
-def resnet50(
-    num_classes: int = 1000, small_input: bool = False, stride_in: str = "3x3", weights: str | None = None
-) -> ResNet:
-    """ResNet-50: 25,557,032 parameters, 4,089,184,256 MACs (with ``stride_in="1x1"``, as in the paper, 3.86 G)."""
-    model = ResNet(DEPTHS[50], num_classes=num_classes, small_input=small_input, stride_in=stride_in)
-    return with_weights(model, "resnet50", weights, num_classes=num_classes, stride_in=stride_in)
+register(
+    "resnet50",
+    ResNet,
+    layers,
+    family="ResNet, wide or not",
+    fixed={"depths": DEPTHS[50], "groups": 1, "group_width": 64, "stem_pool": "padded"},
+    printed=Printed("torchvision's list of weights", read=True, params="25,557,032", macs="4089 M", top1=76.13),
+)

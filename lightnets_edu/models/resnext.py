@@ -14,6 +14,7 @@ as ``weights="imagenet"`` was trained again by others under the licence that `we
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,20 +23,9 @@ from torch import Tensor, nn
 from lightnets_edu.formulas.checks import whole_number
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
-from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.registry import Printed, register
 from lightnets_edu.models.resnet import DEPTHS, Bottleneck, ResNet, projection
 from lightnets_edu.models.resnet import layers as resnet_layers
-from lightnets_edu.models.weights import with_weights
-
-# Table 2 and table 3: settings that cost as much as ResNet-50 (its own is the first).
-EQUAL_COMPLEXITY = (
-    # (cardinality C, bottleneck width d)
-    (1, 64),
-    (2, 40),
-    (4, 24),
-    (8, 14),
-    (32, 4),
-)
 
 
 class BlockFormC(Bottleneck):
@@ -155,6 +145,17 @@ def form_a_state(state: dict[str, Tensor], cardinality: int) -> dict[str, Tensor
     return mapped | {f"paths.{i}.conv3.weight": share.clone() for i, share in enumerate(shares)}
 
 
+# Table 2 and table 3: settings that cost as much as ResNet-50 (its own is the first).
+EQUAL_COMPLEXITY = (
+    # (cardinality C, bottleneck width d)
+    (1, 64),
+    (2, 40),
+    (4, 24),
+    (8, 14),
+    (32, 4),
+)
+
+
 class ResNeXt(ResNet):
     """The network of table 1, right column, with any cardinality and width.
 
@@ -186,38 +187,33 @@ def layers(
     depths: Sequence[int] = DEPTHS[50],
     cardinality: Any = 32,
     bottleneck_width: Any = 4,
-    size: Any = 224,
-    num_classes: Any = 1000,
     *,
+    num_classes: Any = 1000,
     small_input: bool = False,
+    size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas, block by block; the arguments are those of `ResNeXt` and the images' side."""
-    return resnet_layers(depths, cardinality, bottleneck_width, size, num_classes, small_input=small_input)
+    """The network as formulas, block by block; the arguments are those of `ResNeXt` and the images' side in pixels."""
+    return resnet_layers(
+        depths, cardinality, bottleneck_width, num_classes=num_classes, small_input=small_input, size=size
+    )
 
 
-@register_model
-def resnext50_32x4d(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> ResNeXt:
-    """ResNeXt-50 32x4d: 25,028,904 parameters, 4,230,479,872 MACs. Table 1."""
-    model = ResNeXt(DEPTHS[50], 32, 4, num_classes, small_input)
-    return with_weights(model, "resnext50_32x4d", weights, num_classes=num_classes)
+NETWORKS = {
+    # name: blocks a stage, C, d
+    "resnext50_32x4d": (DEPTHS[50], 32, 4),  # table 1
+    "resnext101_32x4d": (DEPTHS[101], 32, 4),  # table 3
+    "resnext101_64x4d": (DEPTHS[101], 64, 4),  # table 4, twice as complex
+    "resnext101_32x8d": (DEPTHS[101], 32, 8),  # torchvision's, not in the paper
+}
+AUTHORS = partial(Printed, "the authors' list of trained networks", read=True)
+PRINTED = {
+    "resnext50_32x4d": AUTHORS(macs="4.1 G", top1=77.8, why="counted 4.23 G; the list says 'about 4.1'"),
+    "resnext101_32x4d": AUTHORS(macs="7.8 G", top1=78.8, why="counted 7.97 G; the list says 'about 7.8'"),
+    "resnext101_32x8d": Printed(
+        "torchvision's list of weights", read=True, params="88,791,336", macs="16414 M", top1=79.312
+    ),
+}
 
-
-@register_model
-def resnext101_32x4d(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> ResNeXt:
-    """ResNeXt-101 32x4d: 44,177,704 parameters, 7,969,996,800 MACs. Table 3."""
-    model = ResNeXt(DEPTHS[101], 32, 4, num_classes, small_input)
-    return with_weights(model, "resnext101_32x4d", weights, num_classes=num_classes)
-
-
-@register_model
-def resnext101_64x4d(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> ResNeXt:
-    """ResNeXt-101 64x4d, twice as complex: 83,455,272 parameters. Table 4."""
-    model = ResNeXt(DEPTHS[101], 64, 4, num_classes, small_input)
-    return with_weights(model, "resnext101_64x4d", weights, num_classes=num_classes)
-
-
-@register_model
-def resnext101_32x8d(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> ResNeXt:
-    """ResNeXt-101 32x8d: 88,791,336 parameters, 16,414,015,488 MACs. Torchvision's, not in the paper."""
-    model = ResNeXt(DEPTHS[101], 32, 8, num_classes, small_input)
-    return with_weights(model, "resnext101_32x8d", weights, num_classes=num_classes)
+for name, (depths, cardinality, width) in NETWORKS.items():
+    fixed = {"depths": depths, "cardinality": cardinality, "bottleneck_width": width}
+    register(name, ResNeXt, layers, family="ResNeXt", fixed=fixed, printed=PRINTED.get(name))

@@ -161,12 +161,12 @@ def block_layer(
     }  # fmt: skip
 
 
-def layers(design: Design, size: int) -> Iterator[Layer]:
+def layers(design: Design, *, size: Any = 32) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) a layer or block.
 
     Args:
         design: The network.
-        size: Side of the square images.
+        size: Side of the square images, in pixels; an int or a SymPy symbol.
     """
     side = conv_output_size(in_size=size, kernel_size=3, stride=design.stem_stride, padding=1)
     maps = {"out_height": side, "out_width": side}

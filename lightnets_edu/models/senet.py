@@ -18,11 +18,10 @@ from typing import Any
 from torch import Tensor
 
 from lightnets_edu.models.cost import Layer
-from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.registry import Printed, register
 from lightnets_edu.models.resnet import DEPTHS, Bottleneck, ResNet
 from lightnets_edu.models.resnet import layers as resnet_layers
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
-from lightnets_edu.models.weights import with_weights
 
 REDUCTION = 16  # r: a block of C channels squeezes them to C / r (section 6.1, table 10)
 
@@ -63,53 +62,41 @@ def layers(
     depths: Sequence[int] = DEPTHS[50],
     groups: Any = 1,
     group_width: Any = 64,
-    size: Any = 224,
-    num_classes: Any = 1000,
     *,
+    num_classes: Any = 1000,
     small_input: bool = False,
     stride_in: str = "1x1",
     stem_pool: str = "ceil",
+    size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas, block by block; the arguments are those of `SEResNet` and the images' side."""
-    return resnet_layers(
-        depths, groups, group_width, size, num_classes, small_input=small_input, stride_in=stride_in,
-        stem_pool=stem_pool, reduction=REDUCTION,
-    )  # fmt: skip
+    """The network as formulas, block by block; the arguments are those of `SEResNet` and the images' side in pixels."""
+    options = {"num_classes": num_classes, "small_input": small_input, "stride_in": stride_in, "stem_pool": stem_pool}
+    return resnet_layers(depths, groups, group_width, **options, reduction=REDUCTION, size=size)
 
 
-@register_model
-def se_resnet50(
-    num_classes: int = 1000,
-    small_input: bool = False,
-    stride_in: str = "1x1",
-    stem_pool: str = "ceil",
-    weights: str | None = None,
-) -> SEResNet:
-    """SE-ResNet-50: 28,088,024 parameters, 3,860,488,192 MACs (with ``stride_in="3x3"``, as in timm, 4,091,699,200).
+NETWORKS = {
+    # name: groups, their width in the first stage, and the convolution of a block that has the stride
+    "se_resnet50": (1, 64, "1x1"),
+    "se_resnext50_32x4d": (32, 4, "3x3"),
+}
+PRINTED = {
+    "se_resnet50": Printed(
+        "Hu et al. 2018",
+        read=False,
+        params="28.1 M",
+        macs="3.87 G",
+        top1=76.71,
+        why="counted 3.860 G; with the multiplications of the scaling it would be 3.866 G, which rounds to it",
+    ),
+}
 
-    Args:
-        num_classes: Outputs of the classifier.
-        small_input: As in `ResNet`.
-        stride_in: "1x1" as the authors' Caffe model and the paper's 3.87 GFLOPs; "3x3" as timm's ``seresnet50``.
-        stem_pool: "ceil" as the authors' Caffe model, "padded" as timm's ``seresnet50``; it costs no MACs.
-        weights: None, or a name that `weights_info` knows; "imagenet" are the authors' own.
-    """
-    model = SEResNet(DEPTHS[50], 1, 64, num_classes, small_input, stride_in, stem_pool)
-    return with_weights(
-        model, "se_resnet50", weights, num_classes=num_classes, stride_in=stride_in, stem_pool=stem_pool
-    )
-
-
-@register_model
-def se_resnext50_32x4d(
-    num_classes: int = 1000,
-    small_input: bool = False,
-    stride_in: str = "3x3",
-    stem_pool: str = "ceil",
-    weights: str | None = None,
-) -> SEResNet:
-    """SE-ResNeXt-50 32x4d. The options are those of `se_resnet50`; all codes have the stride in the 3x3."""
-    model = SEResNet(DEPTHS[50], 32, 4, num_classes, small_input, stride_in, stem_pool)
-    return with_weights(
-        model, "se_resnext50_32x4d", weights, num_classes=num_classes, stride_in=stride_in, stem_pool=stem_pool
+for name, (groups, group_width, stride_in) in NETWORKS.items():
+    register(
+        name,
+        SEResNet,
+        layers,
+        family="SENet",
+        fixed={"depths": DEPTHS[50], "groups": groups, "group_width": group_width},
+        defaults={"stride_in": stride_in, "stem_pool": "ceil"},
+        printed=PRINTED.get(name),
     )

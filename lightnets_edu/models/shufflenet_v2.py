@@ -10,6 +10,7 @@ Megvii, which has the paper's numbers; ``variant`` chooses.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,18 +23,8 @@ from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.channel_shuffle import channel_shuffle, initialise_as_megvii
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
-from lightnets_edu.models.registry import register_model
-from lightnets_edu.models.weights import with_weights
+from lightnets_edu.models.registry import Printed, register
 
-# Table 5: output channels for 0.5x, 1x, 1.5x and 2x.
-CHANNELS = {
-    # Conv1, Stage2, Stage3, Stage4, Conv5
-    "0.5": (24, 48, 96, 192, 1024),
-    "1.0": (24, 116, 232, 464, 1024),
-    "1.5": (24, 176, 352, 704, 1024),
-    "2.0": (24, 244, 488, 976, 2048),
-}
-UNITS = (4, 8, 4)  # Stage2 to Stage4: one unit with stride 2, then Repeat (3, 7, 3) with stride 1
 VARIANTS = ("torchvision", "megvii")
 
 
@@ -109,6 +100,17 @@ class ShuffleUnit(nn.Module):
         return x if self.megvii else channel_shuffle(x, 2)
 
 
+# Table 5: output channels for 0.5x, 1x, 1.5x and 2x.
+CHANNELS = {
+    # Conv1, Stage2, Stage3, Stage4, Conv5
+    "0.5": (24, 48, 96, 192, 1024),
+    "1.0": (24, 116, 232, 464, 1024),
+    "1.5": (24, 176, 352, 704, 1024),
+    "2.0": (24, 244, 488, 976, 2048),
+}
+UNITS = (4, 8, 4)  # Stage2 to Stage4: one unit with stride 2, then Repeat (3, 7, 3) with stride 1
+
+
 class ShuffleNetV2(Backbone):
     """The networks of table 5.
 
@@ -158,16 +160,16 @@ class ShuffleNetV2(Backbone):
 
 
 def layers(
-    width: str, size: Any, variant: str = "torchvision", num_classes: Any = 1000, *, small_input: bool = False
+    width: str, *, variant: str = "torchvision", num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) a layer or unit, from the same table as the modules.
 
     Args:
-        width: "0.5", "1.0", "1.5" or "2.0".
-        size: Side of the square images; an int or a SymPy symbol.
-        variant: As for `ShuffleNetV2`.
-        num_classes: Outputs of the classifier.
-        small_input: As for `ShuffleNetV2`.
+        width: As for `ShuffleNetV2`, like the other options.
+        variant: "torchvision" or "megvii".
+        num_classes: Outputs of the classifier; may be a SymPy symbol.
+        small_input: For images of about 32 x 32.
+        size: Side of the square images, in pixels; may be a symbol.
     """
     megvii = int(_checked_variant(variant) == "megvii")
     channels, *stages, last = CHANNELS[width]
@@ -193,40 +195,27 @@ def layers(
     yield "fc", linear, {"in_features": last, "out_features": num_classes, "bias": 1 - megvii}
 
 
-def _build(
-    width: str, name: str, variant: str, num_classes: int, small_input: bool, weights: str | None
-) -> ShuffleNetV2:
-    model = ShuffleNetV2(width, variant, num_classes, small_input)
-    return with_weights(model, name, weights, num_classes=num_classes, variant=variant)
+AUTHORS = partial(Printed, "the authors' list of trained networks", read=True)
+UNLIKE = "the authors' units of stride 2 differ from torchvision's, which are counted here"
+PRINTED = {
+    "0.5": AUTHORS(
+        params="1.4 M",
+        macs="41 M",
+        top1=61.1,
+        why="counted 40.48 M; we do not know what the list counts (with the elements that the last pooling reads it "
+        "would be 40.53 M)",
+    ),
+    "1.0": AUTHORS(params="2.3 M", macs="146 M", top1=69.4, why=UNLIKE),
+    "1.5": AUTHORS(params="3.5 M", macs="299 M", top1=72.6, why=UNLIKE),
+    "2.0": AUTHORS(params="7.4 M", macs="591 M", top1=75.0, why=UNLIKE),
+}
 
-
-@register_model
-def shufflenet_v2_x0_5(
-    variant: str = "torchvision", num_classes: int = 1000, small_input: bool = False, weights: str | None = None
-) -> ShuffleNetV2:
-    """ShuffleNetV2 0.5x: 1,366,792 parameters. Options: see `ShuffleNetV2`."""
-    return _build("0.5", "shufflenet_v2_x0_5", variant, num_classes, small_input, weights)
-
-
-@register_model
-def shufflenet_v2_x1_0(
-    variant: str = "torchvision", num_classes: int = 1000, small_input: bool = False, weights: str | None = None
-) -> ShuffleNetV2:
-    """ShuffleNetV2 1x: 2,278,604 parameters, 144,907,992 MACs. Options: see `ShuffleNetV2`."""
-    return _build("1.0", "shufflenet_v2_x1_0", variant, num_classes, small_input, weights)
-
-
-@register_model
-def shufflenet_v2_x1_5(
-    variant: str = "torchvision", num_classes: int = 1000, small_input: bool = False, weights: str | None = None
-) -> ShuffleNetV2:
-    """ShuffleNetV2 1.5x: 3,503,624 parameters. Options: see `ShuffleNetV2`."""
-    return _build("1.5", "shufflenet_v2_x1_5", variant, num_classes, small_input, weights)
-
-
-@register_model
-def shufflenet_v2_x2_0(
-    variant: str = "torchvision", num_classes: int = 1000, small_input: bool = False, weights: str | None = None
-) -> ShuffleNetV2:
-    """ShuffleNetV2 2x: 7,393,996 parameters, 583,253,464 MACs. Options: see `ShuffleNetV2`."""
-    return _build("2.0", "shufflenet_v2_x2_0", variant, num_classes, small_input, weights)
+for width in CHANNELS:
+    register(
+        f"shufflenet_v2_x{width.replace('.', '_')}",
+        ShuffleNetV2,
+        layers,
+        family="ShuffleNet",
+        fixed={"width": width},
+        printed=PRINTED[width],
+    )

@@ -21,45 +21,9 @@ from lightnets_edu.formulas.mobile import fire_module
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
-from lightnets_edu.models.registry import register_model
-from lightnets_edu.models.weights import with_weights
+from lightnets_edu.models.registry import Printed, register
 
 BYPASSES = ("none", "simple", "complex")
-
-# Table 1. Fire modules: s1x1 squeeze channels, e1x1 and e3x3 expand channels; "pool": 3x3 max pool, stride 2.
-STEMS = {"1.0": (96, 7), "1.1": (64, 3)}  # channels, kernel; stride 2, no padding
-BODIES: dict[str, tuple[Any, ...]] = {
-    "1.0": (
-        # s1x1, e1x1, e3x3
-        "pool",  # maxpool1
-        (16, 64, 64),  # fire2
-        (16, 64, 64),  # fire3
-        (32, 128, 128),  # fire4
-        "pool",  # maxpool4
-        (32, 128, 128),  # fire5
-        (48, 192, 192),  # fire6
-        (48, 192, 192),  # fire7
-        (64, 256, 256),  # fire8
-        "pool",  # maxpool8
-        (64, 256, 256),  # fire9
-    ),
-    # Not in the paper: the authors' repository. 2.4 times fewer MACs.
-    "1.1": (
-        "pool",
-        (16, 64, 64),  # fire2
-        (16, 64, 64),  # fire3
-        "pool",
-        (32, 128, 128),  # fire4
-        (32, 128, 128),  # fire5
-        "pool",
-        (48, 192, 192),  # fire6
-        (48, 192, 192),  # fire7
-        (64, 256, 256),  # fire8
-        (64, 256, 256),  # fire9
-    ),
-}
-SMALLEST_IMAGE = {"1.0": 21, "1.1": 17}  # one pixel is left behind the third pool
-SMALLEST_SMALL_IMAGE = 4
 
 
 class Fire(nn.Module):
@@ -117,6 +81,42 @@ def _fire_bypass(bypass: str, in_channels: int, out_channels: int) -> str:
     if in_channels == out_channels:
         return "none" if bypass == "none" else "simple"
     return "complex" if bypass == "complex" else "none"
+
+
+# Table 1. Fire modules: s1x1 squeeze channels, e1x1 and e3x3 expand channels; "pool": 3x3 max pool, stride 2.
+STEMS = {"1.0": (96, 7), "1.1": (64, 3)}  # channels, kernel; stride 2, no padding
+BODIES: dict[str, tuple[Any, ...]] = {
+    "1.0": (
+        # s1x1, e1x1, e3x3
+        "pool",  # maxpool1
+        (16, 64, 64),  # fire2
+        (16, 64, 64),  # fire3
+        (32, 128, 128),  # fire4
+        "pool",  # maxpool4
+        (32, 128, 128),  # fire5
+        (48, 192, 192),  # fire6
+        (48, 192, 192),  # fire7
+        (64, 256, 256),  # fire8
+        "pool",  # maxpool8
+        (64, 256, 256),  # fire9
+    ),
+    # Not in the paper: the authors' repository. 2.4 times fewer MACs.
+    "1.1": (
+        "pool",
+        (16, 64, 64),  # fire2
+        (16, 64, 64),  # fire3
+        "pool",
+        (32, 128, 128),  # fire4
+        (32, 128, 128),  # fire5
+        "pool",
+        (48, 192, 192),  # fire6
+        (48, 192, 192),  # fire7
+        (64, 256, 256),  # fire8
+        (64, 256, 256),  # fire9
+    ),
+}
+SMALLEST_IMAGE = {"1.0": 21, "1.1": 17}  # one pixel is left behind the third pool
+SMALLEST_SMALL_IMAGE = 4
 
 
 class SqueezeNet(Backbone):
@@ -180,16 +180,16 @@ def _initialise(module: nn.Module) -> None:
 
 
 def layers(
-    version: str, size: Any, bypass: str = "none", num_classes: Any = 1000, *, small_input: bool = False
+    version: str, *, bypass: str = "none", num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) a convolution or fire module, from the modules' table.
 
     Args:
-        version: "1.0" or "1.1".
-        size: Side of the square images; an int or a SymPy symbol.
-        bypass: As for `SqueezeNet`.
-        num_classes: Outputs of the last convolution.
-        small_input: As for `SqueezeNet`.
+        version: As for `SqueezeNet`, like the other options.
+        bypass: Shortcuts around fire modules.
+        num_classes: Outputs of the last convolution; may be a SymPy symbol.
+        small_input: For images of about 32 x 32.
+        size: Side of the square images, in pixels; may be a symbol.
     """
     channels, kernel_size = STEMS[version]
     kernel_size, stride, padding = (3, 1, 1) if small_input else (kernel_size, 2, 0)
@@ -215,21 +215,30 @@ def layers(
     yield "classifier.1", pointwise, {**last, "out_height": side, "out_width": side}
 
 
-@register_model
-def squeezenet1_0(
-    bypass: str = "none", num_classes: int = 1000, dropout: float = 0.5, small_input: bool = False,
-    weights: str | None = None,
-) -> SqueezeNet:  # fmt: skip
-    """SqueezeNet 1.0: 1,248,424 parameters, 818,924,576 MACs. Options: see `SqueezeNet`."""
-    model = SqueezeNet("1.0", bypass, num_classes, dropout, small_input)
-    return with_weights(model, "squeezenet1_0", weights, num_classes=num_classes, bypass=bypass)
-
-
-@register_model
-def squeezenet1_1(
-    bypass: str = "none", num_classes: int = 1000, dropout: float = 0.5, small_input: bool = False,
-    weights: str | None = None,
-) -> SqueezeNet:  # fmt: skip
-    """SqueezeNet 1.1: 1,235,496 parameters, 349,151,936 MACs. Options: see `SqueezeNet`."""
-    model = SqueezeNet("1.1", bypass, num_classes, dropout, small_input)
-    return with_weights(model, "squeezenet1_1", weights, num_classes=num_classes, bypass=bypass)
+register(
+    "squeezenet1_0",
+    SqueezeNet,
+    layers,
+    family="SqueezeNet",
+    fixed={"version": "1.0"},
+    printed=Printed(
+        "SqueezeNet's list (half of its 1.72 GFLOPS) for MACs; Iandola et al. 2016 for top-1",
+        read=False,
+        macs="860 M",
+        top1=57.5,
+        why="Caffe's network takes 227 pixels, and pads its last convolution: 861 M",
+    ),
+)
+register(
+    "squeezenet1_1",
+    SqueezeNet,
+    layers,
+    family="SqueezeNet",
+    fixed={"version": "1.1"},
+    printed=Printed(
+        "SqueezeNet's list (half of its 0.72 GFLOPS)",
+        read=True,
+        macs="360 M",
+        why="counted 349 M; we have not found what the list counts",
+    ),
+)

@@ -48,7 +48,7 @@ class OfficialWeights:
         interpolation: How the resizing interpolates.
         mean: Subtracted from each channel (red, green, blue; from 0 to 1).
         std: Each channel is divided by this.
-        options: The builder's options that the file was trained with.
+        options: The network's options that the file was trained with.
         key_map: The function in `key_maps` that renames its parameters; None if the names are ours.
     """
 
@@ -144,14 +144,14 @@ def weights_info(model: str, weights: str = "imagenet") -> OfficialWeights:
 
 
 def with_weights(model: Model, name: str, weights: str | None, *, num_classes: int, **options: Any) -> Model:
-    """A builder's last line: the model as it is, or with official weights in it.
+    """The model as it is, or with official weights in it.
 
     Args:
         model: The network.
         name: Its name in `list_models`.
         weights: None, or a name that `weights_info` knows.
         num_classes: The network's number of classes.
-        **options: All options of the builder that change what the network computes.
+        **options: The network's other options, at least all that change what it computes.
 
     Raises:
         ValueError: If there are no such weights, or if they do not fit the options.

@@ -20,18 +20,9 @@ from lightnets_edu.formulas.residual import wide_basic_block
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
-from lightnets_edu.models.registry import register_model
+from lightnets_edu.models.registry import Printed, register
 from lightnets_edu.models.resnet import DEPTHS, ResNet
-from lightnets_edu.models.weights import with_weights
-
-# Table 1: a stem, then three groups of N blocks B(3, 3), k times as wide as these channels.
-STEM_CHANNELS = 16  # conv1: 3x3                                      32
-GROUPS = (
-    # (channels at k = 1, stride)
-    (16, 1),  # conv2                                                 32
-    (32, 2),  # conv3                                                 16
-    (64, 2),  # conv4                                                  8
-)
+from lightnets_edu.models.resnet import layers as resnet_layers
 
 
 class WideBasicBlock(nn.Module):
@@ -71,6 +62,16 @@ class WideBasicBlock(nn.Module):
         return out
 
 
+# Table 1: a stem, then three groups of N blocks B(3, 3), k times as wide as these channels.
+STEM_CHANNELS = 16  # conv1: 3x3                                      32
+GROUPS = (
+    # (channels at k = 1, stride)
+    (16, 1),  # conv2                                                 32
+    (32, 2),  # conv3                                                 16
+    (64, 2),  # conv4                                                  8
+)
+
+
 class WideResNet(Backbone):
     """WRN-depth-k of table 1, for images of about 32 x 32.
 
@@ -79,6 +80,8 @@ class WideResNet(Backbone):
         width: The widening factor k.
         num_classes: Outputs of the classifier.
         dropout: Inside each block; the paper uses 0.3 on CIFAR and 0.4 on SVHN (section 3.3).
+        small_input: Changes nothing, since the network is made for images of 32 x 32; every network has this option, so
+            that all can be built alike.
 
     Shape:
         ``[N, 3, H, W] -> [N, num_classes]``, any H and W; logits, without a softmax.
@@ -91,7 +94,9 @@ class WideResNet(Backbone):
     layer2: nn.Module
     layer3: nn.Module
 
-    def __init__(self, depth: int, width: int, num_classes: int = 10, dropout: float = 0.0) -> None:
+    def __init__(
+        self, depth: int, width: int, num_classes: int = 10, dropout: float = 0.0, small_input: bool = False
+    ) -> None:
         super().__init__()
         blocks_per_group = _blocks_per_group(depth)
         whole_number("width", width, 1)
@@ -136,14 +141,14 @@ def _initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-def layers(depth: int, width: Any, size: Any = 32, num_classes: Any = 10) -> Iterator[Layer]:
+def layers(depth: int, width: Any, *, num_classes: Any = 10, size: Any = 32) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) for the stem, each block, and the end.
 
     Args:
-        depth: As in `WideResNet`.
-        width: The widening factor k; an int or a SymPy symbol.
-        size: Side of the square images; an int or a SymPy symbol.
-        num_classes: Outputs of the classifier.
+        depth: As for `WideResNet`, like the other options.
+        width: The widening factor k; may be a SymPy symbol.
+        num_classes: Outputs of the classifier; may be a symbol.
+        size: Side of the square images, in pixels; may be a symbol.
     """
     side, channels = size, STEM_CHANNELS
     yield "conv1", conv2d, {
@@ -161,38 +166,32 @@ def layers(depth: int, width: Any, size: Any = 32, num_classes: Any = 10) -> Ite
     yield "fc", linear, {"in_features": channels, "out_features": num_classes}
 
 
-@register_model
-def wide_resnet50_2(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> ResNet:
-    """WRN-50-2: 68,883,240 parameters, 11,398,021,120 MACs. Section 3.4, table 8."""
-    model = ResNet(DEPTHS[50], group_width=128, num_classes=num_classes, small_input=small_input)
-    return with_weights(model, "wide_resnet50_2", weights, num_classes=num_classes)
+IMAGENET = {
+    # name: blocks a stage, as those of ResNet-50 and ResNet-101, with bottlenecks twice as wide (section 3.4, table 8)
+    "wide_resnet50_2": DEPTHS[50],
+    "wide_resnet101_2": DEPTHS[101],  # torchvision's, not in the paper
+}
+CIFAR = {
+    # name: depth, k (tables 4 and 5); the authors' weights are in no form that PyTorch reads
+    "wide_resnet16_10": (16, 10),
+    "wide_resnet28_10": (28, 10),
+}
+PRINTED = {
+    "wide_resnet50_2": Printed("the authors' list of trained networks", read=True, params="68.9 M", top1=78.1),
+    "wide_resnet28_10": Printed(
+        "the authors' list for top-1; Zagoruyko and Komodakis 2016 for parameters",
+        read=False,
+        params="36.5 M",
+        top1=96.0,
+        images="CIFAR-10",
+    ),
+}
+FAMILY = "ResNet, wide or not"
+WIDE = {"groups": 1, "group_width": 128, "stride_in": "3x3", "stem_pool": "padded"}
 
-
-@register_model
-def wide_resnet101_2(num_classes: int = 1000, small_input: bool = False, weights: str | None = None) -> ResNet:
-    """WRN-101-2, ResNet-101 widened in the same way: 126,886,696 parameters. Torchvision's, not in the paper."""
-    model = ResNet(DEPTHS[101], group_width=128, num_classes=num_classes, small_input=small_input)
-    return with_weights(model, "wide_resnet101_2", weights, num_classes=num_classes)
-
-
-@register_model(input_size=32)
-def wide_resnet16_10(
-    num_classes: int = 10, dropout: float = 0.0, small_input: bool = False, weights: str | None = None
-) -> WideResNet:
-    """WRN-16-10 for CIFAR. The options are those of `wide_resnet28_10`."""
-    return with_weights(WideResNet(16, 10, num_classes, dropout), "wide_resnet16_10", weights, num_classes=num_classes)
-
-
-@register_model(input_size=32)
-def wide_resnet28_10(
-    num_classes: int = 10, dropout: float = 0.0, small_input: bool = False, weights: str | None = None
-) -> WideResNet:
-    """WRN-28-10 for CIFAR: 36,479,194 parameters, 5,243,328,768 MACs at 32 x 32. Tables 4 and 5.
-
-    Args:
-        num_classes: Outputs of the classifier.
-        dropout: Inside each block.
-        small_input: Changes nothing: the network is made for images of 32 x 32.
-        weights: None; the authors published no weights of this network in a form that PyTorch reads.
-    """
-    return with_weights(WideResNet(28, 10, num_classes, dropout), "wide_resnet28_10", weights, num_classes=num_classes)
+for name, depths in IMAGENET.items():
+    fixed = {"depths": depths, **WIDE}
+    register(name, ResNet, resnet_layers, family=FAMILY, fixed=fixed, printed=PRINTED.get(name))
+for name, (depth, width) in CIFAR.items():
+    fixed = {"depth": depth, "width": width}
+    register(name, WideResNet, layers, family=FAMILY, input_size=32, fixed=fixed, printed=PRINTED.get(name))

@@ -13,9 +13,14 @@ from lightnets_edu.pages import get_widget
 
 
 def built(groups: int, hidden: int, num_classes: int) -> AlexNet:
-    """The network of the settings, without memory for its weights; its classifier is exchanged by name."""
+    """The network of the settings, without memory for its weights; layers that no AlexNet has are exchanged by name."""
     with torch.device("meta"):
-        model = AlexNet("2012", groups, num_classes)
+        model = AlexNet("2012", num_classes=num_classes)
+        for index in (4, 10, 12):  # the convolutions that the paper splits
+            old = model.features[index]
+            model.features[index] = nn.Conv2d(
+                old.in_channels, old.out_channels, old.kernel_size, old.stride, old.padding, groups=groups
+            )
         model.classifier[0] = nn.Linear(model.classifier[0].in_features, hidden)
         model.classifier[3] = nn.Linear(hidden, hidden)
         model.classifier[6] = nn.Linear(hidden, num_classes)

@@ -10,10 +10,9 @@ import torch
 from timm.models.ghostnet import GhostModule as TimmGhostModule
 from torch import nn
 
-from lightnets_edu import count
+from lightnets_edu import count, get_model
 from lightnets_edu.models.cost import network_cost, network_terms
-from lightnets_edu.models.ghostnet import BODY, GhostBottleneck, GhostModule, GhostNet, ghostnet, layers, squeezed
-from lightnets_edu.models.layers import scaled_channels
+from lightnets_edu.models.ghostnet import BODY, GhostBottleneck, GhostModule, GhostNet, layers, squeezed
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "data" / "models.json").read_text(encoding="utf-8"))
 WIDTHS = {0.5: "ghostnet_050", 1.0: "ghostnet_100", 1.3: "ghostnet_130"}
@@ -48,19 +47,18 @@ def assert_rows_agree(network_layers, table):
 def test_published_numbers():
     entries = [e for e in REFERENCE if e["model"] == "GhostNet" and not e["source_impl"].startswith("pytorchcv")]
     assert len(entries) == 2
-    table = count(ghostnet())
+    table = count(get_model("ghostnet"))
     for entry in entries:
         assert (table.params, table.macs, table.activations) == tuple(
             entry[k] for k in ("params", "macs", "activations")
         )
-    assert f"{table.params:,} parameters, {table.macs:,} MACs" in ghostnet.__doc__
 
 
 @pytest.mark.parametrize("width_mult", WIDTHS)
 def test_same_network_as_timm(width_mult):
     """Same names, same shapes and, with the same weights, the same output to the last bit."""
     theirs = randomize(timm.create_model(WIDTHS[width_mult], drop_rate=0.0))
-    ours = ghostnet(width_mult, dropout=0.0)
+    ours = get_model("ghostnet", width_mult=width_mult, dropout=0.0)
     assert list(ours.state_dict()) == list(theirs.state_dict())
     ours.load_state_dict(theirs.state_dict())
     for size in ((64, 64), (97, 75)):
@@ -83,7 +81,7 @@ def test_ghost_module_of_any_ratio(ratio, d, k):
 
 
 def test_ratio_and_kernel_reach_every_module():
-    modules = [m for m in ghostnet(ratio=3, cheap_kernel_size=5).modules() if isinstance(m, GhostModule)]
+    modules = [m for m in get_model("ghostnet", ratio=3, cheap_kernel_size=5).modules() if isinstance(m, GhostModule)]
     assert len(modules) == 32
     for module in modules:
         assert module.cheap_operation[0].kernel_size == (5, 5)
@@ -98,7 +96,7 @@ def test_table_is_the_official_one():
 
 
 def test_structure_of_the_paper():
-    model = ghostnet()
+    model = get_model("ghostnet")
     blocks = [m for m in model.modules() if isinstance(m, GhostBottleneck)]
     assert len(blocks) == 16
     assert sum(isinstance(block.shortcut, nn.Identity) for block in blocks) == 11
@@ -134,7 +132,7 @@ def test_feature_maps(small_input, strides):
 )
 def test_bad_options_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
-        ghostnet(**options)
+        get_model("ghostnet", **options)
 
 
 @pytest.mark.parametrize(
@@ -143,17 +141,17 @@ def test_bad_options_are_refused(options, sentence):
 )
 def test_closed_form(width_mult, size, options):
     table = count(GhostNet(width_mult, **options, num_classes=7), (1, 3, size, size))
-    assert_rows_agree(layers(lambda c: scaled_channels(c, width_mult, 4), size, 7, **options), table)
+    assert_rows_agree(layers(width_mult, **options, num_classes=7, size=size), table)
 
 
 def test_closed_form_of_small_input():
     table = count(GhostNet(small_input=True), (1, 3, 33, 33))
-    assert_rows_agree(layers(lambda c: c, 33, stem_stride=1), table)
+    assert_rows_agree(layers(small_input=True, size=33), table)
 
 
 def test_closed_form_of_any_size():
     """With a symbol for the images' side, as the page's sliders need it; a sample of the layers."""
     side = sp.Symbol("n", integer=True, positive=True)
-    terms = network_terms(list(layers(lambda c: c, side))[::4]).put({side: 129})
-    cost = network_cost(list(layers(lambda c: c, 129))[::4])
+    terms = network_terms(list(layers(size=side))[::4]).put({side: 129})
+    cost = network_cost(list(layers(size=129))[::4])
     assert (terms.params, terms.macs, terms.activations) == (cost.params, cost.macs, cost.activations)

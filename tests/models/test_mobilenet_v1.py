@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import sympy as sp
 import timm
 import torch
 
 from lightnets_edu import count, get_model
-from lightnets_edu.models.cost import network_cost
-from lightnets_edu.models.layers import scaled_channels
+from lightnets_edu.models.cost import network_cost, network_terms
 from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable, layers
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "data" / "models.json").read_text())
@@ -35,8 +35,7 @@ def test_reference_numbers(row):
 @pytest.mark.parametrize("small_input", [False, True])
 def test_closed_form_layer_by_layer(width, size, small_input):
     model = get_model("mobilenet_v1", width_mult=width, num_classes=10, small_input=small_input)
-    stem_stride = 1 if small_input else 2
-    formulas = list(layers(lambda c: scaled_channels(c, width), size, 10, stem_stride=stem_stride))
+    formulas = list(layers(width, num_classes=10, small_input=small_input, size=size))
     table = count(model, (1, 3, size, size))
     rows = {row.path: row for row in table.rows}
     for name, formula, settings in formulas:
@@ -47,6 +46,14 @@ def test_closed_form_layer_by_layer(width, size, small_input):
     assert (total.params, total.macs, total.activations, total.memory_access) == (
         table.params, table.macs, table.activations, table.memory_access,
     )  # fmt: skip
+
+
+def test_closed_form_of_any_width_and_size():
+    """With symbols, as the page's sliders need them."""
+    percent, side = (sp.Symbol(name, integer=True, positive=True) for name in ("percent", "side"))
+    terms = network_terms(layers(percent / 100, size=side)).put({percent: sp.Integer(35), side: sp.Integer(97)})
+    cost = network_cost(layers(0.35, size=97))
+    assert (terms.params, terms.macs, terms.activations) == (cost.params, cost.macs, cost.activations)
 
 
 @pytest.mark.parametrize("size", [224, 113])

@@ -1,12 +1,18 @@
-"""What holds for every network of the registry."""
+"""What holds for every network of the registry, and for one that is new."""
+
+import json
 
 import pytest
 import torch
 from torch import nn
 
 from lightnets_edu import count, get_model, list_models
-from lightnets_edu.models import default_input_size, model_options
+from lightnets_edu.chapters.scoreboard import board
+from lightnets_edu.cli import main
+from lightnets_edu.formulas import conv2d, linear
+from lightnets_edu.models import default_input_size, get_entry, model_options, network_layers, registry
 from lightnets_edu.models.channel_shuffle import ChannelShuffle
+from lightnets_edu.models.cost import network_cost
 
 # Enough to see every kind of layer; the others differ in width and depth only, and are counted below.
 HUGE = ("101", "wide_resnet50", "28_10", "16_10", "6_4gf", "8_0gf", "12gf", "16gf", "32gf", "4_0gf", "3_2gf", "1_6gf")
@@ -16,6 +22,11 @@ TRAINED = [name for name in list_models() if not any(part in name for part in HU
 def on_meta(name: str, **options) -> nn.Module:
     with torch.device("meta"):
         return get_model(name, **options)
+
+
+def totals(cost) -> tuple[int, ...]:
+    """Of a `Cost` or a `CountTable`."""
+    return cost.params, cost.macs, cost.activations, cost.memory_access
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -30,6 +41,7 @@ def test_every_network_counts_itself_and_uses_all_it_registers(name):
     leaves = {path for path, m in model.named_modules() if not list(m.children()) and not isinstance(m, idle)}
     assert leaves <= reached, f"registered, but never run: {leaves - reached}"
     assert table.rows[-1].activations == model_options(name)["num_classes"].default
+    assert totals(table) == totals(network_cost(network_layers(name)))
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -38,7 +50,9 @@ def test_every_network_has_the_common_options(name):
     assert {"num_classes", "small_input"} <= set(options)
     assert all(option.default is not option.empty for option in options.values())
     model = on_meta(name, num_classes=7, small_input=True)
-    assert count(model, (1, 3, 32, 32)).rows[-1].activations == 7
+    table = count(model, (1, 3, 32, 32))
+    assert table.rows[-1].activations == 7
+    assert totals(table) == totals(network_cost(network_layers(name, num_classes=7, small_input=True)))
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -85,3 +99,67 @@ def test_unknown_names_and_options_suggest_the_nearest():
         ValueError, match="no option 'widht_mult': did you mean 'width_mult'; it takes width_mult, num_c"
     ):
         get_model("mobilenet_v1", widht_mult=1)
+    with pytest.raises(ValueError, match=r"mobilenet_v1 has no option 'stem_stride'.*it takes width_mult, num_classes"):
+        network_layers("mobilenet_v1", stem_stride=1)
+    with pytest.raises(ValueError, match=r"resnet50 has no option 'stem_pool': .*it takes num_classes, small_input"):
+        get_model("resnet50", stem_pool="padded")  # its class takes it, but ResNet-50 has one
+
+
+def test_options_that_cost_nothing_change_no_formula():
+    plain, other = (list(network_layers("shufflenet_v1", 64, **o)) for o in ({}, {"shuffle": "none", "weights": None}))
+    assert plain == other
+
+
+# A network that is not in the book
+
+
+class Toy(nn.Sequential):
+    def __init__(self, channels: int, num_classes: int = 10, small_input: bool = False) -> None:
+        convolution = nn.Conv2d(3, channels, 3, padding=1, bias=False)
+        super().__init__(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, num_classes))
+
+
+def toy_layers(channels, num_classes=10, *, size=64):
+    maps = {"out_height": size, "out_width": size}
+    yield "0", conv2d, {"in_channels": 3, "out_channels": channels, "kernel_size": 3, **maps}
+    yield "3", linear, {"in_features": channels, "out_features": num_classes}
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """One call of `register`, undone after the test."""
+    monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
+    printed = registry.Printed("a slip of paper", read=True, params="300", top1=12.5, why="it was late")
+    fixed, defaults = {"channels": 8}, {"num_classes": 5}
+    registry.register(
+        "toy8", Toy, toy_layers, family="Toys", input_size=64, fixed=fixed, defaults=defaults, printed=printed
+    )
+
+
+def test_a_new_network_is_everywhere(toy, capsys):
+    params, macs = 3 * 9 * 8 + 8 * 5 + 5, 3 * 9 * 8 * 64**2 + 8 * 5
+    assert list_models()[-1] == "toy8"
+    defaults = {name: option.default for name, option in model_options("toy8").items()}
+    assert defaults == {"num_classes": 5, "small_input": False, "weights": None}
+    assert main(["count", "toy8", "--json"]) == 0
+    counted = json.loads(capsys.readouterr().out)
+    assert (counted["params"], counted["macs"]) == (params, macs)
+    row = board.scoreboard_rows()[-1]
+    assert (row["network"], row["family"], row["image"], row["top1"]) == ("toy8", "Toys", 64, 12.5)
+    assert (row["params"], row["macs"]) == (params, macs)
+    assert ("toy8", "300", params, None, macs) in [line[:5] for line in board.claims_table().rows]
+    with pytest.raises(ValueError, match="toy8 has no official weights"):
+        get_model("toy8", weights="imagenet")
+
+
+def test_it_is_gone_again():
+    with pytest.raises(ValueError, match="there is no model 'toy8'"):
+        get_entry("toy8")
+
+
+def test_a_registration_that_does_not_fit_its_class_is_refused():
+    with pytest.raises(TypeError, match="toy sets 'width', which its class does not take: it takes channels, num_cl"):
+        registry.register("toy", Toy, toy_layers, family="Toys", fixed={"width": 8})
+    with pytest.raises(TypeError, match="toy has no value for 'channels': its class has no default"):
+        registry.register("toy", Toy, toy_layers, family="Toys")
+    assert "toy" not in list_models()

@@ -49,7 +49,7 @@ def test_closed_form_equals_the_real_network(seed):
     design, size = random_design(seed), (31, 32, 48)[seed % 3]
     with torch.device("meta"):
         table = count(DesignedNetwork(design).eval(), (1, 3, size, size))
-    cost = network_cost(layers(design, size))
+    cost = network_cost(layers(design, size=size))
     for total in ("params", "macs", "activations", "memory_access"):
         assert getattr(cost, total) == getattr(table, total), total
 

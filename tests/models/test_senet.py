@@ -5,7 +5,7 @@ import timm
 import torch
 from agreement import assert_layers_equal_count, assert_same_outputs, fill, published, shared_state
 
-from lightnets_edu import count
+from lightnets_edu import count, get_model
 from lightnets_edu.models import senet
 from lightnets_edu.models.key_maps import cadene_senet
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
@@ -14,9 +14,9 @@ TIMM = {"stride_in": "3x3", "stem_pool": "padded"}
 RESNEXT = {"groups": 32, "group_width": 4}
 
 
-def on_meta(build, **options):
+def on_meta(name, **options):
     with torch.device("meta"):
-        return build(**options)
+        return get_model(name, **options)
 
 
 @pytest.mark.parametrize(
@@ -25,27 +25,27 @@ def on_meta(build, **options):
 )
 def test_the_published_numbers(options, variant):
     row = published("SENet", variant)
-    table = count(on_meta(senet.se_resnet50, **options))
+    table = count(on_meta("se_resnet50", **options))
     assert (table.params, table.macs, table.activations) == (row["params"], row["macs"], row["activations"])
 
 
 @pytest.mark.parametrize(
-    ("build", "options", "other"),
+    ("name", "options", "other"),
     [
-        (senet.se_resnet50, TIMM, "seresnet50"),
-        (senet.se_resnext50_32x4d, TIMM, "seresnext50_32x4d"),
-        (senet.se_resnet50, {}, "legacy_seresnet50"),
-        (senet.se_resnext50_32x4d, {}, "legacy_seresnext50_32x4d"),
+        ("se_resnet50", TIMM, "seresnet50"),
+        ("se_resnext50_32x4d", TIMM, "seresnext50_32x4d"),
+        ("se_resnet50", {}, "legacy_seresnet50"),
+        ("se_resnext50_32x4d", {}, "legacy_seresnext50_32x4d"),
     ],
 )
-def test_same_outputs_as_timm(build, options, other):
+def test_same_outputs_as_timm(name, options, other):
     with torch.device("meta"):
         theirs = timm.create_model(other, drop_rate=0.0)  # the legacy ones have 0.2, for SENet-154
     theirs = fill(theirs)
     state = shared_state(theirs)
     if other.startswith("legacy"):
         state = cadene_senet(state)
-    ours = on_meta(build, **options)
+    ours = on_meta(name, **options)
     ours.load_state_dict(state, assign=True)
     assert_same_outputs(ours, theirs, [(33, 47), (48, 40)])
 
@@ -53,9 +53,9 @@ def test_same_outputs_as_timm(build, options, other):
 @pytest.mark.parametrize("size", [224, 75])
 def test_closed_forms_equal_the_count_block_by_block(size):
     for options in ({}, TIMM):
-        table = count(on_meta(senet.se_resnet50, **options), (1, 3, size, size))
+        table = count(on_meta("se_resnet50", **options), (1, 3, size, size))
         assert_layers_equal_count(senet.layers(size=size, **options), table)
-        table = count(on_meta(senet.se_resnext50_32x4d, **{"stride_in": "3x3", **options}), (1, 3, size, size))
+        table = count(on_meta("se_resnext50_32x4d", **{"stride_in": "3x3", **options}), (1, 3, size, size))
         assert_layers_equal_count(senet.layers(size=size, **RESNEXT, **{"stride_in": "3x3", **options}), table)
 
 
@@ -88,4 +88,4 @@ def test_the_options_of_the_module():
 
 def test_wrong_options_are_refused():
     with pytest.raises(ValueError, match="stride_in should be"):
-        senet.se_resnet50(stride_in="first")
+        get_model("se_resnet50", stride_in="first")

@@ -18,9 +18,9 @@ from PIL import Image
 from torch import nn
 
 import lightnets_edu.models
+from lightnets_edu import get_model
 from lightnets_edu.models import key_maps
 from lightnets_edu.models import weights as module
-from lightnets_edu.models.registry import get_builder
 from lightnets_edu.models.weights import list_weights, load_official, weights_info, with_weights
 
 for found in pkgutil.iter_modules(lightnets_edu.models.__path__):
@@ -36,7 +36,7 @@ def named(info):
 
 
 @pytest.mark.parametrize("name", module._table())
-def test_the_builder_fits_what_is_recorded(name, monkeypatch):
+def test_the_network_fits_what_is_recorded(name, monkeypatch):
     loaded = []
     monkeypatch.setattr(module, "load_official", lambda model, *names: loaded.append((model, names)))
     built = {}
@@ -44,7 +44,7 @@ def test_the_builder_fits_what_is_recorded(name, monkeypatch):
         options = tuple(info.options.items())
         if options not in built:
             with torch.device("meta"):
-                model = get_builder(name)(**info.options, weights=info.name)
+                model = get_model(name, **info.options, weights=info.name)
             assert loaded == [(model, (name, info.name))]
             loaded.clear()
             built[options] = sum(parameter.numel() for parameter in model.parameters())
@@ -125,7 +125,7 @@ def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match=r"'imagenet_unverified' instead of 'imagenet' \(no URL"):
         weights_info("g_ghost_regnet_x_3_2gf")
     with torch.device("meta"), pytest.raises(ValueError, match="instead of True"):
-        get_builder("resnet50")(weights=True)
+        get_model("resnet50", weights=True)
     assert list_weights("resnet50") == ["imagenet", "imagenet_v2"]
     assert list_weights("alexnet_2012") == []
 
@@ -145,7 +145,7 @@ def test_networks_that_do_not_fit_are_refused(info):
 
 def test_a_changed_stem_is_refused():
     with torch.device("meta"), pytest.raises(ValueError, match="small_input=False"):
-        get_builder("resnet50")(small_input=True, weights="imagenet")
+        get_model("resnet50", small_input=True, weights="imagenet")
 
 
 # Fetching and checking
@@ -337,7 +337,7 @@ def assert_same_function(ours, state, theirs, flip=False):
 @pytest.fixture
 def regnet():
     with torch.device("meta"):
-        return get_builder("regnet_x_800mf")()
+        return get_model("regnet_x_800mf")
 
 
 def test_names_of_torchvisions_regnet(regnet):

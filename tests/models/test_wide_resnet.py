@@ -5,7 +5,7 @@ import torch
 from agreement import assert_layers_equal_count, assert_same_outputs, fill, published, shared_state
 from pytorchcv.models.wrn_cifar import wrn16_10_cifar10, wrn28_10_cifar10
 
-from lightnets_edu import count
+from lightnets_edu import count, get_model
 from lightnets_edu.models import wide_resnet
 
 
@@ -32,22 +32,21 @@ def from_pytorchcv(name: str) -> str:
 
 def test_the_published_numbers():
     row = published("WideResNet", "CIFAR WRN-28-10 (10 cls)")
-    table = count(on_meta(wide_resnet.wide_resnet28_10), (1, 3, 32, 32))
+    table = count(on_meta(get_model, name="wide_resnet28_10"), (1, 3, 32, 32))
     assert (table.params, table.macs, table.activations) == (row["params"], row["macs"], row["activations"])
 
 
 @pytest.mark.parametrize(
-    ("build", "other"),
-    [(wide_resnet.wide_resnet16_10, wrn16_10_cifar10), (wide_resnet.wide_resnet28_10, wrn28_10_cifar10)],
+    ("name", "other"), [("wide_resnet16_10", wrn16_10_cifar10), ("wide_resnet28_10", wrn28_10_cifar10)]
 )
-def test_same_outputs_as_pytorchcv(build, other):
+def test_same_outputs_as_pytorchcv(name, other):
     theirs = other()
     theirs.features.final_pool = torch.nn.AdaptiveAvgPool2d(1)  # theirs fits 32 x 32 only
     fill(theirs)
-    ours = on_meta(build)
+    ours = on_meta(get_model, name=name)
     state = {from_pytorchcv(key): value for key, value in shared_state(theirs).items()}
     ours.load_state_dict(state, assign=True)
-    sizes = [(16, 13), (32, 32)] if build is wide_resnet.wide_resnet16_10 else [(9, 12), (16, 16)]
+    sizes = [(16, 13), (32, 32)] if name == "wide_resnet16_10" else [(9, 12), (16, 16)]
     assert_same_outputs(ours, theirs, sizes)
 
 
@@ -55,7 +54,7 @@ def test_same_outputs_as_pytorchcv(build, other):
 def test_closed_forms_equal_the_count_block_by_block(depth, width, size):
     network = on_meta(lambda: wide_resnet.WideResNet(depth, width, num_classes=7))
     table = count(network, (1, 3, size, size))
-    assert_layers_equal_count(wide_resnet.layers(depth, width, size, 7), table)
+    assert_layers_equal_count(wide_resnet.layers(depth, width, num_classes=7, size=size), table)
 
 
 def test_feature_maps():
@@ -72,7 +71,7 @@ def test_dropout_is_between_the_convolutions_and_only_in_training():
     x = torch.randn(2, 4, 6, 6)
     assert torch.equal(block.train()(x), x)
     assert not torch.equal(block.eval()(x), x)
-    assert wide_resnet.wide_resnet16_10(dropout=0.3).layer1[0].dropout.p == 0.3
+    assert get_model("wide_resnet16_10", dropout=0.3).layer1[0].dropout.p == 0.3
 
 
 @pytest.mark.parametrize(

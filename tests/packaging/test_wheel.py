@@ -28,7 +28,7 @@ from lightnets_edu.counting import count
 from lightnets_edu.models import get_model, weights_info
 from lightnets_edu.pages import get_widget, list_widgets
 from lightnets_edu.pages.widget.widgets import static_script
-from lightnets_edu.training import recorded_devices, recorded_run, results_folder
+from lightnets_edu.records import recorded_devices, recorded_run, results_folder
 print(json.dumps({
     "file": lightnets_edu.__file__,
     "version": version("lightnets-edu"),
@@ -54,7 +54,7 @@ def wheel(tmp_path_factory) -> Path:
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("lightnets_edu", "results"):
         shutil.copytree(ROOT / name, source / name, ignore=ignore)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
     subprocess.run([*pip, "--wheel-dir", str(folder), str(source)], check=True, timeout=120)

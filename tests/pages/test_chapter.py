@@ -11,7 +11,6 @@ import pytest
 
 from lightnets_edu import get_model
 from lightnets_edu.models import mobilenet_v1
-from lightnets_edu.models.layers import scaled_channels
 from lightnets_edu.pages import LedgerError
 from lightnets_edu.pages import chapter as shared
 from lightnets_edu.pages.tables import NumberTable
@@ -22,7 +21,7 @@ from lightnets_edu.training import TrainConfig
 
 
 def mobilenet_layers(width_mult: float = 1.0):
-    return mobilenet_v1.layers(lambda channels: scaled_channels(channels, width_mult), 224)
+    return mobilenet_v1.layers(width_mult)
 
 
 def test_a_network_ledger_holds_and_names_every_source():

@@ -22,6 +22,7 @@ from lightnets_edu.formulas.tree import SharedTrees, compile_trees, to_tree
 from lightnets_edu.pages import get_widget, list_widgets
 from lightnets_edu.pages.discovery import chapter_modules
 from lightnets_edu.pages.widget.controls import Choice, Slider, Toggle
+from lightnets_edu.pages.widget.naming import name_values
 from lightnets_edu.pages.widget.widgets import (
     Lookup,
     Output,
@@ -330,6 +331,22 @@ def test_shared_trees_compute_the_same_once():
         values = dict(zip(definitions, compile_trees(["x", "y"], list(definitions), definitions)(a, b), strict=True))
         got = compile_trees(known, ["a", *second], results)(a, b, *values.values())
         assert got == compile_trees(["x", "y"], [*first.values(), *second.values()])(a, b)
+
+
+def test_values_of_layers_get_names():
+    side = sp.Symbol("side", integer=True, positive=True)
+    half = sp.floor(side / 2)
+    settings = {"in_channels": 3, "out_channels": 8, "kernel_size": 3, "in_height": side, "in_width": side}
+    first = ("a", conv2d, {**settings, "out_height": half, "out_width": half})
+    second = ("b", conv2d, {**settings, "out_height": sp.ceiling(half**2 / 3), "out_width": 5})
+    layers, definitions = name_values([first, second])
+    # Numbers and symbols stay; equal values have one name; a value is written over the names before it.
+    height, later = layers[0][2]["out_height"], layers[1][2]["out_height"]
+    assert [definitions[height.name], definitions[later.name]] == [half, sp.ceiling(height**2 / 3)]
+    assert layers == [
+        ("a", conv2d, {**settings, "out_height": height, "out_width": height}),
+        ("b", conv2d, {**settings, "out_height": later, "out_width": 5}),
+    ]
 
 
 def test_the_page_script_holds_the_engine_and_its_style():

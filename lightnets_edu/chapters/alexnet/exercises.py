@@ -31,13 +31,13 @@ HEADS = {"shufflenet_v2_x0_5": "fc", "mnasnet0_5": "classifier.1", "squeezenet1_
 
 def _saved_by_groups(quantity: str) -> int:
     """What the 2012 network has less than the same network without groups, for 227 x 227 images."""
-    whole, split = (network_cost(layers("2012", 227, groups)) for groups in (1, 2))
+    whole, split = (network_cost(layers("2012", groups=groups, size=227)) for groups in (1, 2))
     return getattr(whole, quantity) - getattr(split, quantity)
 
 
 def _convolution_params(bias: int = 1) -> int:
     """Parameters of the five convolutions of 2014."""
-    found = [settings for _, formula, settings in layers("2014", 224) if formula is conv2d]
+    found = [settings for _, formula, settings in layers("2014") if formula is conv2d]
     return sum(conv2d(**{**settings, "bias": bias}).params for settings in found)
 
 

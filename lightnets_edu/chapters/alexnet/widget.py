@@ -36,7 +36,9 @@ LABELS = {
 
 def _layers() -> Iterator[Layer]:
     """The paper's layers over symbols, with the slider in place of the 4096 hidden features."""
-    for name, formula, settings in layers("2012", INPUT_SIZE.symbol, GROUPS.symbol, NUM_CLASSES.symbol):
+    for name, formula, settings in layers(
+        "2012", groups=GROUPS.symbol, num_classes=NUM_CLASSES.symbol, size=INPUT_SIZE.symbol
+    ):
         if formula is not conv2d:
             settings = {key: HIDDEN.symbol if value == HIDDEN_FEATURES else value for key, value in settings.items()}
         yield name, formula, settings

@@ -39,7 +39,7 @@ def _judge_budget(answer: Callable[[], Any]) -> Sequence[Comparison]:
     design = answer()
     if not isinstance(design, Design):
         return [Comparison("what comes back", "a Design", design)]
-    cost = network_cost(layers(design, 32))
+    cost = network_cost(layers(design, size=32))
     return [
         Comparison("stages", 3, len(design.stages)),
         Comparison("channels of the last stage", *_at_least(96, design.stages[-1].channels)),
@@ -114,7 +114,7 @@ EXERCISES = (
         name="design_fit_budget",
         question="Write `my_design()`, which returns a `Design` for images of $32 \\times 32$: three stages, at least "
         f"6 blocks in all, at least 96 channels at the end, at most {PARAMS:,} parameters and {MACS:,} MACs. Try "
-        "it in the widget first, or compute with `network_cost(layers(design, 32))`.",
+        "it in the widget first, or compute with `network_cost(layers(design, size=32))`.",
         judge=_judge_budget,
         hint="Which block has the fewest parameters for its channels? "
         "Keep the early stages thin: their maps are large.",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from lightnets_edu.formulas import ghost_module, pointwise_conv2d
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.ghostnet import layers
-from lightnets_edu.models.layers import scaled_channels
 from lightnets_edu.pages.exercise.kinds import (
     ChoiceExercise,
     CodeExercise,
@@ -24,7 +23,7 @@ _PIXELS = 14 * 14
 
 
 def _network_macs(width: float, ratio: int) -> int:
-    return network_cost(layers(lambda c: scaled_channels(c, width, 4), 224, ratio=ratio)).macs
+    return network_cost(layers(width, ratio=ratio)).macs
 
 
 def _speedup(c_in: int) -> float:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sympy as sp
 
 from lightnets_edu.formulas import batch_norm2d, conv2d, depthwise_conv2d, ghost_bottleneck, ghost_module
-from lightnets_edu.models.ghostnet import BODY, LAST_CHANNELS, STEM_CHANNELS, layers
-from lightnets_edu.models.layers import scaled_channels
+from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.ghostnet import layers
+from lightnets_edu.pages.widget.naming import name_values
 from lightnets_edu.pages.widget.widgets import (
     Choice,
     Lookup,
@@ -117,34 +118,38 @@ LABELS = {
     "rest": "First and last convolution",
 }
 HEAD = ("conv_head", "classifier")
-CHANNELS = sorted({STEM_CHANNELS, LAST_CHANNELS, *(c for rows in BODY for _, *two, _, _ in rows for c in two)})
 
 
-def _network() -> tuple[dict[str, dict[str, Any]], dict[str, sp.Expr]]:
-    """Parameters and MACs of the network's parts, and the definitions of what they are made of."""
-    definitions: dict[str, sp.Expr] = {}
-    names: dict[sp.Expr, sp.Symbol] = {}
+def _of_any_width() -> tuple[list[Layer], dict[str, dict[str, int]]]:
+    """The layers, with a symbol for each number of channels that depends on the width; and these numbers by width."""
+    options = {"ratio": RATIO.symbol, "cheap_kernel_size": CHEAP_KERNEL.symbol, "size": INPUT_SIZE.symbol}
+    networks = {percent: list(layers(percent / 100, **options)) for percent, _ in WIDTHS}
+    names: dict[tuple[int, ...], str] = {}
+    network: list[Layer] = []
+    for layer in zip(*networks.values(), strict=True):
+        (name, formula, settings), *_ = layer
+        values = {key: tuple(settings[key] for _, _, settings in layer) for key in settings}
+        changing = {key: found for key, found in values.items() if len(set(found)) > 1}
+        symbols = {key: number(names.setdefault(found, f"c{len(names)}")) for key, found in changing.items()}
+        network.append((name, formula, settings | symbols))
+    by_width = zip(networks, zip(*names, strict=True), strict=True)
+    return network, {str(percent): dict(zip(names.values(), row, strict=True)) for percent, row in by_width}
 
-    def define(name: str, value: Any) -> sp.Expr:
-        """One symbol for each different value: rows with the same channels share it."""
-        if value.is_Symbol:
-            return value
-        if value not in names:
-            names[value] = number(name)
-            definitions[name] = value
-        return names[value]
 
-    cheap = {"ratio": RATIO.symbol, "cheap_kernel_size": CHEAP_KERNEL.symbol}
+def _in_parts(network: list[Layer]) -> dict[str, dict[str, Any]]:
+    """Parameters and MACs of the network's parts."""
     parts: dict[str, dict[str, Any]] = {part: {"params": 0, "macs": 0} for part in LABELS}
-    for name, formula, settings in layers(lambda c: number(f"c{c}"), INPUT_SIZE.symbol, **cheap, define=define):
+    for name, formula, settings in network:
         part = parts["blocks" if formula is ghost_bottleneck else "head" if name in HEAD else "rest"]
         part["params"] += formula.params(**settings)
         if formula is not batch_norm2d:
             part["macs"] += formula.macs(**settings)
-    return parts, definitions
+    return parts
 
 
-PARTS, DEFINITIONS = _network()
+LAYERS, CHANNELS = _of_any_width()
+NAMED, DEFINITIONS = name_values(LAYERS)
+PARTS = _in_parts(NAMED)
 
 
 class GhostNetExplorer(Widget):
@@ -154,7 +159,7 @@ class GhostNetExplorer(Widget):
     title = "More ghosts, or a narrower network?"
     description = "Ratio, cheap kernel, width, image size: watch which of them saves parameters, and which MACs."
     controls = (WIDTH, RATIO, CHEAP_KERNEL, INPUT_SIZE)
-    lookups = (Lookup("channels", ("width_percent",), tuple(f"c{c}" for c in CHANNELS)),)
+    lookups = (Lookup("channels", (WIDTH.name,), tuple(next(iter(CHANNELS.values())))),)
     definitions: ClassVar = DEFINITIONS
     outputs = (
         *(Output(f"{part}_params", f"{LABELS[part]}: parameters", totals["params"]) for part, totals in PARTS.items()),
@@ -173,11 +178,7 @@ class GhostNetExplorer(Widget):
 
     def default_data(self) -> dict[str, Any]:
         """The channels of every network."""
-        return {
-            "channels": {
-                str(percent): {f"c{c}": scaled_channels(c, percent / 100, 4) for c in CHANNELS} for percent, _ in WIDTHS
-            }
-        }
+        return {"channels": CHANNELS}
 
 
 # --- Feature maps and their twins -----------------------------------------------------------------------------------

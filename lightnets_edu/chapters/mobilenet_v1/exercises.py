@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +13,6 @@ from lightnets_edu.counting import count
 from lightnets_edu.formulas import depthwise_conv2d
 from lightnets_edu.models import get_model
 from lightnets_edu.models.cost import Layer, network_cost
-from lightnets_edu.models.layers import scaled_channels
 from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable, layers
 from lightnets_edu.pages.exercise.kinds import (
     ChoiceExercise,
@@ -25,49 +24,43 @@ from lightnets_edu.pages.exercise.kinds import (
 )
 
 #: A small network is quick to try.
-SMALL = {"width_mult": 0.25, "num_classes": 10, "small_input": True}
+SMALL: dict[str, Any] = {"width_mult": 0.25, "num_classes": 10, "small_input": True}
 SMALL_SIDE = 32
 
 
-def _layers(size: int, width_mult: float = 1.0, num_classes: int = 1000, stem_stride: int = 2) -> list[Layer]:
-    return list(
-        layers(lambda channels: scaled_channels(channels, width_mult), size, num_classes, stem_stride=stem_stride)
-    )
-
-
-def _with_wide_kernels(network: list[Layer]) -> list[Layer]:
+def _with_wide_kernels(network: Iterable[Layer]) -> list[Layer]:
     """The same layers, with depthwise kernels of 5 x 5."""
     return [(n, f, {**settings, "kernel_size": 5} if f is depthwise_conv2d else settings) for n, f, settings in network]
 
 
-FULL = network_cost(_layers(224))
+FULL = network_cost(layers())
 
 
 def _kept_share(num_classes: int) -> Fraction:
     """Per cent of the parameters that are left with fewer classes."""
-    return Fraction(100 * network_cost(_layers(224, num_classes=num_classes)).params, FULL.params)
+    return Fraction(100 * network_cost(layers(num_classes=num_classes)).params, FULL.params)
 
 
 def _share_without_classifier() -> Fraction:
-    return Fraction(100 * network_cost(_layers(224)[:-1]).params, FULL.params)
+    return Fraction(100 * network_cost(list(layers())[:-1]).params, FULL.params)
 
 
 def _depthwise_share() -> Fraction:
     """Per cent of the MACs that are the depthwise layers'."""
-    depthwise = network_cost(layer for layer in _layers(224) if layer[1] is depthwise_conv2d)
+    depthwise = network_cost(layer for layer in layers() if layer[1] is depthwise_conv2d)
     return Fraction(100 * depthwise.macs, FULL.macs)
 
 
 def _growth() -> Fraction:
     """By how many per cent the network's MACs grow with 5 x 5 depthwise kernels."""
-    return Fraction(100 * network_cost(_with_wide_kernels(_layers(224))).macs, FULL.macs) - 100
+    return Fraction(100 * network_cost(_with_wide_kernels(layers())).macs, FULL.macs) - 100
 
 
 def _judge_widening(widen: Callable) -> list[Comparison]:
     changed: Any = widen(get_model("mobilenet_v1", **SMALL))
     if not isinstance(changed, nn.Module):
         return [Comparison("what widen returns", "a network", changed)]
-    right = network_cost(_with_wide_kernels(_layers(SMALL_SIDE, 0.25, 10, stem_stride=1)))
+    right = network_cost(_with_wide_kernels(layers(**SMALL, size=SMALL_SIDE)))
     chain: Any = changed.eval().chain
     *first_stages, _, _, _ = chain()
     with torch.inference_mode():
@@ -117,7 +110,7 @@ EXERCISES = (
                 "You took the image's side. It loses rows and columns.",
             ),
             Mistake(
-                lambda: network_cost(_layers(160, 0.5)).macs,
+                lambda: network_cost(layers(0.5, size=160)).macs,
                 "That is the exact number, from the sliders. The rule of thumb gives a little less; the next "
                 "exercise asks why.",
             ),

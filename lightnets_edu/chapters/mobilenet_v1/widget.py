@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import sympy as sp
-
-from lightnets_edu.formulas import conv2d, depthwise_conv2d, linear, make_divisible, pointwise_conv2d
-from lightnets_edu.models.cost import Layer, network_terms
+from lightnets_edu.formulas import conv2d, depthwise_conv2d, linear, pointwise_conv2d
+from lightnets_edu.models.cost import network_terms
 from lightnets_edu.models.mobilenet_v1 import layers
+from lightnets_edu.pages.widget.naming import name_values
 from lightnets_edu.pages.widget.widgets import (
     Output,
     Row,
@@ -23,21 +20,9 @@ INPUT_SIZE = Slider("input_size", "Image size", 32, 320, 224, step=16, unit="px"
 NUM_CLASSES = Slider("num_classes", "Classes", 10, 1000, 1000, step=10)
 
 
-def _network() -> tuple[list[Layer], dict[str, sp.Expr]]:
-    """The network's layers over symbols, and the definitions of these symbols."""
-    definitions: dict[str, sp.Expr] = {}
-
-    def define(name: str, value: Any) -> sp.Symbol:
-        definitions[name] = sp.sympify(value)
-        return number(name)
-
-    def width(channels: int) -> sp.Expr:
-        return make_divisible(channels=channels, numerator=WIDTH.symbol, denominator=WIDTH.scale)
-
-    return list(layers(width, INPUT_SIZE.symbol, NUM_CLASSES.symbol, define=define)), definitions
-
-
-LAYERS, DEFINITIONS = _network()
+LAYERS, DEFINITIONS = name_values(
+    layers(WIDTH.symbol / WIDTH.scale, num_classes=NUM_CLASSES.symbol, size=INPUT_SIZE.symbol)
+)
 TOTAL = network_terms(LAYERS)
 KINDS = {
     "stem": ("First convolution, 3×3", conv2d),

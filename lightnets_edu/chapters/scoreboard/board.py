@@ -1,37 +1,21 @@
 """Every network, every number: what was claimed, what is counted, what was predicted and measured.
 
-Claims are in ``claims.json`` with their source. Times and accuracies are those of the records in ``results/``.
+Costs, families and claims are those of the registry. Times and accuracies are those of the records in ``results/``.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lightnets_edu.formulas import Cost
-from lightnets_edu.models import (
-    alexnet,
-    g_ghost_regnet,
-    ghostnet,
-    mnasnet,
-    mobilenet_v1,
-    regnet,
-    resnet,
-    resnext,
-    senet,
-    shufflenet_v1,
-    shufflenet_v2,
-    squeezenet,
-    wide_resnet,
-)
-from lightnets_edu.models.cost import Layer, network_cost
-from lightnets_edu.models.registry import default_input_size, list_models
+from lightnets_edu.models import get_entry, list_models, network_layers
+from lightnets_edu.models.cost import network_cost
+from lightnets_edu.models.registry import Printed
 from lightnets_edu.pages.board.explore import Column, pareto_front
 from lightnets_edu.pages.chapter import forward_rows
 from lightnets_edu.pages.ledger import rounds_to
@@ -51,66 +35,6 @@ HEADINGS = {
 SHOWN_RUNGS = ("flops", "microbenchmarks")  # the lowest and the highest of the ladder
 FEWEST = 3  # networks, for a rank correlation
 LARGE_IMAGES = 224  # networks for smaller images are not compared in time with the others
-
-RESNETS: dict[str, dict[str, Any]] = {
-    "resnet50": {},
-    "wide_resnet50_2": {"group_width": 128},
-    "wide_resnet101_2": {"depths": resnet.DEPTHS[101], "group_width": 128},
-}
-RESNEXTS = {
-    "resnext50_32x4d": (resnet.DEPTHS[50], 32, 4),
-    "resnext101_32x4d": (resnet.DEPTHS[101], 32, 4),
-    "resnext101_64x4d": (resnet.DEPTHS[101], 64, 4),
-    "resnext101_32x8d": (resnet.DEPTHS[101], 32, 8),
-}
-MNASNETS = {
-    "mnasnet0_5": ("b1", 0.5),
-    "mnasnet0_75": ("b1", 0.75),
-    "mnasnet1_0": ("b1", 1.0),
-    "mnasnet1_3": ("b1", 1.3),
-    "mnasnet_a1": ("a1", 1.0),
-    "mnasnet_small": ("small", 1.0),
-}
-# The first that a name begins with says the family.
-FAMILIES = {
-    "alexnet": "AlexNet",
-    "squeezenet": "SqueezeNet",
-    "se_": "SENet",
-    "resnext": "ResNeXt",
-    "wide_resnet": "ResNet, wide or not",
-    "resnet": "ResNet, wide or not",
-    "mobilenet": "MobileNetV1",
-    "shufflenet": "ShuffleNet",
-    "mnasnet": "MNASNet",
-    "ghostnet": "GhostNet",
-    "regnet": "RegNetX",
-    "g_ghost": "G-Ghost",
-}
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What is printed about a network somewhere else.
-
-    Attributes:
-        network: Its name here.
-        source: Where it is printed.
-        read: Whether we have read it there; if not, it is as usually quoted.
-        params: As printed, or None.
-        macs: As printed, or None.
-        top1: Per cent of right answers, or None.
-        images: What the accuracy was measured on.
-        why: Why a printed number differs from the counted one.
-    """
-
-    network: str
-    source: str
-    read: bool
-    params: str | None = None
-    macs: str | None = None
-    top1: float | None = None
-    images: str = "ImageNet"
-    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,65 +56,16 @@ class ProxyQuality:
     factor: float
 
 
-@cache
-def claims() -> dict[str, Claim]:
-    """The claims by network."""
-    text = Path(__file__).with_name("claims.json").read_text(encoding="utf-8")
-    return {entry["network"]: Claim(**entry) for entry in json.loads(text)}
-
-
-def family(name: str) -> str:
-    """The family of networks that one belongs to.
-
-    Raises:
-        ValueError: If there is no such network.
-    """
-    default_input_size(name)
-    return next(text for start, text in FAMILIES.items() if name.startswith(start))
-
-
-def closed_form(name: str) -> Iterator[Layer]:
-    """A network of the registry as formulas, for images of its own size.
-
-    Raises:
-        ValueError: If there is no such network.
-    """
-    size = default_input_size(name)
-    if name.startswith("alexnet"):
-        return alexnet.layers("2012", size, 2) if name == "alexnet_2012" else alexnet.layers("2014", size)
-    if name.startswith("squeezenet"):
-        return squeezenet.layers(name.removeprefix("squeezenet").replace("_", "."), size)
-    if name in ("wide_resnet16_10", "wide_resnet28_10"):
-        return wide_resnet.layers(int(name.removeprefix("wide_resnet")[:2]), 10, size)
-    if name.startswith("shufflenet_v2"):
-        return shufflenet_v2.layers(name.removeprefix("shufflenet_v2_x").replace("_", "."), size)
-    if name.startswith("g_ghost"):
-        return g_ghost_regnet.layers(regnet.SIZES[name.removeprefix("g_ghost_regnet_x_")], size)
-    if name.startswith("regnet"):
-        return regnet.layers(regnet.SIZES[name.removeprefix("regnet_x_")], size)
-    if name in RESNEXTS:
-        return resnext.layers(*RESNEXTS[name], size=size)
-    if name in MNASNETS:
-        version, width_mult = MNASNETS[name]
-        return mnasnet.layers(version, size, width_mult)
-    if name in RESNETS:
-        return resnet.layers(**RESNETS[name], size=size)
-    return OTHERS[name](size)
-
-
-OTHERS: dict[str, Callable[[int], Iterator[Layer]]] = {
-    "mobilenet_v1": lambda size: mobilenet_v1.layers(lambda channels: channels, size),
-    "shufflenet_v1": lambda size: shufflenet_v1.layers(3, 1.0, size),
-    "ghostnet": lambda size: ghostnet.layers(lambda channels: channels, size),
-    "se_resnet50": lambda size: senet.layers(size=size),
-    "se_resnext50_32x4d": lambda size: senet.layers(groups=32, group_width=4, size=size, stride_in="3x3"),
-}
+def claims() -> dict[str, Printed]:
+    """What is printed about the networks, by network."""
+    printed = {name: get_entry(name).printed for name in list_models()}
+    return {name: claim for name, claim in printed.items() if claim is not None}
 
 
 @cache
 def formula_cost(name: str) -> Cost:
     """A network's cost by the formulas, for one image of its own size."""
-    return network_cost(closed_form(name))
+    return network_cost(network_layers(name))
 
 
 def scoreboard_rows(device: str = "cpu") -> list[dict[str, Any]]:
@@ -222,13 +97,14 @@ def recorded_batches(device: str = "cpu") -> list[int]:
 
 
 def _row(name: str, record: Mapping[str, Any] | None, batches: Sequence[int]) -> dict[str, Any]:
-    cost, claim = formula_cost(name), claims().get(name)
+    entry, cost = get_entry(name), formula_cost(name)
+    claim = entry.printed
     if claim is not None and claim.images != "ImageNet":
         claim = None
     row: dict[str, Any] = {
         "network": name,
-        "family": family(name),
-        "image": default_input_size(name),
+        "family": entry.family,
+        "image": entry.input_size,
         **{quantity: getattr(cost, quantity) for quantity in COUNTED},
         "top1": round(claim.top1, 1) if claim and claim.top1 else None,  # the fewest digits that a list prints
         "source": ("read" if claim.read else "quoted") if claim and claim.top1 else "none",
