@@ -72,7 +72,7 @@ def test_a_new_chapter(project):
     assert len(reasons) == int(summary[1]) >= 12
     broken = re.compile(r"\w*(Import|Name|Attribute|Type|FileNotFound)\w*Error")
     assert not [reason for reason in reasons if broken.match(reason)]
-    assert "FILL IN" in tested and "_toc.yml" in tested and "register_model" in tested
+    assert "FILL IN" in tested and "_toc.yml" in tested and "call `register`" in tested
 
 
 @pytest.mark.parametrize(

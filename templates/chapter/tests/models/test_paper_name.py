@@ -9,7 +9,7 @@ from lightnets_edu.models import list_models
 
 def test_it_can_be_built_by_name():
     assert "paper_name" in list_models(), (
-        "write the network in lightnets_edu/models/paper_name.py, decorate its builder with register_model, "
+        "write the network in lightnets_edu/models/paper_name.py, call `register` at its end, "
         "and import the module in lightnets_edu/models/__init__.py"
     )
 
