@@ -91,7 +91,7 @@ def predict(
         The first rung is the arithmetic at the machine's peak and nothing else:
 
         >>> from lightnets_edu.models import get_model
-        >>> from lightnets_edu.training import recorded_file
+        >>> from lightnets_edu.records import recorded_file
         >>> profile = DeviceProfile.load(recorded_file("cpu", "profile"))
         >>> lowest = predict(get_model("mobilenet_v1").eval(), (1, 3, 224, 224), profile, rung="flops")
         >>> round(lowest.seconds * profile.peak_macs)
