@@ -69,7 +69,7 @@ $(PYTHON):
 	if [ -z "$$python" ]; then echo "This needs Python 3.11 or newer, and found none." >&2; exit 1; fi; \
 	$$python -m venv $(VENV)
 
-$(BOOK_READY): pyproject.toml requirements.txt | $(PYTHON)
+$(BOOK_READY): pyproject.toml setup.py requirements.txt | $(PYTHON)
 	@$(SAY) "Installing what the book needs, some minutes the first time" \
 		$(PYTHON) -m pip install --progress-bar off -r requirements.txt
 	@touch $@

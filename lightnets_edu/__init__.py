@@ -1,7 +1,9 @@
 """LightNets: how lightweight convolutional networks work, and what they cost.
 
-The rooms: `formulas` (what should it cost?), `models` (what is it?), `counting` (what does it cost?), `training`
-(does it learn?), `timing` (how long does it take?), `pages` (how is it shown?).
+The rooms: `formulas` (what should it cost?), `models` (what is it?), `counting` (what does it cost?), `runtime` (where
+does it run?), `training` (does it learn?), `timing` (how long does it take?), `records` (what was measured?),
+`recording` (how is it measured?), `features` (what did it learn?), `pages` (how is it shown?), `chapters` (what does
+each chapter need of its own?).
 """
 
 from __future__ import annotations
