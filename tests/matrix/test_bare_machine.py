@@ -59,7 +59,7 @@ def machine(place: Path) -> Iterator[Callable[[str], str]]:
     def in_it(script: str) -> str:
         enter = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-ec", ENTER, "enter"]
         variables = [f"PATH={PATH}", "HOME=/root", *pip]
-        return run([*enter, root, f"cd /root/lightnets; {script}", *variables], ROOT)
+        return run([*enter, root, f"cd ~/lightnets; {script}", *variables], ROOT)
 
     for tool in ("chromium", "google-chrome", "cc", "node"):
         assert in_it(f"command -v {tool} || echo none").strip() == "none"
