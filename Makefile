@@ -7,6 +7,9 @@ PYTHON := $(VENV)/bin/python
 BOOK_READY := $(VENV)/.book-installed
 TEST_READY := $(VENV)/.test-installed
 
+# Without compiling every file of every package first: Python compiles what is imported, when it is.
+INSTALL := $(PYTHON) -m pip install --no-compile --progress-bar off
+
 # What takes long says on one line what it is doing; its output is shown only if it fails.
 SAY := $(PYTHON) lightnets_edu/progress.py
 
@@ -70,11 +73,10 @@ $(PYTHON):
 	$$python -m venv $(VENV)
 
 $(BOOK_READY): pyproject.toml setup.py requirements.txt | $(PYTHON)
-	@$(SAY) "Installing what the book needs, some minutes the first time" \
-		$(PYTHON) -m pip install --progress-bar off -r requirements.txt
+	@$(SAY) "Installing what the book needs, some minutes the first time" $(INSTALL) -r requirements.txt
 	@touch $@
 
 $(TEST_READY): $(BOOK_READY)
-	@$(SAY) "Installing what the tests need" $(PYTHON) -m pip install --progress-bar off -e ".[test]"
+	@$(SAY) "Installing what the tests need" $(INSTALL) -e ".[test]"
 	@$(SAY) "Looking for a browser" $(PYTHON) tests/browsers.py
 	@touch $@

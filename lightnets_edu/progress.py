@@ -117,7 +117,7 @@ def run(
     """
     kept: deque[str] = deque(maxlen=KEPT)
     with (
-        open(log, "w", encoding="utf-8") as everything,
+        open(log, "w", encoding="utf-8", buffering=1) as everything,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env) as process,
     ):
         assert process.stdout is not None

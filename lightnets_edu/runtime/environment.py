@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lightnets_edu.runtime.checks import one_of
+from lightnets_edu.runtime.checks import one_of, whole_number
 
 AMP_CHOICES = ("auto", "off", "bfloat16", "float16")
 
@@ -127,6 +128,28 @@ def float32_convolutions(device: torch.device) -> str:
     has_tf32 = nvidia and torch.cuda.get_device_capability(device) >= (8, 0)
     precision = torch.backends.cudnn.conv.fp32_precision  # type: ignore[attr-defined]  # made while torch is imported
     return "tf32" if has_tf32 and precision == "tf32" else "float32"
+
+
+@contextmanager
+def cpu_threads(count: int | None) -> Iterator[int]:
+    """Let one PyTorch operation on the CPU use so many threads, until the block ends.
+
+    Args:
+        count: The number of threads. None leaves it as it is.
+
+    Yields:
+        The number that holds in the block.
+
+    Raises:
+        ValueError: If ``count`` is not a whole number of at least 1.
+    """
+    before = torch.get_num_threads()
+    threads = before if count is None else whole_number("threads", count, 1)
+    torch.set_num_threads(threads)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def describe_environment(device: str | torch.device = "auto") -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from lightnets_edu.runtime.checks import whole_number
 from lightnets_edu.runtime.environment import (
+    cpu_threads,
     describe_environment,
     resolve_amp,
     resolve_device,
@@ -256,29 +257,22 @@ def measure_profile(
     """
     device = resolve_device(device)
     amp = resolve_amp(amp, device)
-    before = torch.get_num_threads()
-    threads = before if threads is None else whole_number("threads", threads, 1)
     batch_sizes = tuple(whole_number("batch size", n, 1) for n in batch_sizes or BATCH_SIZES[device.type])
     chains = whole_number("chains", chains, 0)
-    bench = Bench(device, threads, amp, channels_last)
     pairs = [(1000 * (seed + 1) + index, n) for n in (min(batch_sizes), max(batch_sizes)) for index in range(chains)]
     todo = list(sweep(seed, batch_sizes, *LARGEST[device.type]) if layers is None else layers)
-    kept = keep and device.type == "cpu" and keep_memory()
     started = time.perf_counter()
-    torch.set_num_threads(threads)
-    try:
-        with (
-            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-            tqdm(
-                total=ROUNDS * (len(todo) + len(pairs)), desc=f"profile of {device.type}", disable=not progress
-            ) as bar,
-        ):
-            peak, bandwidth, overhead = _peak(bench), _bandwidth(bench), _overhead(bench)
-            # In rounds with the chains between them, so that a slow moment of the machine spoils no layer for good.
-            samples, timed = _in_rounds(todo, pairs, bench, bar)
-            environment = describe_environment(device) | {"load_average": _load_average()}
-    finally:
-        torch.set_num_threads(before)
+    with (
+        cpu_threads(threads) as threads,
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        tqdm(total=ROUNDS * (len(todo) + len(pairs)), desc=f"profile of {device.type}", disable=not progress) as bar,
+    ):
+        kept = keep and device.type == "cpu" and keep_memory()
+        bench = Bench(device, threads, amp, channels_last)
+        peak, bandwidth, overhead = _peak(bench), _bandwidth(bench), _overhead(bench)
+        # In rounds with the chains between them, so that a slow moment of the machine spoils no layer for good.
+        samples, timed = _in_rounds(todo, pairs, bench, bar)
+        environment = describe_environment(device) | {"load_average": _load_average()}
     return DeviceProfile(
         device.type, threads, amp, channels_last, kept, peak, bandwidth, overhead, samples, timed,
         round(time.perf_counter() - started, 1), environment,

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from lightnets_edu.runtime.environment import (
     autocast,
     compiled,
+    cpu_threads,
     describe_environment,
     is_out_of_memory,
     resolve_amp,
@@ -174,6 +175,7 @@ def train(
     on_epoch: Callable[[EpochRecord], None] | None = None,
     progress: bool = True,
     workers: int | None = None,
+    threads: int | None = None,
 ) -> TrainResult:
     """Train a network in place.
 
@@ -200,6 +202,8 @@ def train(
         workers: Processes that read images, if the sets are ``FolderDataset`` (by default, as many as this process
             has cores, but at most 8, and half of them on a CPU, which has to train as well). The result does not
             depend on it.
+        threads: Threads of one PyTorch operation on the CPU while the network trains (None: as many as now). The
+            operations of a small network are so short that sharing them costs more than it saves: try 1.
 
     Returns:
         The history, with all that is needed to repeat it.
@@ -276,13 +280,16 @@ def train(
         classes=len(train_set.class_names),
         steps_per_epoch=steps,
     )
-    with tqdm(
-        total=config.epochs * steps,
-        initial=len(history) * steps,
-        unit="step",
-        file=sys.stdout,
-        disable=not progress or not world.is_first,
-    ) as bar:
+    with (
+        cpu_threads(threads),
+        tqdm(
+            total=config.epochs * steps,
+            initial=len(history) * steps,
+            unit="step",
+            file=sys.stdout,
+            disable=not progress or not world.is_first,
+        ) as bar,
+    ):
         for epoch in range(len(history), config.epochs):
             record = _run_epoch(stepper, train_batches, test_batches, epoch, bar)
             history.append(record)
@@ -299,18 +306,14 @@ def train(
                 )
             if on_epoch is not None:
                 on_epoch(record)
+        environment = describe_environment(device)
     model.eval()
     return TrainResult(
         model=type(model).__name__,
         parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         config=config,
         history=tuple(history),
-        environment={
-            **describe_environment(device),
-            "amp": amp,
-            "channels_last": channels_last,
-            "processes": world.size,
-        },
+        environment={**environment, "amp": amp, "channels_last": channels_last, "processes": world.size},
         data=data,
     )
 

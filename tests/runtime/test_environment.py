@@ -13,7 +13,7 @@ import torch
 
 from lightnets_edu.runtime import describe_environment, resolve_device
 from lightnets_edu.runtime import environment as module
-from lightnets_edu.runtime.environment import float32_convolutions, resolve_amp
+from lightnets_edu.runtime.environment import cpu_threads, float32_convolutions, resolve_amp
 
 
 def pretend(monkeypatch, cuda: int = 0, mps: bool = False) -> None:
@@ -84,6 +84,20 @@ def test_description(monkeypatch):
     assert timedelta(seconds=-2) < age < timedelta(minutes=1)
     assert "secret-host" not in json.dumps(described)
     assert str(Path(module.__file__).parents[2]) not in json.dumps(described)
+
+
+def test_threads_are_set_for_the_block_only_also_if_it_fails():
+    before = torch.get_num_threads()
+    for count, expected in ((before + 1, before + 1), (1, 1), (None, before)):
+        with cpu_threads(count) as threads:
+            assert threads == torch.get_num_threads() == expected
+        assert torch.get_num_threads() == before
+    with pytest.raises(RuntimeError), cpu_threads(before + 1):
+        raise RuntimeError
+    assert torch.get_num_threads() == before
+    for wrong in (0, True, 1.0, "2"):
+        with pytest.raises(ValueError, match="threads="), cpu_threads(wrong):
+            pass
 
 
 def git(folder, *words) -> str:

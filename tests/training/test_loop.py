@@ -64,6 +64,16 @@ def assert_same_state(one: nn.Module, two: nn.Module) -> None:
 # --- Arithmetic ------------------------------------------------------------------------------------------
 
 
+def test_trains_with_the_threads_that_are_asked_for_and_gives_them_back():
+    before = torch.get_num_threads()
+    seen = []
+    model = small_network()
+    model[0].register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    result = run(model, dataclasses.replace(TINY, epochs=1, warmup_epochs=0), threads=before + 1)
+    assert set(seen) == {before + 1} and result.environment["threads"] == before + 1
+    assert torch.get_num_threads() == before
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_softmax_regression_by_hand(smoothing):
     """NumPy's gradient and update of a linear network, over all steps of a run with momentum and decay."""
