@@ -38,6 +38,21 @@ from lightnets_edu.pages.widget.widgets import (
 SIZES = st.integers(1, 64)
 
 
+def test_each_chapter_lists_its_widgets():
+    """Nothing else finds them: a class that is not listed would be shown nowhere."""
+    declared = set()
+    for module in chapter_modules("widget"):
+        classes = vars(importlib.import_module(module)).values()
+        own = {
+            kind.name
+            for kind in classes
+            if isinstance(kind, type) and kind.__module__ == module and issubclass(kind, Widget)
+        }
+        assert own == set(importlib.import_module(module.rpartition(".")[0]).WIDGETS)
+        declared |= own
+    assert sorted(declared) == list_widgets()
+
+
 @pytest.fixture(scope="module")
 def explorer():
     return get_widget("convolution_explorer")()

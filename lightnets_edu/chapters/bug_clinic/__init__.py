@@ -1,1 +1,3 @@
 """Chapter 15, The bug clinic."""
+
+WIDGETS = ("ghost_repair_explorer",)

@@ -1,1 +1,3 @@
 """Chapter 16, Design your own under a budget."""
+
+WIDGETS = ("design_under_budget",)

@@ -1,1 +1,3 @@
 """Chapter 2, Fewer FLOPs, yet slower."""
+
+WIDGETS = ("roofline_explorer", "time_budget")

@@ -1,1 +1,3 @@
 """Chapter 13, G-GhostNet."""
+
+WIDGETS = ("g_ghost_explorer",)

@@ -1,1 +1,3 @@
 """Chapter 11, MNASNet."""
+
+WIDGETS = ("latency_reward",)

@@ -1,1 +1,3 @@
 """Chapter 7, MobileNetV1."""
+
+WIDGETS = ("mobilenet_v1_explorer",)

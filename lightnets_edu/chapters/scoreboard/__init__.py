@@ -1,1 +1,3 @@
 """Chapter 14, The scoreboard."""
+
+WIDGETS = ("proxy_explorer",)

@@ -1,1 +1,3 @@
 """Chapter 9, SENet."""
+
+WIDGETS = ("se_reduction_explorer",)

@@ -1,1 +1,3 @@
 """Chapter 8, ShuffleNetV1."""
+
+WIDGETS = ("channel_shuffle_explorer", "shufflenet_v1_explorer")

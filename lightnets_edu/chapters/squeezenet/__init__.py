@@ -1,1 +1,3 @@
 """Chapter 4, SqueezeNet."""
+
+WIDGETS = ("squeezenet_explorer",)

@@ -1,1 +1,3 @@
 """Chapter 5, Wide ResNet."""
+
+WIDGETS = ("wide_resnet_explorer",)

@@ -7,12 +7,10 @@ evaluates and ``pictures.js`` draws. To add one: subclass `Widget` in a module o
 
 from __future__ import annotations
 
-import ast
 import difflib
 import html
 import importlib
 import json
-import keyword
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -27,6 +25,8 @@ from lightnets_edu.formulas.checks import Check, fill_message
 from lightnets_edu.formulas.tree import SharedTrees, compile_trees, to_tree
 from lightnets_edu.pages.discovery import chapter_modules
 from lightnets_edu.pages.widget.controls import Choice, Control, Slider, Toggle
+from lightnets_edu.pages.widget.declarations import Lookup, Output, Picture, Row, Table, number, real
+from lightnets_edu.pages.widget.mistakes import refuse_mistakes
 
 __all__ = [
     "Choice",
@@ -45,133 +45,6 @@ __all__ = [
 ]
 
 _HERE = Path(__file__).parent
-
-
-def number(name: str) -> sp.Symbol:
-    """The symbol of a definition or an output: a positive whole number."""
-    return sp.Symbol(name, integer=True, positive=True)
-
-
-def real(name: str) -> sp.Symbol:
-    """The symbol of a definition or an output that is positive and need not be whole, to be rounded or an exponent."""
-    return sp.Symbol(name, positive=True)
-
-
-@dataclass(frozen=True)
-class Output:
-    """A number that the widget shows.
-
-    Attributes:
-        name: The key in `Widget.evaluate` and in ``data-output``.
-        label: What the reader sees.
-        expr: The formula, over controls, definitions and earlier outputs.
-        unit: A word after the number.
-        digits: Digits after the point; None for whole numbers.
-        help: A few words that say how it is counted.
-    """
-
-    name: str
-    label: str
-    expr: sp.Expr
-    unit: str = ""
-    digits: int | None = None
-    help: str = ""
-
-    @property
-    def symbol(self) -> sp.Symbol:
-        """The symbol under which later outputs can use it."""
-        return number(self.name) if self.digits is None else real(self.name)
-
-    def read(self, value: float) -> int | float:
-        """The number as an int or a float, by what the output is declared to be."""
-        if self.digits is not None:
-            return float(value)
-        return int(value) if value == int(value) else value
-
-    def text(self, value: float) -> str:
-        """The number as it is shown."""
-        return f"{value:,}" if self.digits is None else f"{value:,.{self.digits}f}"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a table: a label, then the names of outputs, one a column."""
-
-    label: str
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Outputs side by side, so that they can be compared.
-
-    Attributes:
-        caption: What is compared.
-        columns: The columns' headings.
-        rows: The rows.
-        bars: Whether each number has a bar as long as its share of the column's largest.
-    """
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    bars: bool = True
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A drawing that follows the settings, with a sentence that says what it shows.
-
-    Attributes:
-        kind: What is drawn:
-
-            - ``connectivity``: which output channel reads which input channel.
-            - ``shuffle``: channels moving between two grouped convolutions, and which input reaches which output.
-            - ``roofline``: a layer under the two roofs of a machine (Williams, Waterman, Patterson 2009).
-            - ``sweep``: outputs over the whole range of one slider, the other controls as they are.
-        uses: The names of the numbers that it reads: of controls, definitions, outputs or looked-up numbers.
-
-            - ``connectivity``: input channels, output channels, groups.
-            - ``shuffle``: channels, groups (which a check should make divide the channels).
-            - ``roofline``: peak in GFLOP/s, bandwidth in GB/s, arithmetic intensity in FLOPs a byte.
-            - ``sweep``: a slider, then one to four outputs of the same unit.
-    """
-
-    kind: str
-    uses: tuple[str, ...]
-
-
-# How many names each kind of picture uses, at least and at most.
-_PICTURE_USES = {"connectivity": (3, 3), "shuffle": (2, 2), "roofline": (3, 3), "sweep": (2, 5)}
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """Numbers from data instead of a formula: ``data[table][key]...[name]`` gives each symbol ``name``.
-
-    Attributes:
-        table: The name of the table in the widget's `Widget.data`.
-        keys: The controls whose values lead to a row, outermost first.
-        names: The row's numbers; each becomes a symbol.
-    """
-
-    table: str
-    keys: tuple[str, ...]
-    names: tuple[str, ...]
-
-    def find(self, data: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, int]:
-        """The numbers at the present settings.
-
-        Raises:
-            ValueError: If the data has no such row or number.
-        """
-        row, path = data, [self.table, *(str(values[key]) for key in self.keys)]
-        try:
-            for key in path:
-                row = row[key]
-            return {name: row[name] for name in self.names}
-        except KeyError as missing:
-            raise ValueError(f"the widget's data has no {missing} in {' > '.join(path)}") from None
 
 
 class _ControlTrait(traitlets.TraitType):
@@ -196,69 +69,9 @@ class _Plan:
     outputs: Callable[..., tuple]
 
 
-def _pictures(widget: type[Widget]) -> tuple[Picture, ...]:
-    return (*((widget.picture,) if widget.picture else ()), *widget.pictures)
-
-
-def _refuse_mistakes(widget: type[Widget]) -> None:
-    """Say what is wrong with a declaration, before a reader meets it."""
-    outputs = [output.name for output in widget.outputs]
-    looked_up = [name for lookup in widget.lookups for name in lookup.names]
-    names = [c.name for c in widget.controls] + looked_up + list(widget.definitions) + outputs
-    if bad := [n for n in names if not n.isidentifier() or keyword.iskeyword(n) or n.startswith("_")]:
-        raise TypeError(f"widget {widget.name!r} uses the name {bad[0]!r}, which Python cannot use for an argument")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise TypeError(f"widget {widget.name!r} uses the name {twice[0]!r} twice")
-    shown = [*widget.headline, *(cell for table in widget.tables for row in table.rows for cell in row.cells)]
-    if unknown := [name for name in shown if name not in outputs]:
-        raise TypeError(f"widget {widget.name!r} shows {unknown[0]!r}, which is not one of its outputs")
-    known = {c.name for c in widget.controls} | set(looked_up)
-    for name, expr in [*widget.definitions.items(), *((o.name, o.expr) for o in widget.outputs)]:
-        if unknown := sorted({s.name for s in sp.sympify(expr).free_symbols} - known):
-            why = "which is computed later" if unknown[0] in names else "which nothing defines"
-            raise TypeError(f"{name} of widget {widget.name!r} uses {unknown[0]!r}, {why}")
-        known.add(name)
-    for picture in _pictures(widget):
-        if mistake := _mistake_in_picture(widget, picture, known):
-            raise TypeError(f"widget {widget.name!r} has a picture {picture.kind!r} {mistake}")
-    for slider in widget.controls:
-        if isinstance(slider, Slider) and (mistake := _mistake_in_divides(slider, known - set(outputs))):
-            raise TypeError(f"{slider.name} of widget {widget.name!r} {mistake}")
-
-
-def _mistake_in_picture(widget: type[Widget], picture: Picture, known: set[str]) -> str:
-    """What is wrong with a picture, as the end of a sentence; empty if nothing is."""
-    if picture.kind not in _PICTURE_USES:
-        return f"of no known kind; there are {', '.join(_PICTURE_USES)}"
-    least, most = _PICTURE_USES[picture.kind]
-    if not least <= len(picture.uses) <= most:
-        allowed = f"{least}" if least == most else f"{least} to {most}"
-        return f"of {len(picture.uses)} names; it uses {allowed}"
-    if unknown := [name for name in picture.uses if name not in known]:
-        return f"of {unknown[0]!r}, which nothing defines"
-    if picture.kind == "sweep":
-        control, *outputs = picture.uses
-        if control not in {c.name for c in widget.controls if isinstance(c, Slider)}:
-            return f"over {control!r}, which is not a slider"
-        units = {output.name: output.unit for output in widget.outputs}
-        if unknown := [name for name in outputs if name not in units]:
-            return f"of {unknown[0]!r}, which is not an output"
-        if len({units[name] for name in outputs}) > 1:
-            return f"of outputs with different units on one axis: {', '.join(repr(units[name]) for name in outputs)}"
-    return ""
-
-
-def _mistake_in_divides(slider: Slider, known: set[str]) -> str:
-    if unknown := [name for name in slider.divides if name not in known]:
-        return f"divides {unknown[0]!r}, which is no control, definition or looked-up number"
-    if slider.divides and (slider.scale, slider.step) != (1, 1):
-        return "divides a number, so it needs scale 1 and step 1"
-    return ""
-
-
 @cache
 def _plan(widget: type[Widget]) -> _Plan:
-    _refuse_mistakes(widget)
+    refuse_mistakes(widget)
     inputs = [c.name for c in widget.controls] + [name for lookup in widget.lookups for name in lookup.names]
     definitions, results = SharedTrees(
         {name: to_tree(expr) for name, expr in widget.definitions.items()},
@@ -277,7 +90,7 @@ def _plan(widget: type[Widget]) -> _Plan:
         "outputs": [{key: value for key, value in vars(o).items() if key != "expr"} for o in widget.outputs],
         "headline": widget.headline,
         "tables": [asdict(table) for table in widget.tables],
-        "pictures": [asdict(picture) for picture in _pictures(widget)],
+        "pictures": [asdict(picture) for picture in widget.all_pictures()],
     }
     known = [*inputs, *definitions]
     return _Plan(
@@ -334,6 +147,11 @@ class Widget(anywidget.AnyWidget):
     _css = _HERE / "lightnets.css"
     spec = traitlets.Dict().tag(sync=True)
     data = traitlets.Dict().tag(sync=True)
+
+    @classmethod
+    def all_pictures(cls) -> tuple[Picture, ...]:
+        """`picture`, if there is one, and `pictures`."""
+        return (*((cls.picture,) if cls.picture else ()), *cls.pictures)
 
     def __init__(self, **state: object) -> None:
         """Create the widget, with its controls at ``state`` where given.
@@ -434,28 +252,14 @@ def static_script() -> str:
 
 @cache
 def _modules() -> dict[str, str]:
-    """Each widget's module, found in the sources: importing all of them would build every network's formulas."""
+    """Each widget's module, as the chapters' ``WIDGETS`` say; it is imported when somebody asks for the widget."""
     found: dict[str, str] = {}
-    for module, path in chapter_modules().items():
-        for name in _names_of_classes(path.read_text(encoding="utf-8")):
+    for module in chapter_modules("widget"):
+        for name in importlib.import_module(module.rpartition(".")[0]).WIDGETS:
             if name in found:
                 raise TypeError(f"two widgets have the name {name!r}, in {found[name]} and {module}")
             found[name] = module
     return found
-
-
-def _names_of_classes(source: str) -> list[str]:
-    """The texts that classes of a module set as their ``name``."""
-    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
-    return [
-        statement.value.value
-        for node in classes
-        for statement in node.body
-        if isinstance(statement, ast.Assign)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-        and any(isinstance(target, ast.Name) and target.id == "name" for target in statement.targets)
-    ]
 
 
 def list_widgets() -> list[str]:

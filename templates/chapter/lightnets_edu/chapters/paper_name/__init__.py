@@ -1,1 +1,3 @@
 """Chapter CHAPTER, PaperName."""
+
+WIDGETS = ("paper_name_explorer",)
