@@ -129,14 +129,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _list(args: argparse.Namespace) -> tuple[dict, str]:
     from lightnets_edu.models import list_models, model_options
+    from lightnets_edu.tables import aligned
 
     options = {name: {o: p.default for o, p in model_options(name).items()} for name in list_models()}
-    width = max(map(len, options))
-    lines = [
-        f"{name:<{width}}  {', '.join(f'{o}={default!r}' for o, default in values.items())}"
-        for name, values in options.items()
-    ]
-    return {"models": options}, "\n".join(lines)
+    lines = [(name, ", ".join(f"{o}={default!r}" for o, default in values.items())) for name, values in options.items()]
+    return {"models": options}, "\n".join(aligned(lines))
 
 
 def _counted(name: str, args: argparse.Namespace, device: str = "meta") -> tuple[nn.Module, CountTable]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import html
 import logging
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from torch import nn
 from lightnets_edu.counting.counter import count
 from lightnets_edu.counting.table import CountTable
 from lightnets_edu.counting.trace import MULTIPLYING
+from lightnets_edu.tables import Column, NumberTable, aligned
 
 #: What the conventions are made of, in words. Each is an integer that `constituents` reads off a count.
 CONSTITUENTS = {
@@ -133,26 +133,16 @@ class CounterComparison:
         }
 
     def __str__(self) -> str:
-        width = max(len(r.counter) for r in self.results)
-        lines = [f"{r.counter:<{width}}  {r.reported:>16,}  {r.explanation}" for r in self.results]
-        return "\n".join([f"{'lightnets count':<{width}}  {self.table.macs:>16,}  MACs", *lines])
+        lines = [(r.counter, f"{r.reported:>16,}", r.explanation) for r in self.results]
+        return "\n".join(aligned([("lightnets count", f"{self.table.macs:>16,}", "MACs"), *lines]))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def row(name: str, number: int, words: str) -> str:
-            return (
-                f'<tr><th scope="row">{html.escape(name)}</th><td class="ln-number" style="text-align:right">{number:,}'
-                f'</td><td class="ln-note">{html.escape(words)}</td></tr>'
-            )
-
-        body = row("count (this book)", self.table.macs, "multiply-accumulates of convolutions and linear layers")
-        body += "".join(row(r.counter, r.reported, r.explanation) for r in self.results)
-        return (
-            '<table class="ln-ledger" style="--ln-columns: 1"><thead><tr><th scope="col">Counter</th>'
-            '<th scope="col">Reported</th><th scope="col">Compared with the MACs</th></tr></thead>'
-            f"<tbody>{body}</tbody></table>"
-        )
+        columns = ("Counter", "Reported", Column("Compared with the MACs", text=True))
+        rows = [(r.counter, r.reported, r.explanation) for r in self.results]
+        ours = ("count (this book)", self.table.macs, CONSTITUENTS["macs"])
+        return NumberTable("", columns, [ours, *rows], look="ledger")._repr_html_()
 
 
 def explained(counter: str, reported: int, numbers: dict[str, int]) -> CounterResult:

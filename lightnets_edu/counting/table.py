@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from lightnets_edu.counting.trace import MULTIPLYING, LayerCount
+from lightnets_edu.tables import Column, NumberTable
 
-COLUMNS = ("layer", "kind", "output shape", "params", "MACs", "activations", "memory access")
-# Words to the left, numbers to the right: said once, since a table may have 300 lines.
-STYLE = (
-    ".ln-count :is(th,td){white-space:nowrap;text-align:right}.ln-count :is(th,td):nth-child(-n+3){text-align:left}"
-    ".ln-count tbody th{font-weight:normal}"
+COLUMNS = (
+    *(Column(heading, text=True) for heading in ("layer", "kind", "output shape")),
+    *map(Column, ("params", "MACs", "activations", "memory access")),
 )
+NOTE = "Totals: all parameters; MACs and memory access of convolutions and linear layers; activations of convolutions."
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:
@@ -96,50 +95,20 @@ class CountTable:
             raise ImportError("to_frame needs pandas: pip install pandas") from error
         return pd.DataFrame.from_records(self.rows, columns=LayerCount._fields)
 
-    def _cells(self) -> list[tuple[str, ...]]:
-        return [
+    def _table(self, words: str = "") -> NumberTable:
+        rows = [
             (row.path or "(model)", row.kind, _shape_text(row.output_shape),
-             *(f"{n:,}" if n else "–" for n in (row.params, row.macs, row.activations, row.memory_access)))
+             row.params or None, row.macs or None, row.activations or None, row.memory_access or None)
             for row in self.rows
         ]  # fmt: skip
-
-    def _totals(self) -> tuple[str, ...]:
-        numbers = (self.params, self.macs, self.activations, self.memory_access)
-        return ("total", "", "", *(f"{n:,}" for n in numbers))
-
-    def _note(self) -> str:
-        return (
-            "Totals: all parameters; MACs and memory access of convolutions and linear layers; activations of "
-            "convolutions."
-        )
+        total = ("total", "", "", self.params, self.macs, self.activations, self.memory_access)
+        caption = f"{self.model_name} on {_shape_text(self.input_size)}{words}"
+        return NumberTable(caption, COLUMNS, rows, [NOTE], total=total, look="count")
 
     def __str__(self) -> str:
-        lines = [COLUMNS, *self._cells(), self._totals()]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
-        texts = [
-            "  ".join(
-                cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
-        ]
-        rule = "─" * len(texts[0])
-        title = f"{self.model_name} on {_shape_text(self.input_size)}"
-        return "\n".join([title, rule, texts[0], rule, *texts[1:-1], rule, texts[-1], self._note()])
+        return str(self._table())
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def line(cells: tuple[str, ...]) -> str:
-            first, *rest = map(html.escape, cells)
-            return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>'
-
-        title = html.escape(f"{self.model_name} on {_shape_text(self.input_size)}, layer by layer")
-        head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-        return (
-            f'<div class="ln-count" role="region" tabindex="0" aria-label="{title}" '
-            f'style="max-height:26rem;overflow:auto"><style>{STYLE}</style>'
-            f'<table style="font-variant-numeric:tabular-nums"><caption>{title}</caption><thead><tr>{head}</tr></thead>'
-            f"<tbody>{''.join(map(line, self._cells()))}</tbody>"
-            f'<tfoot style="font-weight:bold">{line(self._totals())}</tfoot></table></div>'
-            f"<p><small>{self._note()}</small></p>"
-        )
+        return self._table(", layer by layer")._repr_html_()

@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lightnets_edu import statistics
 from lightnets_edu.formulas import (
     CostFormula,
     batch_norm2d,
@@ -349,7 +350,7 @@ class SearchSpace:
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Which points no other point beats, cheapest first.
+    """Which points no other point beats, cheapest first; of equal points, only the first.
 
     Args:
         points: (cost, gain) each. A point is beaten by one that costs no more and gains no less, and is better in one
@@ -358,11 +359,9 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
     Returns:
         Indices of ``points``.
     """
-    front: list[int] = []
-    for index in sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1])):
-        if not front or points[index][1] > points[front[-1]][1]:
-            front.append(index)
-    return front
+    first = {point: index for index, point in reversed([*enumerate(points)])}
+    front = statistics.pareto_front([{"cost": cost, "gain": gain} for cost, gain in first], "cost", "gain")
+    return [first[row["cost"], row["gain"]] for row in front]
 
 
 def reward(accuracy: float, latency: float, target: float, *, alpha: float = -0.07, beta: float = -0.07) -> float:

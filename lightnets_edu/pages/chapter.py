@@ -13,8 +13,8 @@ from lightnets_edu.counting import compare_counters
 from lightnets_edu.models.cost import Layer, network_cost
 from lightnets_edu.pages.ledger import Ledger
 from lightnets_edu.pages.provenance import thread_words
-from lightnets_edu.pages.tables import NumberTable
 from lightnets_edu.records import recorded_devices, recorded_networks, recorded_run
+from lightnets_edu.tables import Column, NumberTable
 from lightnets_edu.timing import (
     EVALUATION_NETWORKS,
     RUNGS,
@@ -238,7 +238,8 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
                 rows.append((name, device, row["macs"], *_seconds(row)))
     if not rows:
         raise ValueError(f"no device has a record of a forward pass of {', '.join(names)} with {batch_size} images")
-    columns = ["network", "device", "MACs", *(f"{rung}?" for rung in RUNGS), "measured"]
+    columns: list[str | Column] = ["network", Column("device", text=True), "MACs"]
+    columns += [*(f"{rung}?" for rung in RUNGS), "measured"]
     where = ""
     if len({device for _, device, *_ in rows}) == 1:  # a column that says the same in every row is a column too many
         where = f" on {rows[0][1]}"

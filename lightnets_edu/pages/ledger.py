@@ -5,11 +5,12 @@ Ledger("params", "macs").claim("Paper, table 8", params="4.2 M", macs="569 M").e
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from lightnets_edu.tables import Column, NumberTable
 
 SUFFIXES = {"": 0, "K": 3, "M": 6, "B": 9, "G": 9, "T": 12}
 HEADINGS = {
@@ -193,35 +194,15 @@ class Ledger:
         expected = self.reference.values[column] if self.reference else 0
         return f"{self._heading(column)} {row.values[column] - expected:+,}"
 
-    def _cells(self) -> list[list[str]]:
-        def text(value: int | str | None) -> str:
-            return "–" if value is None else value if isinstance(value, str) else f"{value:,}"
-
-        return [[row.source, *(text(row.values.get(c)) for c in self.columns), self._note(row)] for row in self.rows]
+    def _table(self) -> NumberTable:
+        columns: list[str | Column] = ["Source", *map(self._heading, self.columns), Column("Note", text=True)]
+        rows = [(row.source, *map(row.values.get, self.columns), self._note(row)) for row in self.rows]
+        return NumberTable(self.title, columns, rows, look="ledger")
 
     def __str__(self) -> str:
-        table = [["Source", *map(self._heading, self.columns), "Note"], *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        numbers = range(1, len(self.columns) + 1)
-        lines = [
-            "  ".join(cell.rjust(width) if i in numbers else cell.ljust(width)
-                      for i, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
-            for line in table
-        ]  # fmt: skip
-        return "\n".join([self.title, *lines])
+        return str(self._table())
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def cell(column: int, text: str) -> str:
-            if column == 0:
-                return f'<th scope="row">{html.escape(text)}</th>'
-            kind = "ln-number" if column <= len(self.columns) else "ln-note"
-            return f'<td class="{kind}">{html.escape(text)}</td>'
-
-        head = "".join(f'<th scope="col">{name}</th>' for name in ("Source", *map(self._heading, self.columns), "Note"))
-        body = "".join(f"<tr>{''.join(cell(i, text) for i, text in enumerate(line))}</tr>" for line in self._cells())
-        return (
-            f'<table class="ln-ledger" style="--ln-columns: {len(self.columns)}">'
-            f"<caption>{html.escape(self.title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        return self._table()._repr_html_()

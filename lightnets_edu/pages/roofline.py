@@ -18,8 +18,8 @@ from lightnets_edu.counting.trace import LayerCount
 from lightnets_edu.models import default_input_size, get_model
 from lightnets_edu.pages.chapter import forward_rows
 from lightnets_edu.pages.provenance import thread_words
-from lightnets_edu.pages.tables import NumberTable
 from lightnets_edu.records import recorded_devices, recorded_file, recorded_networks
+from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing import EVALUATION_NETWORKS, DeviceProfile, Operation, measure_profile
 from lightnets_edu.timing.microbenchmarks import Layer
 

@@ -9,8 +9,7 @@ import torch
 
 from lightnets_edu.models import get_model
 from lightnets_edu.recording.measurements import StepSetting, predict_step
-from lightnets_edu.records import load_record, save_record
-from lightnets_edu.records.library import NOT_NETWORKS
+from lightnets_edu.records import records_in, save_record
 from lightnets_edu.timing import DeviceProfile
 
 
@@ -30,9 +29,8 @@ def predict_again(folder: str | Path, profile: DeviceProfile) -> int:
         OSError: If a file cannot be read or written.
     """
     predicted = 0
-    for path in sorted(Path(folder).glob("*.json")):
-        record = None if path.stem in NOT_NETWORKS else load_record(path)
-        if record is None or record["kind"] != "network" or not record["timings"]:
+    for path, record in records_in(folder):
+        if record["kind"] != "network" or not record["timings"]:
             continue
         where = record["timing_environment"]
         profile.require(device=where["device"], threads=where["threads"])

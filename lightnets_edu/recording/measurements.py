@@ -20,6 +20,7 @@ from lightnets_edu.runtime.environment import (
     resolve_amp,
     resolve_device,
 )
+from lightnets_edu.tables import Column, NumberTable
 from lightnets_edu.timing import (
     RUNGS,
     DeviceProfile,
@@ -195,9 +196,8 @@ def predict_network(
 
 def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows with the network's name under ``model``, as a table for the terminal."""
-    head = ["network", "step", "images", "amp", "median", "images/s", "spread", "peak MB", *(f"{r}?" for r in RUNGS)]
-    head.append("peak MB?")
-    lines, notes = [head], []
+    heads = ("images", "amp", "median", "images/s", "spread", "peak MB", *(f"{rung}?" for rung in RUNGS), "peak MB?")
+    lines, notes = [], ["A column with ? is predicted, the others are measured."]
     for row in rows:
         images = row["input_size"][0]
         measured = row.get("measured") or {}
@@ -205,28 +205,21 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
         median = measured.get("median")
         lines.append([
             row["model"], row["step"], str(images), row["amp"], _milliseconds(median),
-            f"{images / median:,.1f}" if median else "–", f"{measured['spread']:.1%}" if measured else "–",
+            f"{images / median:,.1f}" if median else None, f"{measured['spread']:.1%}" if measured else None,
             _megabytes(row.get("peak_bytes")), *(_milliseconds(predicted.get(rung)) for rung in RUNGS),
             _megabytes(row["predicted_peak_bytes"]),
         ])  # fmt: skip
         if row.get("refused"):
             notes.append(f"{row['model']}, {row['step']}, {images}: {row['refused']}")
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    texts = [
-        "  ".join(
-            cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    ]
-    return "\n".join([*texts, "A column with ? is predicted, the others are measured.", *notes])
+    return str(NumberTable("", ["network", Column("step", text=True), *heads], lines, notes))
 
 
-def _milliseconds(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{1000 * seconds:.2f} ms"
+def _milliseconds(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{1000 * seconds:.2f} ms"
 
 
-def _megabytes(size: int | None) -> str:
-    return "–" if size is None else f"{size / 1e6:,.1f}"
+def _megabytes(size: int | None) -> str | None:
+    return None if size is None else f"{size / 1e6:,.1f}"
 
 
 def _quiet_timing(step: Callable[[], object], setting: StepSetting, device: torch.device) -> Timing:

@@ -5,6 +5,7 @@ from lightnets_edu.records.library import (
     recorded_file,
     recorded_networks,
     recorded_run,
+    records_in,
     results_folder,
 )
 from lightnets_edu.records.schema import RecordError, load_record, save_record
@@ -16,6 +17,7 @@ __all__ = [
     "recorded_file",
     "recorded_networks",
     "recorded_run",
+    "records_in",
     "results_folder",
     "save_record",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lightnets_edu.records.schema import load_record
 
-NOT_NETWORKS = ("profile", "guidelines")  # files beside the records: what the device is like
+_NOT_NETWORKS = ("profile", "guidelines")  # files beside the records: what the device is like
 
 
 def results_folder() -> Path:
@@ -26,8 +27,8 @@ def recorded_run(name: str) -> dict[str, Any]:
     """
     folder = results_folder()
     path = folder / f"{name}.json"
-    if not path.is_file() or path.stem in NOT_NETWORKS:
-        known = [f"{device}/{run}" for device in recorded_devices() for run in _runs(device)]
+    if not path.is_file() or path.stem in _NOT_NETWORKS:
+        known = [f"{device}/{run}" for device in recorded_devices() for run in _names(folder / device)]
         raise ValueError(f"there is no recorded run {name!r}; recorded are {', '.join(known) or 'none yet'}")
     return load_record(path)
 
@@ -46,8 +47,22 @@ def recorded_networks(device: str = "cpu") -> dict[str, dict[str, Any]]:
     """
     if device not in recorded_devices():
         raise ValueError(f"nothing was recorded on {device!r}, only on {', '.join(recorded_devices()) or 'no device'}")
-    records = {run: recorded_run(f"{device}/{run}") for run in _runs(device)}
-    return {run: record for run, record in records.items() if record["kind"] == "network"}
+    records = records_in(results_folder() / device)
+    return {path.stem: record for path, record in records if record["kind"] == "network"}
+
+
+def records_in(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """All records in a device's folder, with their files, by name; its other files are left out.
+
+    Args:
+        folder: Such as ``results/cpu``.
+
+    Raises:
+        RecordError: If a file is not a valid record.
+    """
+    for name in _names(Path(folder)):
+        path = Path(folder, f"{name}.json")
+        yield path, load_record(path)
 
 
 def recorded_file(device: str, name: str) -> Path:
@@ -57,11 +72,10 @@ def recorded_file(device: str, name: str) -> Path:
         ValueError: If it was not recorded on this device.
     """
     path = results_folder() / device / f"{name}.json"
-    if name not in NOT_NETWORKS or not path.is_file():
-        raise ValueError(f"no {name!r} was recorded on {device!r}: there are {', '.join(NOT_NETWORKS)} at most")
+    if name not in _NOT_NETWORKS or not path.is_file():
+        raise ValueError(f"no {name!r} was recorded on {device!r}: there are {', '.join(_NOT_NETWORKS)} at most")
     return path
 
 
-def _runs(device: str) -> list[str]:
-    stems = sorted(path.stem for path in (results_folder() / device).glob("*.json"))
-    return [stem for stem in stems if stem not in NOT_NETWORKS]
+def _names(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.json") if path.stem not in _NOT_NETWORKS)

@@ -18,8 +18,6 @@ from lightnets_edu.timing.evaluation import (
     EVALUATION_NETWORKS,
     error_table,
     format_errors,
-    mean_absolute_percentage_error,
-    spearman,
 )
 from lightnets_edu.timing.guidelines import GuidelineRow, format_guidelines, guideline_networks, measure_guidelines
 from lightnets_edu.timing.memory import MemoryUse, measure_memory, peak_memory
@@ -50,7 +48,6 @@ __all__ = [
     "guideline_networks",
     "keep_memory",
     "kept_bytes",
-    "mean_absolute_percentage_error",
     "measure",
     "measure_guidelines",
     "measure_memory",
@@ -61,7 +58,6 @@ __all__ = [
     "predict",
     "predict_operations",
     "predicted_training_memory",
-    "spearman",
     "time_forward",
     "time_interleaved",
     "time_training_step",

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from lightnets_edu.statistics import mean_absolute_percentage_error, spearman
+from lightnets_edu.tables import NumberTable
+
 # The split. None of these is ever used to fit or choose anything; predictions are judged on all of them. They come from
 # this book's registry, those after the bar from torchvision.
 EVALUATION_NETWORKS = tuple(
@@ -22,43 +25,6 @@ DEVELOPMENT_NETWORKS = tuple(
     torchvision/efficientnet_b1 torchvision/regnet_y_800mf""".split()
 )
 EVALUATION_BATCH_SIZES = (1, 16)
-
-
-def mean_absolute_percentage_error(predicted: Sequence[float], measured: Sequence[float]) -> float:
-    """Mean of |predicted - measured| / measured, as a part of 1.
-
-    Raises:
-        ValueError: If the two are not equally many, or a measured value is not positive.
-    """
-    p, m = _pair(predicted, measured)
-    if (m <= 0).any():
-        raise ValueError("a measured value is 0 or less: an error relative to it means nothing.")
-    return float(np.mean(np.abs(p - m) / m))
-
-
-def spearman(a: Sequence[float], b: Sequence[float]) -> float:
-    """Spearman's rank correlation: 1 if both sort the networks alike; equal values share the mean of their ranks.
-
-    Raises:
-        ValueError: If the two are not equally many, are fewer than two, or one holds equal values only.
-    """
-    ranks = [_ranks(values) - (len(values) - 1) / 2 for values in _pair(a, b)]
-    spread = np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum())
-    if spread == 0:
-        raise ValueError("a rank correlation needs at least two different values on each side.")
-    return float((ranks[0] * ranks[1]).sum() / spread)
-
-
-def _pair(a: Sequence[float], b: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if first.ndim != 1 or first.shape != second.shape or not len(first):
-        raise ValueError(f"needs two equally long lists of numbers instead of {len(first)} and {len(second)}.")
-    return first, second
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """0 for the least."""
-    return np.array([(values < value).sum() + ((values == value).sum() - 1) / 2 for value in values])
 
 
 def error_table(predicted: Mapping[str, Sequence[float]], measured: Sequence[float]) -> list[dict[str, Any]]:
@@ -85,9 +51,9 @@ def error_table(predicted: Mapping[str, Sequence[float]], measured: Sequence[flo
 
 def format_errors(table: Iterable[Mapping[str, object]]) -> str:
     """The lines of ``error_table`` as text."""
-    head = f"{'rung':<18}{'MAPE':>8}{'Spearman':>10}{'median ratio':>14}{'networks':>10}"
+    heads = ("rung", "MAPE", "Spearman", "median ratio", "networks")
     lines = [
-        f"{row['rung']:<18}{row['mape']:>8.1%}{row['spearman']:>10.3f}{row['median_ratio']:>14.2f}{row['networks']:>10}"
+        (row["rung"], f"{row['mape']:.1%}", f"{row['spearman']:.3f}", f"{row['median_ratio']:.2f}", row["networks"])
         for row in table
     ]
-    return "\n".join([head, *lines])
+    return str(NumberTable("", heads, lines))

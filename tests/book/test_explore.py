@@ -13,12 +13,8 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page
 
-from lightnets_edu.pages.board.explore import (
-    Column,
-    ScatterTable,
-    explore,
-    static_script,
-)
+from lightnets_edu.pages.board.explore import ScatterTable, explore, static_script
+from lightnets_edu.tables import Column
 
 from .conftest import PAGES, accessibility_faults
 

@@ -15,20 +15,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lightnets_edu.pages.board.explore import (
-    Column,
-    explore,
-    pareto_front,
-    static_script,
-)
-from lightnets_edu.pages.board.scatter import (
-    MARKS,
-    Axis,
-    Mark,
-    Point,
-    draw,
-    rank_correlation,
-)
+from lightnets_edu.pages.board.explore import explore, static_script
+from lightnets_edu.pages.board.scatter import MARKS, Axis, Mark, Point, draw
+from lightnets_edu.tables import Column
 
 COLUMNS = (
     Column("macs", "MACs", digits=1, scale=1e6, log=True, better="lower", help="Of convolutions & linear layers."),
@@ -123,20 +112,6 @@ def test_the_drawing_says_what_it_shows():
     assert nothing.describe().startswith("MACs: 987.7 M (large)."), "a logarithmic axis has no zero"
 
 
-@given(st.lists(st.tuples(st.integers(-5, 5), st.floats(-9, 9)), min_size=3, max_size=30))
-def test_rank_correlation_equals_that_of_the_ranks(pairs):
-    def ranks(values):
-        return [np.mean(np.flatnonzero(np.sort(values) == value)) for value in values]
-
-    x, y = (list(side) for side in zip(*pairs, strict=True))
-    got = rank_correlation(x, y)
-    if len(set(x)) == 1 or len(set(y)) == 1:
-        assert got is None
-    else:
-        assert got == pytest.approx(np.corrcoef(ranks(x), ranks(y))[0, 1], abs=1e-9)
-    assert rank_correlation(x[:2], y[:2]) is None
-
-
 @pytest.mark.parametrize(
     ("top1", "words"),
     [([1, 2, 3, 4], "1.00: the two orders are the same"), ([4, 3, 2, 1], "-1.00: the two orders are nearly opposite"),
@@ -145,28 +120,6 @@ def test_rank_correlation_equals_that_of_the_ranks(pairs):
 def test_correlations_have_words(top1, words):
     rows = [{**ROWS[0], "network": str(i), "macs": i + 1, "top1": float(value)} for i, value in enumerate(top1)]
     assert words in board(rows).describe()
-
-
-NUMBER = st.one_of(st.none(), st.integers(0, 6))
-
-
-@given(st.lists(st.tuples(NUMBER, NUMBER), max_size=12), st.sampled_from(["lower", "higher"]), st.booleans())
-def test_pareto_front_is_what_nothing_beats(pairs, x_better, y_higher):
-    y_better = "higher" if y_higher else "lower"
-    rows = [{"x": x, "y": y} for x, y in pairs]
-    front = pareto_front(rows, "x", "y", x_better, y_better)
-    complete = [(x, y) for x, y in pairs if x is not None and y is not None]
-
-    def best(values, better):
-        return max(values) if better == "higher" else min(values)
-
-    # A pair is on the front if its y is the best of its x, and its x the best of those whose y is at least as good.
-    expected = []
-    for x, y in complete:
-        no_worse = [a for a, b in complete if (b >= y if y_higher else b <= y)]
-        if y == best([b for a, b in complete if a == x], y_better) and x == best(no_worse, x_better):
-            expected.append((x, y))
-    assert [(row["x"], row["y"]) for row in front] == sorted(expected, key=lambda pair: pair[0])
 
 
 @given(
@@ -245,26 +198,6 @@ def test_numbers_of_numpy_are_plain():
 def test_mistakes_are_explained(change, sentence):
     with pytest.raises(ValueError, match=sentence):
         board(**change)
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        ({"better": "more"}, "better should be 'lower', 'higher' or None instead of 'more'"),
-        ({"scale": 50}, "scale should be one of 1, .* instead of 50"),
-        ({"digits": -1}, "digits should be None or at least 0 instead of -1"),
-        ({"text": True, "log": True}, "has text=True, so it has no unit, digits, log, better or scale"),
-    ],
-)
-def test_mistaken_columns_are_explained(options, sentence):
-    with pytest.raises(ValueError, match=f"column 'k'.*{sentence}"):
-        Column("k", "K", **options)
-
-
-def test_units_carry_the_letter_of_the_scale():
-    assert Column("t", "Time", unit="s", scale=1e-3, digits=1).words(0.0123) == "12.3 ms"
-    assert Column("b", "Size", unit="B", scale=1e6, digits=0).title == "Size (MB)"
-    assert Column("n", "Layers").words(1234) == "1,234"
 
 
 def test_the_style_is_in_the_output():

@@ -15,10 +15,8 @@ from lightnets_edu.timing import (
     DeviceProfile,
     error_table,
     format_errors,
-    mean_absolute_percentage_error,
     operations,
     predict,
-    spearman,
 )
 from lightnets_edu.timing.microbenchmarks import RandomChain, sweep
 from lightnets_edu.timing.operations import CONVOLUTIONS, KINDS, operations_of
@@ -135,26 +133,6 @@ def test_the_split():
     for name in (*EVALUATION_NETWORKS, *DEVELOPMENT_NETWORKS):
         family, _, short = name.rpartition("/")
         assert short in (torchvision.models.list_models() if family else list_models())
-
-
-def test_mape():
-    assert mean_absolute_percentage_error([1.1, 1.8], [1.0, 2.0]) == pytest.approx(0.1)
-    with pytest.raises(ValueError, match="equally long"):
-        mean_absolute_percentage_error([1.0], [1.0, 2.0])
-    with pytest.raises(ValueError, match="0 or less"):
-        mean_absolute_percentage_error([1.0], [0.0])
-
-
-def test_spearman_against_its_formula():
-    """Without ties it is 1 - 6 sum d^2 / (n (n^2 - 1))."""
-    a, b = [3.0, 1.0, 4.0, 1.5, 9.0], [30.0, 20.0, 10.0, 15.0, 40.0]
-    differences = [2 - 3, 0 - 2, 3 - 0, 1 - 1, 4 - 4]
-    assert spearman(a, b) == pytest.approx(1 - 6 * sum(d * d for d in differences) / (5 * 24))
-    assert spearman(a, np.exp(a)) == pytest.approx(1)
-    assert spearman(a, [-x for x in a]) == pytest.approx(-1)
-    assert spearman([1, 1, 2], [5, 5, 6]) == pytest.approx(1)  # ties share a rank
-    with pytest.raises(ValueError, match="two different values"):
-        spearman([1, 1], [1, 2])
 
 
 def test_table():

@@ -16,13 +16,12 @@ from lightnets_edu.formulas import Cost
 from lightnets_edu.models import get_entry, list_models, network_layers
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.registry import Printed
-from lightnets_edu.pages.board.explore import Column, pareto_front
 from lightnets_edu.pages.chapter import forward_rows
 from lightnets_edu.pages.ledger import rounds_to
-from lightnets_edu.pages.tables import NumberTable
-from lightnets_edu.records import load_record, recorded_devices, recorded_networks
-from lightnets_edu.records.library import NOT_NETWORKS, results_folder
-from lightnets_edu.timing import RUNGS, mean_absolute_percentage_error, spearman
+from lightnets_edu.records import recorded_devices, recorded_networks, records_in, results_folder
+from lightnets_edu.statistics import mean_absolute_percentage_error, pareto_front, spearman
+from lightnets_edu.tables import Column, NumberTable
+from lightnets_edu.timing import RUNGS
 
 COUNTED = ("params", "macs", "activations", "memory_access")
 HEADINGS = {
@@ -170,31 +169,27 @@ def claims_table() -> NumberTable:
     Raises:
         ValueError: If one does not round to the printed one, and nobody says why.
     """
-    rows: list[Any] = []
-    reasons: dict[str, Any] = {}
-    sources: dict[str, Any] = {}
-    agreeing = printed = 0
+    rows: list[tuple[Any, ...]] = []
+    reasons: dict[str, int] = {}
+    sources: dict[str, list[str]] = {}
+    agreements: list[bool] = []
     for name, claim in claims().items():
-        cells, cost = [], formula_cost(name)
-        differs = False
-        for quantity in ("params", "macs"):
-            text, exact = getattr(claim, quantity), getattr(cost, quantity)
-            agrees = text is None or rounds_to(exact, text)
-            printed, agreeing = printed + (text is not None), agreeing + (text is not None and agrees)
-            differs |= not agrees
-            cells += [text, exact]
-        if differs and not claim.why:
+        cost = formula_cost(name)
+        params, macs = (claim.params, cost.params), (claim.macs, cost.macs)
+        agree = [rounds_to(exact, text) for text, exact in (params, macs) if text is not None]
+        if not all(agree) and not claim.why:
             raise ValueError(f"{name}: {claim.source} prints other numbers than ours, and no reason is given")
-        verdict = f"see {reasons.setdefault(claim.why, len(reasons) + 1)}" if differs else "agrees"
+        verdict = "agrees" if all(agree) else f"see {reasons.setdefault(claim.why, len(reasons) + 1)}"
+        rows.append((name, *params, *macs, verdict))
         sources.setdefault(f"{claim.source}{'' if claim.read else ' (as usually quoted)'}", []).append(name)
-        rows.append((name, *cells, verdict))
+        agreements += agree
     return NumberTable(
         "Printed numbers, beside ours",
-        ("network", "parameters, printed", "ours", "MACs, printed", "ours", "verdict"),
+        ("network", "parameters, printed", "ours", "MACs, printed", "ours", Column("verdict", text=True)),
         rows,
         [
-            f"{agreeing} of {printed} printed numbers agree at their own digits; for the others a note says what we "
-            "know.",
+            f"{sum(agreements)} of {len(agreements)} printed numbers agree at their own digits; for the others a note "
+            "says what we know.",
             *(f"{number}. {why[0].upper()}{why[1:]}." for why, number in reasons.items()),
             *(f"{source[0].upper()}{source[1:]}: {', '.join(names)}." for source, names in sources.items()),
         ],
@@ -266,29 +261,22 @@ def proxy_table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> NumberTable:
     Args:
         rows: Device to rows of `scoreboard_rows`.
     """
-    settings = [
-        (device, batch)
+    quality = {
+        f"{device}, {batch} image{'s' if batch > 1 else ''}": proxy_quality(known, batch)
         for device, known in rows.items()
         for batch in recorded_batches(device)
         if len(proxy_values(known, batch)[1]) >= FEWEST
-    ]
-    quality = {setting: proxy_quality(rows[setting[0]], setting[1]) for setting in settings}
-    heads = [f"{device}, {batch} image{'s' if batch > 1 else ''}" for device, batch in settings]
-    lines = []
-    for index, proxy in enumerate(HEADINGS):
-        line: list[str] = [HEADINGS[proxy]]
-        for setting in settings:
-            one = quality[setting][index]
-            line += [f"{one.rank_correlation:.3f}", f"{one.error:.0%}"]
-        lines.append(tuple(line))
-    count = ", ".join(f"{head}: {quality[setting][0].networks}" for head, setting in zip(heads, settings, strict=True))
+    }
     return NumberTable(
         "How well does a number stand for the measured time?",
-        ("number", *(text for head in heads for text in (f"ρ: {head}", f"error: {head}"))),
-        lines,
+        ("number", *(text for head in quality for text in (f"ρ: {head}", f"error: {head}"))),
+        [
+            (HEADINGS[proxy], *(text for one in ones for text in (f"{one.rank_correlation:.3f}", f"{one.error:.0%}")))
+            for proxy, *ones in zip(HEADINGS, *quality.values(), strict=True)
+        ],
         [
             "ρ is the rank correlation; the error is the mean one that is left after the best single factor.",
-            f"Networks compared: {count}.",
+            f"Networks compared: {', '.join(f'{head}: {ones[0].networks}' for head, ones in quality.items())}.",
         ],
     )
 
@@ -306,18 +294,14 @@ def fronts_table(rows: Sequence[Mapping[str, Any]], costs: Mapping[str, str]) ->
     fronts = {key: {row["network"] for row in pareto_front(rows, key, "top1")} for key in costs}
     on_some = [row for row in rows if any(row["network"] in front for front in fronts.values())]
     lines = [
-        (
-            row["network"],
-            f"{row['top1']:.1f}",
-            *("on it" if row["network"] in fronts[key] else "beaten" for key in costs),
-        )
+        (row["network"], row["top1"], *("on it" if row["network"] in front else "beaten" for front in fronts.values()))
         for row in sorted(on_some, key=lambda row: row["top1"])
     ]
     sizes = ", ".join(f"{heading}: {len(fronts[key])}" for key, heading in costs.items())
     printed = sum(row["top1"] is not None for row in rows)
     return NumberTable(
         "On which front?",
-        ("network", "top-1, printed", *costs.values()),
+        ("network", Column("top-1, printed", digits=1), *(Column(heading, text=True) for heading in costs.values())),
         lines,
         [f"Networks on each front: {sizes}. {printed} have a printed accuracy."],
     )
@@ -334,18 +318,17 @@ def trained_rows(devices: Iterable[str] | None = None) -> list[dict[str, Any]]:
         epochs), ``params``, ``accuracy`` in per cent and ``minutes``. Accuracies of different recipes say nothing about
         each other.
     """
-    rows = []
-    for device in recorded_devices() if devices is None else devices:
-        for path in sorted((results_folder() / device).glob("*.json")):
-            record = {} if path.stem in NOT_NETWORKS else load_record(path)
-            if record.get("history"):
-                rows.append(_trained_row(f"{device}/{path.stem}", record))
+    rows = [
+        _trained_row(f"{device}/{path.stem}", record)
+        for device in (recorded_devices() if devices is None else devices)
+        for path, record in records_in(results_folder() / device)
+        if record.get("history")
+    ]
     return sorted(rows, key=lambda row: (row["recipe"], row["params"]))
 
 
 def _trained_row(run: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    history, images = record["history"], record["data"]["train"]["images"]
-    config = record["config"]
+    history, config, images = record["history"], record["config"], record["data"]["train"]["images"]
     rest = f"batches of {config['batch_size']}, learning rate {config['learning_rate']:g}"
     return {
         "run": run,
@@ -372,21 +355,20 @@ def trained_table(rows: Sequence[Mapping[str, Any]]) -> NumberTable:
     if not rows:
         raise ValueError("no training was recorded, so there is nothing to show")
     recipes = {recipe: f"R{at}" for at, recipe in enumerate(dict.fromkeys(row["recipe"] for row in rows), start=1)}
-    lines = [
-        (
-            row["run"],
-            recipes[row["recipe"]],
-            row["seen"],
-            row["params"],
-            f"{row['accuracy']:.1f}",
-            f"{row['minutes']:.1f}",
-        )
-        for row in rows
-    ]
     return NumberTable(
         "Recorded trainings on Fashion-MNIST",
-        ("run", "recipe", "images × epochs", "parameters", "test images right, %", "minutes"),
-        lines,
+        (
+            "run",
+            Column("recipe", text=True),
+            "images × epochs",
+            "parameters",
+            Column("test images right, %", digits=1),
+            Column("minutes", digits=1),
+        ),
+        [
+            (row["run"], recipes[row["recipe"]], *(row[key] for key in ("seen", "params", "accuracy", "minutes")))
+            for row in rows
+        ],
         [
             f"{len(rows)} trainings with {len(recipes)} recipes. Compare only lines with the same recipe.",
             *(f"{name}: {recipe}" for recipe, name in recipes.items()),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from lightnets_edu.pages.board.explore import pareto_front
 from lightnets_edu.pages.exercise.kinds import (
     ChoiceExercise,
     CodeExercise,
@@ -14,7 +13,7 @@ from lightnets_edu.pages.exercise.kinds import (
     NumberExercise,
     Option,
 )
-from lightnets_edu.timing import spearman
+from lightnets_edu.statistics import pareto_front, spearman
 
 _MACS = (100, 200, 300, 400, 500)
 _TIMES = (9, 4, 15, 12, 21)

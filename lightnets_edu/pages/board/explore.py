@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import html
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from lightnets_edu.pages.board import scatter
+from lightnets_edu.statistics import rank_correlation
+from lightnets_edu.tables import MISSING, Column, NumberTable
 
-__all__ = ["Column", "ScatterTable", "explore", "pareto_front", "static_script"]
+__all__ = ["ScatterTable", "explore", "static_script"]
 
 _HERE = Path(__file__).parent
-PREFIXES = {1: "", 1e-6: "µ", 1e-3: "m", 1e3: "k", 1e6: "M", 1e9: "G", 1e12: "T"}
-MISSING = "–"
 # What a rank correlation of at least so much is called.
 AGREEMENT = (
     (1 - 1e-9, "the same"),
@@ -34,114 +32,6 @@ AGREEMENT = (
     (-0.9, "mostly opposite"),
     (-1.1, "nearly opposite"),
 )
-
-
-@dataclass(frozen=True)
-class Column:
-    """What one column of the table, and perhaps an axis of the chart, shows.
-
-    Attributes:
-        key: The key of the value in each row.
-        heading: What the reader sees.
-        unit: What the numbers count, such as ``ms``; with a `scale`, its letter is put in front.
-        digits: Digits after the point; None for whole numbers, which get thousands separators.
-        log: Whether its axis is logarithmic at first.
-        help: One sentence: how the numbers were made.
-        text: Whether the values are words; such a column becomes a filter.
-        better: ``lower`` or ``higher`` where one of them is better; the Pareto front needs it on both axes.
-        scale: What a number is divided by when it is shown: 1e6 shows millions, with the letter M. Sorting and
-            ``data-value`` use the number itself.
-    """
-
-    key: str
-    heading: str
-    unit: str = ""
-    digits: int | None = None
-    log: bool = False
-    help: str = ""
-    text: bool = False
-    better: str | None = None
-    scale: float = 1
-
-    def __post_init__(self) -> None:
-        if self.better not in (None, "lower", "higher"):
-            raise ValueError(f"column {self.key!r}: better should be 'lower', 'higher' or None instead of "
-                             f"{self.better!r}")  # fmt: skip
-        if self.scale not in PREFIXES:
-            allowed = ", ".join(f"{scale:g}" for scale in PREFIXES)
-            raise ValueError(f"column {self.key!r}: scale should be one of {allowed} instead of {self.scale!r}: these "
-                             "have a letter that the reader knows")  # fmt: skip
-        if self.digits is not None and self.digits < 0:
-            raise ValueError(f"column {self.key!r}: digits should be None or at least 0 instead of {self.digits}")
-        if self.text and (self.unit or self.digits is not None or self.log or self.better or self.scale != 1):
-            raise ValueError(f"column {self.key!r} has text=True, so it has no unit, digits, log, better or scale")
-
-    @property
-    def shown_unit(self) -> str:
-        """The unit with the scale's letter, such as ``M`` or ``MB``."""
-        return f"{PREFIXES[self.scale]}{self.unit}"
-
-    @property
-    def title(self) -> str:
-        """The heading with its unit and what is better, for an axis."""
-        unit = f" ({self.shown_unit})" if self.shown_unit else ""
-        return f"{self.heading}{unit}{f', {self.better} is better' if self.better else ''}"
-
-    def cell(self, value: Any) -> str:
-        """A value as the table shows it, without its unit."""
-        if value is None:
-            return MISSING
-        return str(value) if self.text else f"{value / self.scale:,.{self.digits or 0}f}"
-
-    def words(self, value: float) -> str:
-        """A number with its unit, for a sentence."""
-        return f"{self.cell(value)} {self.shown_unit}".rstrip()
-
-    def read(self, value: object) -> Any:
-        """A row's value as plain data.
-
-        Raises:
-            ValueError: If the column cannot show it.
-        """
-        if value is None:
-            return None
-        if self.text:
-            if not isinstance(value, str):
-                raise ValueError(f"should be a str, or None if there is none, instead of {value!r}")
-            return None if value in ("", MISSING) else value
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-            raise ValueError(f"should be a finite number, or None if there is none, instead of {value!r}")
-        if isinstance(value, Integral):
-            return int(value)
-        if self.digits is None and self.scale == 1:
-            raise ValueError(f"is {value!r}, but the column shows whole numbers: give it digits=..., or the int")
-        return float(value)
-
-
-def pareto_front(
-    rows: Sequence[Mapping[str, Any]], x: str, y: str, x_better: str = "lower", y_better: str = "higher"
-) -> list[Mapping[str, Any]]:
-    """The rows that no other row beats: none is at least as good on both columns and better on one.
-
-    Args:
-        rows: The rows; one without a value (None) on either column is left out.
-        x: The key of the first number.
-        y: The key of the second.
-        x_better: ``lower`` or ``higher``.
-        y_better: ``lower`` or ``higher``.
-
-    Returns:
-        The rows of the front, by ``x`` from the lowest; equal rows are all kept.
-    """
-    signs = [{"lower": 1, "higher": -1}[better] for better in (x_better, y_better)]
-    complete = [row for row in rows if row[x] is not None and row[y] is not None]
-    costs = [(signs[0] * row[x], signs[1] * row[y]) for row in complete]
-    front = [
-        row
-        for row, (a, b) in zip(complete, costs, strict=True)
-        if not any(c <= a and d <= b and (c, d) != (a, b) for c, d in costs)
-    ]
-    return sorted(front, key=lambda row: row[x])
 
 
 @dataclass(frozen=True)
@@ -198,7 +88,7 @@ class ScatterTable:
         if not rows:
             return f"None of the {self.things} has a place on both axes."
         sentences = [self._range(column, rows) for column in (x, y)]
-        correlation = scatter.rank_correlation([row[x.key] for row in rows], [row[y.key] for row in rows])
+        correlation = rank_correlation([row[x.key] for row in rows], [row[y.key] for row in rows])
         if correlation is not None:
             words = next(words for least, words in AGREEMENT if correlation >= least)
             sentences.append(f"Rank correlation {round(correlation, 2) + 0.0:.2f}: the two orders are {words}.")
@@ -217,17 +107,7 @@ class ScatterTable:
         return [row for row in self.rows if all(self._axis(key).shows(row[key]) for key in (self.x, self.y))]
 
     def __str__(self) -> str:
-        heads = [f"{column.heading} {column.shown_unit}".rstrip() for column in self.columns]
-        table = [heads, *([column.cell(row[column.key]) for column in self.columns] for row in self.rows)]
-        widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
-        lines = (
-            "  ".join(
-                cell.ljust(width) if column.text else cell.rjust(width)
-                for cell, width, column in zip(line, widths, self.columns, strict=True)
-            ).rstrip()
-            for line in table
-        )
-        return "\n".join([self.title, *lines])
+        return str(NumberTable(self.title, self.columns, [tuple(row.values()) for row in self.rows]))
 
     __repr__ = __str__
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["MARKS", "Axis", "Mark", "Point", "draw", "rank_correlation"]
+__all__ = ["MARKS", "Axis", "Mark", "Point", "draw"]
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 48
@@ -72,26 +72,6 @@ class Point:
     y: float
     label: str
     mark: Mark
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    """Places in the order, from 1; equal values share the mean of theirs."""
-    return [1 + sum(other < value for other in values) + (values.count(value) - 1) / 2 for value in values]
-
-
-def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Spearman's rank correlation, from -1 (opposite orders) to 1 (the same order).
-
-    Returns:
-        None for fewer than three pairs and where all of one side are equal: there is no order to compare.
-    """
-    if len(first) < 3:
-        return None
-    a, b = _ranks(first), _ranks(second)
-    mean = (len(a) + 1) / 2
-    covariance = sum((p - mean) * (q - mean) for p, q in zip(a, b, strict=True))
-    spread = math.sqrt(sum((p - mean) ** 2 for p in a) * sum((q - mean) ** 2 for q in b))
-    return covariance / spread if spread else None
 
 
 def _limits(values: Sequence[float], log: bool) -> tuple[float, float]:
