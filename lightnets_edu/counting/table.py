@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from lightnets_edu.counting.trace import MULTIPLYING, LayerCount
@@ -96,12 +97,12 @@ class CountTable:
         return pd.DataFrame.from_records(self.rows, columns=LayerCount._fields)
 
     def _table(self, words: str = "") -> NumberTable:
+        counts = attrgetter("params", "macs", "activations", "memory_access")
         rows = [
-            (row.path or "(model)", row.kind, _shape_text(row.output_shape),
-             row.params or None, row.macs or None, row.activations or None, row.memory_access or None)
+            (row.path or "(model)", row.kind, _shape_text(row.output_shape), *(value or None for value in counts(row)))
             for row in self.rows
-        ]  # fmt: skip
-        total = ("total", "", "", self.params, self.macs, self.activations, self.memory_access)
+        ]
+        total = ("total", "", "", *counts(self))
         caption = f"{self.model_name} on {_shape_text(self.input_size)}{words}"
         return NumberTable(caption, COLUMNS, rows, [NOTE], total=total, look="count")
 

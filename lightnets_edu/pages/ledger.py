@@ -159,11 +159,13 @@ class Ledger:
         given, expected, first = row.values[column], reference.values[column], reference.source
         what = self._heading(column)
         if row.kind == "claim":
-            raise LedgerError(f"{row.source!r} says {given} {what}, but {first!r} gives {expected:,}, which does not "
-                              f"round to it: if the source is wrong, say so with why=...")  # fmt: skip
-        rule = "both must be exact" if row.kind == "exact" else "explain it with why=..."
-        raise LedgerError(f"{row.source!r} gives {given:,} {what}, but {first!r} gives {expected:,} "
-                          f"(difference {given - expected:+,}): {rule}")  # fmt: skip
+            unequal = f"says {given} {what}, but {first!r} gives {expected:,}, which does not round to it"
+            rule = "if the source is wrong, say so with why=..."
+        else:
+            difference = f"difference {given - expected:+,}"
+            unequal = f"gives {given:,} {what}, but {first!r} gives {expected:,} ({difference})"
+            rule = "both must be exact" if row.kind == "exact" else "explain it with why=..."
+        raise LedgerError(f"{row.source!r} {unequal}: {rule}")
 
     def _agrees(self, row: Row, column: str) -> bool:
         expected = self.reference.values.get(column) if self.reference else None

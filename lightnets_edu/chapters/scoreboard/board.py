@@ -109,20 +109,12 @@ def _row(name: str, record: Mapping[str, Any] | None, batches: Sequence[int]) ->
         "source": ("read" if claim.read else "quoted") if claim and claim.top1 else "none",
     }
     for batch in batches:
-        timed = next(iter(forward_rows(record, batch)), None)
-        row[f"measured_{batch}"] = _per_image(_measured(timed), batch)
-        for rung in RUNGS:
-            row[f"{rung}_{batch}"] = _per_image(((timed and timed["predicted_seconds"]) or {}).get(rung), batch)
+        timed: Mapping[str, Any] = next(iter(forward_rows(record, batch)), {})
+        seconds = {"measured": (timed.get("measured") or {}).get("median"), **(timed.get("predicted_seconds") or {})}
+        for way in ("measured", *RUNGS):
+            known = seconds.get(way)
+            row[f"{way}_{batch}"] = None if known is None else 1000 * known / batch
     return row
-
-
-def _measured(timed: Mapping[str, Any] | None) -> float | None:
-    """The median seconds of a forward pass, or None if it was refused or never timed."""
-    return timed["measured"]["median"] if timed and timed["measured"] else None
-
-
-def _per_image(seconds: float | None, batch: int) -> float | None:
-    return None if seconds is None else 1000 * seconds / batch
 
 
 def scoreboard_columns(batches: Sequence[int]) -> list[Column]:
@@ -137,30 +129,28 @@ def scoreboard_columns(batches: Sequence[int]) -> list[Column]:
         "activations": "Numbers that the convolutions write for one image.",
         "memory_access": "Numbers that convolutions and linear layers read and write for one image.",
     }
-    shared: dict[str, Any] = {"better": "lower", "log": True}
+    printed = "On ImageNet, as printed elsewhere. "
+    printed += "Each network was trained in its own way, so a point or two may be the training."
+    cost: dict[str, Any] = {"digits": 2, "better": "lower", "log": True}
     columns = [
         Column("network", "Network", text=True),
         Column("family", "Family", text=True),
-        *(Column(key, HEADINGS[key], scale=1e6, digits=2, help=text, **shared) for key, text in help_texts.items()),
-        Column(
-            "top1", "Top-1, printed", "%", digits=1, better="higher",
-            help="On ImageNet, as printed elsewhere. Each network was trained in its own way, so a point or two may be "
-            "the training.",
-        ),
+        *(Column(key, HEADINGS[key], scale=1e6, help=text, **cost) for key, text in help_texts.items()),
+        Column("top1", "Top-1, printed", "%", digits=1, better="higher", help=printed),
         Column("source", "Top-1 was", text=True),
-    ]  # fmt: skip
+    ]
     for batch in batches:
-        words = f"{batch} image{'s' if batch > 1 else ''}"
-        columns.append(
-            Column(f"measured_{batch}", f"Measured, {words}", "ms", digits=2,
-                   help=f"Median of recorded forward passes with {words}, divided by the images.", **shared)
-        )  # fmt: skip
-        columns.extend(
-            Column(f"{rung}_{batch}", f"{rung}, {words}", "ms", digits=2,
-                   help=f"Predicted for {words} by the rung '{rung}' of the ladder; for one image.", **shared)
-            for rung in SHOWN_RUNGS
-        )  # fmt: skip
+        images = _images(batch)
+        timed = f"Median of recorded forward passes with {images}, divided by the images."
+        columns.append(Column(f"measured_{batch}", f"Measured, {images}", "ms", help=timed, **cost))
+        for rung in SHOWN_RUNGS:
+            predicted = f"Predicted for {images} by the rung '{rung}' of the ladder; for one image."
+            columns.append(Column(f"{rung}_{batch}", f"{rung}, {images}", "ms", help=predicted, **cost))
     return columns
+
+
+def _images(batch: int) -> str:
+    return f"{batch} image{'s' if batch > 1 else ''}"
 
 
 def claims_table() -> NumberTable:
@@ -230,9 +220,8 @@ def proxy_values(rows: Iterable[Mapping[str, Any]], batch: int) -> tuple[dict[st
     keys = {**{key: key for key in COUNTED}, **{rung: f"{rung}_{batch}" for rung in RUNGS}}
     needed = [*keys.values(), f"measured_{batch}"]
     complete = [row for row in rows if row["image"] >= LARGE_IMAGES and all(row.get(key) for key in needed)]
-    return {proxy: [row[key] for row in complete] for proxy, key in keys.items()}, [
-        row[f"measured_{batch}"] for row in complete
-    ]
+    values = {proxy: [row[key] for row in complete] for proxy, key in keys.items()}
+    return values, [row[f"measured_{batch}"] for row in complete]
 
 
 def proxy_quality(rows: Iterable[Mapping[str, Any]], batch: int) -> list[ProxyQuality]:
@@ -262,7 +251,7 @@ def proxy_table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> NumberTable:
         rows: Device to rows of `scoreboard_rows`.
     """
     quality = {
-        f"{device}, {batch} image{'s' if batch > 1 else ''}": proxy_quality(known, batch)
+        f"{device}, {_images(batch)}": proxy_quality(known, batch)
         for device, known in rows.items()
         for batch in recorded_batches(device)
         if len(proxy_values(known, batch)[1]) >= FEWEST
