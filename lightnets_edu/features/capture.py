@@ -10,7 +10,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from lightnets_edu.formulas.checks import whole_number
+from lightnets_edu.checks import whole_number
 
 
 def capture(model: nn.Module, layers: Iterable[str] | None, images: Tensor, batch_size: int = 64) -> dict[str, Tensor]:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from lightnets_edu.checks import whole_number
 from lightnets_edu.features.capture import capture
-from lightnets_edu.formulas.checks import whole_number
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
 
 CONSTANT = 1e-12  # mean variance below which gates are taken as constant: rounding of numbers near 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from lightnets_edu.checks import whole_number
 from lightnets_edu.features.capture import evaluation_mode
-from lightnets_edu.formulas.checks import whole_number
 
 
 def settle_batch_norms(model: nn.Module, images: Tensor, batch_size: int = 64) -> None:

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lightnets_edu.checks import whole_number
 from lightnets_edu.features.maps import checked_maps, cross_similarity, is_live, pixels_by_channel
-from lightnets_edu.formulas.checks import whole_number
 
 TINY = 1e-12  # directions with less than this part of the largest variance are left out of a least-squares fit
 

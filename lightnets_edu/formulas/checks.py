@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,18 +47,3 @@ def fill_message(message: str, values: Mapping[str, Any]) -> str:
         return divisors_text(*(values[argument.strip()] for argument in arguments.split(",")))
 
     return _FIELD.sub(fill, message)
-
-
-def whole_number(name: str, value: Any, minimum: int) -> int:
-    """Return ``value`` as an int, or say why it cannot be one.
-
-    Raises:
-        ValueError: If it is not a whole number, or smaller than ``minimum``.
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise ValueError(f"{name} should be a whole number instead of {value!r}") from None
-    if number < minimum:
-        raise ValueError(f"{name} should be at least {minimum} instead of {number}")
-    return number

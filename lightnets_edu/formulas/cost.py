@@ -10,7 +10,8 @@ from functools import cached_property
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
-from lightnets_edu.formulas.checks import Check, fill_message, whole_number
+from lightnets_edu.checks import whole_number
+from lightnets_edu.formulas.checks import Check, fill_message
 from lightnets_edu.formulas.tree import Tree, compile_trees, to_tree
 
 QUANTITIES = ("params", "macs", "flops", "exact_flops", "activations", "memory_access")
@@ -211,7 +212,7 @@ class _Settings:
         numbers = [
             value
             if type(value := full[s.name]) is int and value >= s.minimum
-            else whole_number(s.name, value, s.minimum)
+            else whole_number(s.name, int(value) if isinstance(value, bool) else value, s.minimum)
             for s in self.settings
         ]
         for holds, check in zip(self._first_broken(*numbers), self.checks, strict=True):

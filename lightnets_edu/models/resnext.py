@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightnets_edu.formulas.checks import whole_number
+from lightnets_edu.checks import whole_number
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
 from lightnets_edu.models.registry import Printed, register

@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lightnets_edu.checks import whole_number
 from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
-from lightnets_edu.formulas.checks import whole_number
 from lightnets_edu.formulas.residual import wide_basic_block
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from lightnets_edu.checks import one_of, whole_number
 from lightnets_edu.counting import count
 from lightnets_edu.models import default_input_size, get_model
-from lightnets_edu.runtime.checks import one_of, whole_number
 from lightnets_edu.runtime.environment import (
     AMP_CHOICES,
     compiled,

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
+from lightnets_edu.checks import real_number
 from lightnets_edu.models import get_model, list_models
 from lightnets_edu.recording.measurements import StepSetting, measure_step
 from lightnets_edu.recording.networks import has_batch_norm, network_options, network_record, train_network
 from lightnets_edu.records import load_record, save_record
-from lightnets_edu.runtime.checks import real_number
 from lightnets_edu.runtime.environment import (
     describe_environment,
     resolve_amp,

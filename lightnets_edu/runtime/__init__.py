@@ -1,4 +1,4 @@
-"""Where does it run? The device and its environment, checks of arguments, files that are written whole."""
+"""Where does it run? The device and its environment, files that are written whole."""
 
 from lightnets_edu.runtime.environment import describe_environment, resolve_device
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lightnets_edu.runtime.checks import one_of, whole_number
+from lightnets_edu.checks import one_of, whole_number
 
 AMP_CHOICES = ("auto", "off", "bfloat16", "float16")
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightnets_edu.runtime.checks import real_number, whole_number
+from lightnets_edu.checks import real_number, whole_number
 from lightnets_edu.runtime.environment import (
     autocast,
     describe_environment,

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lightnets_edu.checks import one_of, whole_number
 from lightnets_edu.counting import count
-from lightnets_edu.runtime.checks import one_of, whole_number
 from lightnets_edu.timing.clock import forward_step, paired_ratio, time_interleaved
 
 BLOCKS = 10  # as in the paper

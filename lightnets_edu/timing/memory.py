@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lightnets_edu.runtime.checks import one_of
+from lightnets_edu.checks import one_of
 from lightnets_edu.runtime.environment import resolve_device
 
 

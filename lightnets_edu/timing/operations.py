@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lightnets_edu.runtime.checks import whole_number
+from lightnets_edu.checks import whole_number
 
 CONVOLUTIONS = ("dense", "pointwise", "grouped", "depthwise")
 MULTIPLYING = (*CONVOLUTIONS, "linear")

@@ -20,7 +20,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from torch import nn
 
-from lightnets_edu.runtime.checks import one_of
+from lightnets_edu.checks import one_of
 from lightnets_edu.timing.operations import CONVOLUTIONS, KINDS, Operation, operations
 from lightnets_edu.timing.profile import ChainTiming, DeviceProfile
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from lightnets_edu.runtime.checks import whole_number
+from lightnets_edu.checks import whole_number
 from lightnets_edu.runtime.environment import (
     cpu_threads,
     describe_environment,

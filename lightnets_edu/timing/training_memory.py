@@ -22,7 +22,7 @@ from math import prod
 
 from torch import Tensor, nn
 
-from lightnets_edu.runtime.checks import one_of
+from lightnets_edu.checks import one_of
 from lightnets_edu.timing.operations import Event, storage_of, trace
 
 # Numbers of state that an optimiser holds for each parameter (SGD: one, if it has momentum).

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lightnets_edu.runtime.checks import one_of, whole_number
+from lightnets_edu.checks import one_of, whole_number
 from lightnets_edu.training.data import ImageDataset, Normalisation
 
 CROP_MARGIN = 4  # pixels on each side, as for CIFAR in the ResNet paper (He et al. 2016, arXiv:1512.03385, section 4.2)

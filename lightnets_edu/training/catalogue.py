@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lightnets_edu.runtime.checks import one_of
+from lightnets_edu.checks import one_of
 from lightnets_edu.training.data import ImageDataset
 from lightnets_edu.training.fashion_mnist import load_fashion_mnist, load_full_fashion_mnist
 from lightnets_edu.training.folders import FolderDataset, load_image_folder

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lightnets_edu.runtime.checks import whole_number
+from lightnets_edu.checks import whole_number
 
 MOST_BITS = 8  # a code is one byte before it is packed
 DISTANCE_BITS = 4  # to the next weight that is not zero; up to 16 places

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from lightnets_edu.runtime.checks import one_of, real_number, whole_number
+from lightnets_edu.checks import one_of, real_number, whole_number
 from lightnets_edu.runtime.environment import AMP_CHOICES
 
 

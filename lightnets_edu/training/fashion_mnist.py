@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lightnets_edu.runtime.checks import one_of, whole_number
+from lightnets_edu.checks import one_of, whole_number
 from lightnets_edu.runtime.files import atomic_file
 from lightnets_edu.training.data import SPLITS, DatasetError, ImageDataset
 from lightnets_edu.training.places import DOWNLOAD_TIMEOUT, cache_folder, named_folder, one_line

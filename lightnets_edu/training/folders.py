@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lightnets_edu.runtime.checks import one_of, whole_number
+from lightnets_edu.checks import one_of, whole_number
 from lightnets_edu.training.batches import Order, mixed_seed
 from lightnets_edu.training.data import SPLITS, DatasetError, Normalisation
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lightnets_edu.runtime.checks import one_of, whole_number
+from lightnets_edu.checks import one_of, whole_number
 from lightnets_edu.training.data import SPLITS, ImageDataset
 
 Drawing = Callable[[Tensor, Tensor], Tensor]
@@ -51,7 +51,8 @@ def draw_shapes(count: int, seed: int, image_size: int = 28) -> tuple[Tensor, Te
     """
     count = whole_number("count", count, 1)
     seed = whole_number("seed", seed, 0, 2**32 - 1)
-    image_size = whole_number("image_size", image_size, 12, why=" pixels, so that stripes can be told from a square")
+    stripes = ": in fewer than 12 pixels, stripes cannot be told from a square"
+    image_size = whole_number("image_size", image_size, 12, why=stripes)
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(low: float, high: float) -> Tensor:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from lightnets_edu.runtime.checks import one_of, whole_number
+from lightnets_edu.checks import one_of, whole_number
 from lightnets_edu.training.data import SPLITS, DatasetError, ImageDataset
 from lightnets_edu.training.folders import FolderDataset, scan
 from lightnets_edu.training.places import DOWNLOAD_TIMEOUT, cache_folder, named_folder, one_line

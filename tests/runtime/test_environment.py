@@ -96,7 +96,7 @@ def test_threads_are_set_for_the_block_only_also_if_it_fails():
         raise RuntimeError
     assert torch.get_num_threads() == before
     for wrong in (0, True, 1.0, "2"):
-        with pytest.raises(ValueError, match="threads="), cpu_threads(wrong):
+        with pytest.raises(ValueError, match="threads should be"), cpu_threads(wrong):
             pass
 
 

@@ -131,9 +131,9 @@ def test_bad_arguments():
         pass
 
     for options, sentence in [
-        ({"repeats": 0}, "repeats=0 is out of range"),
-        ({"warmup": -1}, "warmup=-1 is out of range"),
-        ({"repeats": 2.0}, "repeats=2.0 is not a whole number"),
+        ({"repeats": 0}, "repeats should be at least 1 instead of 0"),
+        ({"warmup": -1}, "warmup should be at least 0 instead of -1"),
+        ({"repeats": 2.0}, "repeats should be a whole number instead of 2.0"),
         ({"min_seconds": -1}, "min_seconds=-1 is out of range"),
         ({"device": "gpu"}, "device='gpu' is unknown"),
     ]:

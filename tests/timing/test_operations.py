@@ -68,7 +68,7 @@ def test_the_copy_has_no_numbers_and_shares_what_was_shared():
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match=r"input_size\[0\]=0 is out of range"):
+    with pytest.raises(ValueError, match=r"input_size\[0\] should be at least 1 instead of 0"):
         operations(nn.ReLU(), (0, 3, 8, 8))
     with pytest.raises(ValueError, match="must be whole numbers"):
         operations(nn.ReLU(), 224)

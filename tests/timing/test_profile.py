@@ -97,9 +97,9 @@ def test_settings_are_put_back():
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match="threads=0 is out of range"):
+    with pytest.raises(ValueError, match="threads should be at least 1 instead of 0"):
         measure_profile("cpu", threads=0, progress=False)
-    with pytest.raises(ValueError, match="batch size=0"):
+    with pytest.raises(ValueError, match="batch size should be at least 1 instead of 0"):
         measure_profile("cpu", batch_sizes=(0,), progress=False)
 
 

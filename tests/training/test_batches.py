@@ -98,7 +98,7 @@ def test_what_is_refused():
         Batches(dataset, 2, CPU, channels=2)
     with pytest.raises(ValueError, match="channels=1 is unknown: choose one of 3"):
         Batches(numbered(4, channels=3), 2, CPU, channels=1)
-    with pytest.raises(ValueError, match="batch_size=0"):
+    with pytest.raises(ValueError, match="batch_size should be at least 1 instead of 0"):
         Batches(dataset, 0, CPU)
     with pytest.raises(ValueError, match="the normalisation has 3 channels, the images have 1"):
         Batches(dataset, 2, CPU, normalisation=Normalisation((0.0,) * 3, (1.0,) * 3))

@@ -296,9 +296,9 @@ def test_load_dataset():
     with pytest.raises(ValueError, match="split='valid' is unknown: choose one of 'train', 'test'"):
         load_dataset("shapes", "valid")
     for limit in (0, 2001, 1.5, True):
-        with pytest.raises(ValueError, match=r"limit=.*from 1 to 2000"):
+        with pytest.raises(ValueError, match=r"limit should be .*from 1 to 2000"):
             load_dataset("shapes", "test", limit)
-    with pytest.raises(ValueError, match=r"limit=60001.*from 1 to 60000"):
+    with pytest.raises(ValueError, match=r"limit should be from 1 to 60000 instead of 60001"):
         load_fashion_mnist(limit=60_001)
 
 

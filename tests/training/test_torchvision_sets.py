@@ -103,7 +103,7 @@ def test_cifar10_is_fetched_once_and_kept(places, cifar, monkeypatch, capsys):
     assert "cached copy" in check_cifar("test", ROWS[10:], LABELS[10:])
     assert [path.name for path in (places / "cache" / "lightnets_edu").iterdir()] == ["cifar10"]
     assert load_cifar10("train", 3).images.shape == (3, 3, 32, 32)
-    with pytest.raises(ValueError, match=r"limit=50001.*from 1 to 50000"):
+    with pytest.raises(ValueError, match=r"limit should be from 1 to 50000 instead of 50001"):
         load_cifar10("train", 50_001)
     with pytest.raises(ValueError, match="split='valid'"):
         load_cifar10("valid")

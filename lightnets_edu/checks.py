@@ -10,21 +10,21 @@ from typing import Any
 
 
 def whole_number(name: str, value: Any, minimum: int, maximum: int | None = None, why: str = "") -> int:
-    """Return ``value`` as an int.
+    """Return ``value`` as an int, or say why it cannot be one.
 
     Raises:
-        ValueError: If it is no whole number (``True`` and ``2.0`` are none), or outside ``minimum`` …
-            ``maximum``.
+        ValueError: If it is no whole number (``True`` and ``2.0`` are none), or outside ``minimum`` … ``maximum``.
+            ``why`` is the end of the sentence.
     """
-    allowed = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+    within = "" if maximum is None else f"from {minimum} to {maximum}"
     try:
         if isinstance(value, bool):
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise ValueError(f"{name}={value!r} is not a whole number: it must be {allowed}{why}.") from None
+        raise ValueError(f"{name} should be {f'a whole number {within}'.rstrip()} instead of {value!r}{why}") from None
     if number < minimum or (maximum is not None and number > maximum):
-        raise ValueError(f"{name}={number} is out of range: it must be {allowed}{why}.")
+        raise ValueError(f"{name} should be {within or f'at least {minimum}'} instead of {number}{why}")
     return number
 
 
