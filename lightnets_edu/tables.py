@@ -138,14 +138,16 @@ class NumberTable:
 
     Attributes:
         caption: What the table says; it may be empty in a terminal and in a ledger.
-        columns: `Column`, or headings: the first one's is a column of words, any other one's of whole numbers.
+        columns: Headings or, for numbers with digits or a unit, `Column`. The first column holds words, and those of
+            the headings in ``words``; the others hold whole numbers.
         rows: One tuple a row. A number may be text already, with the digits that you want.
         notes: Sentences below it.
         total: A last line, or None.
         look: ``numbers``; ``ledger``, with a last column of sentences; or ``count``, for hundreds of lines.
 
     Raises:
-        ValueError: If a row has another number of cells than there are columns, or a column cannot show a cell.
+        ValueError: If a row has another number of cells than there are columns, if a column cannot show a cell, or if
+            ``words`` names no column.
     """
 
     def __init__(
@@ -155,11 +157,17 @@ class NumberTable:
         rows: Iterable[Sequence[Any]],
         notes: Iterable[str] = (),
         *,
+        words: Sequence[str] = (),
         total: Sequence[Any] | None = None,
         look: str = "numbers",
     ) -> None:
         self.caption = caption
-        self.columns = tuple(Column(c, text=not at) if isinstance(c, str) else c for at, c in enumerate(columns))
+        self.columns = tuple(
+            Column(column, text=not at or column in words) if isinstance(column, str) else column
+            for at, column in enumerate(columns)
+        )
+        if unknown := set(words) - {column.heading for column in self.columns}:
+            raise ValueError(f"words={tuple(words)!r}: there is no column {unknown.pop()!r}")
         self.rows = tuple(map(tuple, rows))
         self.notes = tuple(notes)
         self.total = total

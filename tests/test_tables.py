@@ -8,9 +8,9 @@ from lightnets_edu.tables import Column, NumberTable
 
 
 def test_tables_show_the_same_in_every_place():
-    columns = ("what", "number", Column("part", unit="%", digits=1), Column("word", text=True))
+    columns = ("what", "number", Column("part", unit="%", digits=1), "word")
     rows = [("a < b", 1234, 2.345, "12 of 13"), ("c", None, "≈ 3", None)]
-    table = NumberTable("A caption", columns, rows, ["A note."])
+    table = NumberTable("A caption", columns, rows, ["A note."], words=["word"])
     assert str(table).splitlines() == [
         "A caption",
         "what   number  part %  word",
@@ -32,6 +32,8 @@ def test_tables_show_the_same_in_every_place():
 def test_mistaken_rows_are_explained(rows, sentence):
     with pytest.raises(ValueError, match=sentence):
         NumberTable("A caption", ("a", "b", "c"), rows)
+    with pytest.raises(ValueError, match="no column 'd'"):
+        NumberTable("A caption", ("a", "b", "c"), [], words=["d"])
 
 
 @pytest.mark.parametrize(

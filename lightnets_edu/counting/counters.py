@@ -15,7 +15,7 @@ from torch import nn
 from lightnets_edu.counting.counter import count
 from lightnets_edu.counting.table import CountTable
 from lightnets_edu.counting.trace import MULTIPLYING
-from lightnets_edu.tables import Column, NumberTable, aligned
+from lightnets_edu.tables import NumberTable, aligned
 
 #: What the conventions are made of, in words. Each is an integer that `constituents` reads off a count.
 CONSTITUENTS = {
@@ -139,10 +139,10 @@ class CounterComparison:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        columns = ("Counter", "Reported", Column("Compared with the MACs", text=True))
+        columns = ("Counter", "Reported", "Compared with the MACs")
         rows = [(r.counter, r.reported, r.explanation) for r in self.results]
         ours = ("count (this book)", self.table.macs, CONSTITUENTS["macs"])
-        return NumberTable("", columns, [ours, *rows], look="ledger")._repr_html_()
+        return NumberTable("", columns, [ours, *rows], words=columns[2:], look="ledger")._repr_html_()
 
 
 def explained(counter: str, reported: int, numbers: dict[str, int]) -> CounterResult:

@@ -9,12 +9,9 @@ from operator import attrgetter
 from typing import Any
 
 from lightnets_edu.counting.trace import MULTIPLYING, LayerCount
-from lightnets_edu.tables import Column, NumberTable
+from lightnets_edu.tables import NumberTable
 
-COLUMNS = (
-    *(Column(heading, text=True) for heading in ("layer", "kind", "output shape")),
-    *map(Column, ("params", "MACs", "activations", "memory access")),
-)
+COLUMNS = ("layer", "kind", "output shape", "params", "MACs", "activations", "memory access")
 NOTE = "Totals: all parameters; MACs and memory access of convolutions and linear layers; activations of convolutions."
 
 
@@ -104,7 +101,7 @@ class CountTable:
         ]
         total = ("total", "", "", *counts(self))
         caption = f"{self.model_name} on {_shape_text(self.input_size)}{words}"
-        return NumberTable(caption, COLUMNS, rows, [NOTE], total=total, look="count")
+        return NumberTable(caption, COLUMNS, rows, [NOTE], words=COLUMNS[:3], total=total, look="count")
 
     def __str__(self) -> str:
         return str(self._table())

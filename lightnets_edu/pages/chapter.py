@@ -14,7 +14,7 @@ from lightnets_edu.models.cost import Layer, network_cost
 from lightnets_edu.pages.ledger import Ledger
 from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.records import recorded_devices, recorded_networks, recorded_run
-from lightnets_edu.tables import Column, NumberTable
+from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing import (
     EVALUATION_NETWORKS,
     RUNGS,
@@ -238,23 +238,21 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
                 rows.append((name, device, row["macs"], *_seconds(row)))
     if not rows:
         raise ValueError(f"no device has a record of a forward pass of {', '.join(names)} with {batch_size} images")
-    columns: list[str | Column] = ["network", Column("device", text=True), "MACs"]
-    columns += [*(f"{rung}?" for rung in RUNGS), "measured"]
-    where = ""
+    where, device_column = "", ["device"]
     if len({device for _, device, *_ in rows}) == 1:  # a column that says the same in every row is a column too many
-        where = f" on {rows[0][1]}"
-        del columns[1]
+        where, device_column = f" on {rows[0][1]}", []
         rows = [(name, *numbers) for name, _, *numbers in rows]
     first, *_, last = RUNGS
     return NumberTable(
         f"Forward passes{where}, batches of {batch_size}: milliseconds, predicted and measured",
-        columns,
+        ["network", *device_column, "MACs", *(f"{rung}?" for rung in RUNGS), "measured"],
         rows,
         [
             f"The columns with ? are predicted, by the four ways of chapter 2, from arithmetic alone ({first}?) to "
             f"layers that were timed one by one ({last}?). The last is the median of a recorded measurement, or a "
             "dash if it was noise."
         ],
+        words=device_column,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from lightnets_edu.tables import Column, NumberTable
+from lightnets_edu.tables import NumberTable
 
 SUFFIXES = {"": 0, "K": 3, "M": 6, "B": 9, "G": 9, "T": 12}
 HEADINGS = {
@@ -197,9 +197,9 @@ class Ledger:
         return f"{self._heading(column)} {row.values[column] - expected:+,}"
 
     def _table(self) -> NumberTable:
-        columns: list[str | Column] = ["Source", *map(self._heading, self.columns), Column("Note", text=True)]
+        columns = ("Source", *map(self._heading, self.columns), "Note")
         rows = [(row.source, *map(row.values.get, self.columns), self._note(row)) for row in self.rows]
-        return NumberTable(self.title, columns, rows, look="ledger")
+        return NumberTable(self.title, columns, rows, words=("Note",), look="ledger")
 
     def __str__(self) -> str:
         return str(self._table())

@@ -20,7 +20,7 @@ from lightnets_edu.runtime.environment import (
     resolve_amp,
     resolve_device,
 )
-from lightnets_edu.tables import Column, NumberTable
+from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing import (
     RUNGS,
     DeviceProfile,
@@ -196,7 +196,8 @@ def predict_network(
 
 def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows with the network's name under ``model``, as a table for the terminal."""
-    heads = ("images", "amp", "median", "images/s", "spread", "peak MB", *(f"{rung}?" for rung in RUNGS), "peak MB?")
+    heads = ["network", "step", "images", "amp", "median", "images/s", "spread", "peak MB"]
+    heads += [*(f"{rung}?" for rung in RUNGS), "peak MB?"]
     lines, notes = [], ["A column with ? is predicted, the others are measured."]
     for row in rows:
         images = row["input_size"][0]
@@ -211,7 +212,7 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
         ])  # fmt: skip
         if row.get("refused"):
             notes.append(f"{row['model']}, {row['step']}, {images}: {row['refused']}")
-    return str(NumberTable("", ["network", Column("step", text=True), *heads], lines, notes))
+    return str(NumberTable("", heads, lines, notes, words=["step"]))
 
 
 def _milliseconds(seconds: float | None) -> str | None:

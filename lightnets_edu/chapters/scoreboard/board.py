@@ -175,7 +175,7 @@ def claims_table() -> NumberTable:
         agreements += agree
     return NumberTable(
         "Printed numbers, beside ours",
-        ("network", "parameters, printed", "ours", "MACs, printed", "ours", Column("verdict", text=True)),
+        ("network", "parameters, printed", "ours", "MACs, printed", "ours", "verdict"),
         rows,
         [
             f"{sum(agreements)} of {len(agreements)} printed numbers agree at their own digits; for the others a note "
@@ -183,6 +183,7 @@ def claims_table() -> NumberTable:
             *(f"{number}. {why[0].upper()}{why[1:]}." for why, number in reasons.items()),
             *(f"{source[0].upper()}{source[1:]}: {', '.join(names)}." for source, names in sources.items()),
         ],
+        words=["verdict"],
     )
 
 
@@ -290,9 +291,10 @@ def fronts_table(rows: Sequence[Mapping[str, Any]], costs: Mapping[str, str]) ->
     printed = sum(row["top1"] is not None for row in rows)
     return NumberTable(
         "On which front?",
-        ("network", Column("top-1, printed", digits=1), *(Column(heading, text=True) for heading in costs.values())),
+        ("network", Column("top-1, printed", digits=1), *costs.values()),
         lines,
         [f"Networks on each front: {sizes}. {printed} have a printed accuracy."],
+        words=list(costs.values()),
     )
 
 
@@ -348,7 +350,7 @@ def trained_table(rows: Sequence[Mapping[str, Any]]) -> NumberTable:
         "Recorded trainings on Fashion-MNIST",
         (
             "run",
-            Column("recipe", text=True),
+            "recipe",
             "images × epochs",
             "parameters",
             Column("test images right, %", digits=1),
@@ -362,4 +364,5 @@ def trained_table(rows: Sequence[Mapping[str, Any]]) -> NumberTable:
             f"{len(rows)} trainings with {len(recipes)} recipes. Compare only lines with the same recipe.",
             *(f"{name}: {recipe}" for recipe, name in recipes.items()),
         ],
+        words=["recipe"],
     )
