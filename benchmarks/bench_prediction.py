@@ -20,6 +20,7 @@ import torch
 import torchvision
 
 from lightnets_edu import get_model
+from lightnets_edu.tables import Column, NumberTable
 from lightnets_edu.timing import (
     EVALUATION_BATCH_SIZES,
     EVALUATION_NETWORKS,
@@ -27,7 +28,6 @@ from lightnets_edu.timing import (
     Bench,
     DeviceProfile,
     error_table,
-    format_errors,
     forward_step,
     measure_profile,
     operations,
@@ -35,6 +35,7 @@ from lightnets_edu.timing import (
 )
 
 MAPE, SPEARMAN = {"cpu": 0.15, "cuda": 0.12}, 0.95
+COLUMNS = ("rung", "MAPE", Column("Spearman", digits=3), Column("median ratio", digits=2), "networks")
 
 
 def build(name: str) -> torch.nn.Module:
@@ -89,7 +90,9 @@ def judge(args: argparse.Namespace, threads: int) -> list[dict[str, object]]:
                 ratios = "".join(f"{predicted[rung][index] / seconds:>9.2f}" for rung in RUNGS)
                 print(f"{name:<32}{1e3 * seconds:>9.1f} ms{ratios}")
         table = error_table(predicted, list(measured.values()))
-        print(f"batch {batch}, load average {os.getloadavg()[0]:.1f}\n{format_errors(table)}", flush=True)
+        caption = f"batch {batch}, load average {os.getloadavg()[0]:.1f}"
+        lines = [row | {"mape": f"{row['mape']:.1%}"} for row in table]
+        print(NumberTable(caption, COLUMNS, [tuple(line.values()) for line in lines]), flush=True)
         results += [{"threads": threads, "batch": batch, **row} for row in table]
     print(f"{time.perf_counter() - started:.0f} s")
     return results

@@ -17,7 +17,6 @@ from lightnets_edu.timing.evaluation import (
     EVALUATION_BATCH_SIZES,
     EVALUATION_NETWORKS,
     error_table,
-    format_errors,
 )
 from lightnets_edu.timing.guidelines import GuidelineRow, format_guidelines, guideline_networks, measure_guidelines
 from lightnets_edu.timing.memory import MemoryUse, measure_memory, peak_memory
@@ -42,7 +41,6 @@ __all__ = [
     "Timing",
     "TrainingMemory",
     "error_table",
-    "format_errors",
     "format_guidelines",
     "forward_step",
     "guideline_networks",

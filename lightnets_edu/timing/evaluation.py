@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lightnets_edu.statistics import mean_absolute_percentage_error, spearman
-from lightnets_edu.tables import NumberTable
 
 # The split. None of these is ever used to fit or choose anything; predictions are judged on all of them. They come from
 # this book's registry, those after the bar from torchvision.
@@ -47,13 +46,3 @@ def error_table(predicted: Mapping[str, Sequence[float]], measured: Sequence[flo
         }
         for rung, seconds in predicted.items()
     ]
-
-
-def format_errors(table: Iterable[Mapping[str, object]]) -> str:
-    """The lines of ``error_table`` as text."""
-    heads = ("rung", "MAPE", "Spearman", "median ratio", "networks")
-    lines = [
-        (row["rung"], f"{row['mape']:.1%}", f"{row['spearman']:.3f}", f"{row['median_ratio']:.2f}", row["networks"])
-        for row in table
-    ]
-    return str(NumberTable("", heads, lines))

@@ -16,20 +16,16 @@ from lightnets_edu.formulas import Cost
 from lightnets_edu.models import get_entry, list_models, network_layers
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.registry import Printed
+from lightnets_edu.pages import ledger
 from lightnets_edu.pages.chapter import forward_rows
-from lightnets_edu.pages.ledger import rounds_to
 from lightnets_edu.records import recorded_devices, recorded_networks, records_in, results_folder
 from lightnets_edu.statistics import mean_absolute_percentage_error, pareto_front, spearman
 from lightnets_edu.tables import Column, NumberTable
 from lightnets_edu.timing import RUNGS
 
 COUNTED = ("params", "macs", "activations", "memory_access")
-HEADINGS = {
-    "params": "Parameters",
-    "macs": "MACs",
-    "activations": "Activations",
-    "memory_access": "Memory access",
-    **{rung: f"Predicted: {rung}" for rung in RUNGS},
+HEADINGS = {quantity: ledger.HEADINGS[quantity] for quantity in COUNTED} | {
+    rung: f"Predicted: {rung}" for rung in RUNGS
 }
 SHOWN_RUNGS = ("flops", "microbenchmarks")  # the lowest and the highest of the ladder
 FEWEST = 3  # networks, for a rank correlation
@@ -166,7 +162,7 @@ def claims_table() -> NumberTable:
     for name, claim in claims().items():
         cost = formula_cost(name)
         params, macs = (claim.params, cost.params), (claim.macs, cost.macs)
-        agree = [rounds_to(exact, text) for text, exact in (params, macs) if text is not None]
+        agree = [ledger.rounds_to(exact, text) for text, exact in (params, macs) if text is not None]
         if not all(agree) and not claim.why:
             raise ValueError(f"{name}: {claim.source} prints other numbers than ours, and no reason is given")
         verdict = "agrees" if all(agree) else f"see {reasons.setdefault(claim.why, len(reasons) + 1)}"
