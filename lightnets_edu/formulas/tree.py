@@ -5,8 +5,8 @@ numbers, which are exact below 2**53; Python evaluates the same tree, compiled o
 Divisions are never turned into reciprocals: ``floor(x/49)`` stays one integer division (SymPy's stock
 JavaScript printer writes ``Math.floor((1/49)*x)``, which is wrong for x = 49).
 
-Square roots, logarithms, exponentials and real powers give doubles, the same ones in Python and in the browser
-(see `lightnets_edu.formulas.real`).
+Square roots, logarithms, exponentials and real powers give doubles. Languages promise the same double for square
+roots and ``+ - * /`` only: a logarithm or an exponential in the browser may differ from Python's in its last digits.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import sympy as sp
-
-from lightnets_edu.formulas import real
 
 Tree = int | str | dict
 
@@ -91,7 +89,7 @@ def to_tree(expr: sp.Basic) -> Tree:
 
 
 def _power(base: sp.Expr, exponent: sp.Expr) -> Tree:
-    """Whole exponents keep whole numbers exact; the others give the double that the browser gives too."""
+    """Whole exponents keep whole numbers exact; the others give doubles."""
     if exponent.is_integer:
         return _node("pow", to_tree(base), to_tree(exponent))
     if exponent == sp.Rational(1, 2):
@@ -103,6 +101,14 @@ def divide(numerator: int, denominator: int) -> int | float:
     """Divide as the browser does: an int where the division is exact, else the nearest double."""
     quotient, remainder = divmod(numerator, denominator)
     return numerator / denominator if remainder else quotient
+
+
+def exponential(x: float) -> float:
+    """e to the power ``x``; infinity, as in the browser, where it is too large for a double."""
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
 
 
 def _source(tree: Tree) -> str:
@@ -133,7 +139,7 @@ def compile_trees(
     lines = [f"def evaluate({', '.join(names)}):"]
     lines += [f"    {name} = {_source(tree)}" for name, tree in (definitions or {}).items()]
     lines += [f"    return ({''.join(_source(tree) + ', ' for tree in trees)})"]
-    scope: dict = {"_div": divide, "_sqrt": math.sqrt, "_log": real.log, "_exp": real.exp}
+    scope: dict = {"_div": divide, "_sqrt": math.sqrt, "_log": math.log, "_exp": exponential}
     exec("\n".join(lines), scope)
     return scope["evaluate"]
 

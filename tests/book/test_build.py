@@ -75,7 +75,7 @@ def test_any_source_changes_the_digest(tmp_path):
     assert before == code_digest(ROOT)
     for name in (
         "formulas/layers.py",
-        "pages/widget/lightnets.js",
+        "pages/widget/formulas.js",
         "pages/widget/lightnets.css",
         "chapters/convolution_cost/widget.py",
     ):

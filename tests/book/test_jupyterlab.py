@@ -1,4 +1,4 @@
-"""A widget live in JupyterLab: the slider moves the Python object, and the Python object moves the slider."""
+"""Live in JupyterLab: a widget, where slider and Python object move each other, and a scoreboard."""
 
 from __future__ import annotations
 
@@ -15,11 +15,20 @@ from playwright.sync_api import expect
 
 from .conftest import ROOT
 
-CELLS = (
-    "from lightnets_edu.pages import get_widget\nw = get_widget('convolution_explorer')(in_channels=32)\nw",
-    "print('groups', w.groups, 'MACs', w.evaluate()['macs'])",
-    "w.out_channels = 200\nw.stride = 3",
-)
+NOTEBOOKS = {
+    "widget": (
+        "from lightnets_edu.pages import get_widget\nw = get_widget('convolution_explorer')(in_channels=32)\nw",
+        "print('groups', w.groups, 'MACs', w.evaluate()['macs'])",
+        "w.out_channels = 200\nw.stride = 3",
+    ),
+    "board": (
+        "from lightnets_edu.pages.board.explore import Column, explore\n"
+        "columns = [Column('name', 'Name', text=True), Column('cost', 'Cost', better='lower'),\n"
+        "           Column('gain', 'Gain', digits=1, better='higher')]\n"
+        "rows = [{'name': name, 'cost': 2**i, 'gain': i % 3} for i, name in enumerate('abcd')]\n"
+        "explore(rows, columns, name='made', title='Made', x='cost', y='gain', label='name', pareto=True)",
+    ),
+}
 HOMES = (
     "HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
     "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR",
@@ -32,13 +41,15 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture
-def lab(tmp_path):
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in CELLS],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
-    nbformat.write(notebook, tmp_path / "live.ipynb")
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("lab")
+    for name, cells in NOTEBOOKS.items():
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        )
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
     port = free_port()
     (tmp_path / ".home").mkdir()
     homes = dict.fromkeys(HOMES, str(tmp_path / ".home"))  # nothing of this reaches the user's own home
@@ -58,26 +69,38 @@ def lab(tmp_path):
                 break
             except OSError:
                 time.sleep(0.2)
-        yield f"{address}/lab/tree/live.ipynb?reset"
+        yield f"{address}/lab/tree"
     finally:
         server.terminate()
         server.wait(20)
         log.close()
 
 
-def test_slider_and_python_move_each_other(lab, browser):
+@pytest.fixture
+def notebook(lab, browser):
+    """Opens a notebook by its name: its page, its cells, and a function that runs one of them."""
     context = browser.new_context(viewport={"width": 1400, "height": 1300})
-    page = context.new_page()
-    page.set_default_timeout(40_000)
-    page.goto(lab)
-    cells = page.locator(".jp-CodeCell")
-    cells.nth(2).wait_for()
-    page.get_by_text("| Idle").wait_for()  # the kernel listens
 
-    def run(index: int) -> None:
-        cells.nth(index).locator(".jp-InputArea-editor").click()
-        page.keyboard.press("Control+Enter")
+    def open_notebook(name: str):
+        page = context.new_page()
+        page.set_default_timeout(40_000)
+        page.goto(f"{lab}/{name}.ipynb?reset")
+        cells = page.locator(".jp-CodeCell")
+        cells.nth(len(NOTEBOOKS[name]) - 1).wait_for()
+        page.get_by_text("| Idle").wait_for()  # the kernel listens
 
+        def run(index: int) -> None:
+            cells.nth(index).locator(".jp-InputArea-editor").click()
+            page.keyboard.press("Control+Enter")
+
+        return page, cells, run
+
+    yield open_notebook
+    context.close()
+
+
+def test_slider_and_python_move_each_other(notebook):
+    page, cells, run = notebook("widget")
     run(0)
     widget = page.locator("[data-widget=convolution_explorer]")
     widget.locator("[name=groups]").wait_for()
@@ -96,4 +119,24 @@ def test_slider_and_python_move_each_other(lab, browser):
     expect(widget.locator("[data-output=macs]").first).to_have_attribute("data-value", str(macs))
     if os.environ.get("LIGHTNETS_SCREENSHOT"):
         page.screenshot(path=os.environ["LIGHTNETS_SCREENSHOT"])
-    context.close()
+
+
+def test_the_scoreboard_is_live(notebook):
+    page, _, run = notebook("board")
+    run(0)
+    board = page.locator("[data-explore=made][data-ready]")
+    status, active = board.get_by_role("status"), board.locator("tr.lx-active .lx-name")
+    expect(status).to_have_text("4 of 4 networks.")
+    expect(board.locator("[data-point]")).to_have_count(4)
+    expect(board.locator("figcaption")).to_contain_text("On the Pareto front (★ in the table): a, b, c.")
+    board.locator("[name=find]").fill("c")
+    expect(status).to_have_text("1 of 4 networks.")
+    board.get_by_role("button", name="Reset").click()
+    board.locator("[name=sort_gain]").click()
+    expect(board.locator("tbody .lx-name")).to_have_text(["a", "d", "b", "c"])
+    plot = board.get_by_role("slider")
+    plot.focus()
+    for key, name in (("Home", "a"), ("ArrowRight", "b"), ("ArrowUp", "c"), ("ArrowDown", "b")):
+        page.keyboard.press(key)  # which the notebook leaves to the board
+        expect(active).to_have_text(name)
+    expect(plot).to_be_focused()

@@ -1,43 +1,44 @@
-"""Widgets on a page of their own, and parts of their engine called from Python."""
+"""Widgets on a page of their own, and modules of the pages' scripts called from Python."""
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, Route
 
+from lightnets_edu import pages
 from lightnets_edu.pages.widget.widgets import static_script
+
+SCRIPTS = Path(pages.__file__).parent
+ADDRESS = "http://scripts.test/"
 
 
 @pytest.fixture(scope="module")
 def page(browser):
     context = browser.new_context()
+    context.route(f"{ADDRESS}**", _serve)
     yield context.new_page()
     context.close()
 
 
-def show(page, *widgets):
+def _serve(route: Route) -> None:
+    path = SCRIPTS / route.request.url.removeprefix(ADDRESS)
+    anyone = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/javascript"}
+    route.fulfill(body=path.read_bytes(), headers=anyone)
+
+
+def show(page: Page, *widgets):
     """A page with these widgets."""
     content = "".join(widget.static_html() for widget in widgets)
-    page.set_content(f"<!doctype html><main>{content}</main><script>{_inline(static_script())}</script>")
+    script = static_script().replace("</", "<\\/")
+    page.set_content(f"<!doctype html><main>{content}</main><script>{script}</script>")
     page.wait_for_function("() => !document.querySelector('[data-widget]:not([data-ready])')")
     return page
 
 
-def in_engine(page, names: str, body: str, *arguments):
-    """Run JavaScript with parts of the engine, which need not be exported, in scope."""
-    engine = json.loads(static_script().split("const engine = ", 1)[1].split(";\n", 1)[0])
+def call(page: Page, module: str, function: str, *arguments):
+    """Call a JavaScript function with a module, such as ``widget/formulas.js``, and arguments."""
     page.goto("about:blank")
-    return page.evaluate(
-        f"""async ([engine, ...args]) => {{
-          const source = engine + "\\nexport const parts = {{ {names} }};";
-          const url = URL.createObjectURL(new Blob([source], {{ type: "text/javascript" }}));
-          const {{ parts: {{ {names} }} }} = await import(url);
-          {body}
-        }}""",
-        [engine, *arguments],
-    )
-
-
-def _inline(script: str) -> str:
-    return script.replace("</", "<\\/")
+    body = f"async ([module, args]) => ({function})(await import(module), ...args)"
+    return page.evaluate(body, [ADDRESS + module, arguments])

@@ -14,7 +14,7 @@ from lightnets_edu.pages import get_widget, list_widgets
 from lightnets_edu.pages.widget.controls import Slider
 from lightnets_edu.pages.widget.widgets import Output, Picture, Widget, number, real
 
-from .conftest import in_engine, show
+from .conftest import call, show
 
 CHANNELS = Slider("channels", "Channels", 1, 512, 24)
 GROUPS = Slider("groups", "Groups", 1, 64, 4, divides=("channels",))
@@ -197,9 +197,8 @@ def test_sweeps_stay_on_the_slider_s_grid(page, slider):
     grid = [slider.code(slider.minimum) + i * slider.code(slider.step) for i in range(2000)]
     grid = [code for code in grid if code <= slider.code(slider.maximum)]
     for present in (grid[0], grid[-1], grid[len(grid) // 3], grid[-2]):
-        places = in_engine(
-            page, "sweepPlaces", "return sweepPlaces(...args).places;", slider.spec(), {slider.name: present}
-        )
+        function = "({ sweepPlaces }, ...args) => sweepPlaces(...args).places"
+        places = call(page, "widget/sweep.js", function, slider.spec(), {slider.name: present})
         codes = [slider.code(slider.read(place)) for place in places]
         assert codes == sorted(set(codes))
         assert {grid[0], present, grid[-1]} <= set(codes) <= set(grid)

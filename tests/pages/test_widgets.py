@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightnets_edu.formulas import Check, conv2d, depthwise_separable_conv2d
-from lightnets_edu.formulas import real as real_functions
 from lightnets_edu.formulas.tree import SharedTrees, compile_trees, to_tree
 from lightnets_edu.pages import get_widget, list_widgets
 from lightnets_edu.pages.discovery import chapter_modules
@@ -32,7 +31,6 @@ from lightnets_edu.pages.widget.widgets import (
     Widget,
     number,
     real,
-    static_script,
 )
 
 SIZES = st.integers(1, 64)
@@ -305,13 +303,6 @@ def test_ceilings_of_ratios_are_exact(a, b, c, d):
     assert list(run(a, b, c, d)) == expected
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.floats(1e-300, 1e300), st.floats(-700, 700))
-def test_logarithm_and_exponential_equal_the_library_s(x, y):
-    assert real_functions.log(x) == pytest.approx(math.log(x), rel=1e-15, abs=1e-16)
-    assert real_functions.exp(y) == pytest.approx(math.exp(y), rel=1e-15)
-
-
 def test_powers_roots_and_logarithms():
     x, y = sp.symbols("x y", integer=True, positive=True)
     exprs = [
@@ -329,8 +320,6 @@ def test_powers_roots_and_logarithms():
     assert isinstance(run(50, 9, 0.5)[4], int)
     with pytest.raises(TypeError, match=r"write 0\.0700000000000000 as a sympy.Rational"):
         to_tree(x**0.07)
-    with pytest.raises(ValueError, match="a logarithm needs a number above 0 instead of 0"):
-        real_functions.log(0)
 
 
 def test_shared_trees_compute_the_same_once():
@@ -362,10 +351,3 @@ def test_values_of_layers_get_names():
         ("a", conv2d, {**settings, "out_height": height, "out_width": height}),
         ("b", conv2d, {**settings, "out_height": later, "out_width": 5}),
     ]
-
-
-def test_the_page_script_holds_the_engine_and_its_style():
-    script = static_script()
-    assert '"ENGINE"' not in script
-    assert '"STYLE"' not in script
-    assert "export default" in script

@@ -1,7 +1,7 @@
-"""A scoreboard: a scatter chart and a sortable, filterable table of the same rows, for a page without a kernel.
+"""A scoreboard: a scatter chart and a sortable, filterable table of the same rows, in Jupyter, Colab and the page.
 
-Python writes a plain table and a static drawing, which is all that Jupyter, Colab and a page without scripts show.
-In the built book ``explore.js`` reads the rows back from that table, and puts controls and a live chart in place.
+Python writes a plain table and a static drawing, which is all that a place without scripts shows. ``board.js`` reads
+the rows back from that table, and puts controls and a live chart in place.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import traitlets
+
 from lightnets_edu.pages.board import scatter
+from lightnets_edu.pages.script.bundle import bundle, page_script
+from lightnets_edu.pages.script.component import PageWidget
 from lightnets_edu.statistics import rank_correlation
 from lightnets_edu.tables import MISSING, Column, NumberTable
 
@@ -32,6 +36,17 @@ AGREEMENT = (
     (-0.9, "mostly opposite"),
     (-1.1, "nearly opposite"),
 )
+
+
+class _Board(PageWidget):
+    """A board in Jupyter and Colab."""
+
+    _esm = bundle(_HERE / "board.js")
+    spec = traitlets.Dict().tag(sync=True)
+    html = traitlets.Unicode().tag(sync=True)
+
+    def static_html(self) -> str:
+        return self.html
 
 
 @dataclass(frozen=True)
@@ -111,24 +126,28 @@ class ScatterTable:
 
     __repr__ = __str__
 
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
+        bundle = _Board(spec=self._spec(), html=self._repr_html_())._repr_mimebundle_(**kwargs)
+        return bundle and ({**bundle[0], "text/plain": str(self)}, bundle[1])
+
     def _repr_html_(self) -> str:
         # The style is in the output itself: it looks the same in Jupyter, in Colab and without scripts.
         style = f"<style>{(_HERE / 'explore.css').read_text(encoding='utf-8')}</style>"
-        parts = [style, self._settings(), self._heading(), self._figure(), self._table(), self._help()]
+        content = json.dumps(self._spec(), ensure_ascii=False).replace("<", "\\u003c")
+        spec = f'<script type="application/json">{content}</script>'
+        parts = [style, spec, self._heading(), self._figure(), self._table(), self._help()]
         return f'<div class="lx" data-explore="{html.escape(self.name)}">{"".join(parts)}</div>'
 
-    def _settings(self) -> str:
+    def _spec(self) -> dict[str, Any]:
         """What the script cannot read from the table."""
         marks = [vars(scatter.MARKS[i % len(scatter.MARKS)]) for i in range(max(1, len(self.families)))]
-        settings = {
+        return {
             **{name: getattr(self, name) for name in ("title", "x", "y", "label", "shape", "pareto", "things")},
             "columns": [{**vars(column), "unit": column.shown_unit, "title": column.title} for column in self.columns],
             "families": self.families,
             "marks": marks,
             "agreement": AGREEMENT,
         }
-        content = json.dumps(settings, ensure_ascii=False).replace("<", "\\u003c")
-        return f'<script type="application/json">{content}</script>'
 
     def _heading(self) -> str:
         description = f'<p class="lx-description">{html.escape(self.description)}</p>' if self.description else ""
@@ -282,4 +301,4 @@ def _better(columns: Sequence[Column], key: str) -> str | None:
 
 def static_script() -> str:
     """The one script that gives a built page its scoreboards their controls and live charts."""
-    return (_HERE / "explore.js").read_text(encoding="utf-8")
+    return page_script(_HERE / "board.js", "explore")

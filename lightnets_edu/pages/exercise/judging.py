@@ -1,4 +1,4 @@
-"""An answer against an exercise: passed or failed, in a sentence. ``exercises.js`` forms the same sentences."""
+"""An answer against an exercise: passed or failed, in a sentence. ``judging.js`` forms the same sentences."""
 
 from __future__ import annotations
 

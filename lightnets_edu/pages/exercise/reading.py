@@ -1,4 +1,4 @@
-"""Numbers as readers write them, and how far they are from the right one. ``exercises.js`` does the same."""
+"""Numbers as readers write them, and how far they are from the right one. ``reading.js`` does the same."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from lightnets_edu.pages.exercise.kinds import (
 )
 from lightnets_edu.pages.exercise.markdown import inline_html, to_html
 from lightnets_edu.pages.exercise.reading import FAR, NEAR, NUMBER, SUFFIXES
+from lightnets_edu.pages.script.bundle import page_script
 
 _HERE = Path(__file__).parent
 _MARKS = {"passed": "✓ ", "failed": "✗ ", "waiting": ""}
@@ -202,6 +203,5 @@ class Verdict(Shown):
 def exercise_script() -> str:
     """The one script that gives a built page its forms, with its style and the words it shares with Python."""
     shared = {"sentences": SENTENCES, "number": NUMBER, "suffixes": SUFFIXES, "near": NEAR, "far": FAR}
-    script = (_HERE / "exercises.js").read_text(encoding="utf-8")
     style = (_HERE / "exercises.css").read_text(encoding="utf-8")
-    return script.replace('"SHARED"', json.dumps(shared), 1).replace('"STYLE"', json.dumps(style), 1)
+    return page_script(_HERE / "exercise.js", "exercise", style, {"shared": shared})

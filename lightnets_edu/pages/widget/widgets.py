@@ -1,8 +1,8 @@
 """Widgets that a chapter declares and one engine runs: with Python in Jupyter and Colab, without in the page.
 
 A widget is a class with attributes only: controls, formulas (SymPy), checks and a layout. Python compiles the
-formulas into exact integer functions; the page receives the same formulas as JSON trees, which ``lightnets.js``
-evaluates and ``pictures.js`` draws. To add one: subclass `Widget` in a module of its chapter's folder.
+formulas into exact integer functions; the page receives the same formulas as JSON trees, which ``formulas.js``
+evaluates. To add one: subclass `Widget` in a module of its chapter's folder.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-import anywidget
 import sympy as sp
 import traitlets
 
 from lightnets_edu.formulas.checks import Check, fill_message
 from lightnets_edu.formulas.tree import SharedTrees, compile_trees, to_tree
 from lightnets_edu.pages.discovery import chapter_modules
+from lightnets_edu.pages.script.bundle import bundle, page_script
+from lightnets_edu.pages.script.component import PageWidget
 from lightnets_edu.pages.widget.controls import Choice, Control, Slider, Toggle
 from lightnets_edu.pages.widget.declarations import Lookup, Output, Picture, Row, Table, number, real
 from lightnets_edu.pages.widget.mistakes import refuse_mistakes
@@ -102,12 +103,7 @@ def _plan(widget: type[Widget]) -> _Plan:
     )
 
 
-def _engine() -> str:
-    """The module that draws and runs every widget."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("lightnets.js", "pictures.js"))
-
-
-class Widget(anywidget.AnyWidget):
+class Widget(PageWidget):
     """Controls, formulas and a layout. Subclasses set the attributes below and nothing else.
 
     Each control is a synced trait: ``widget.groups = 4`` moves the slider, and the slider sets ``widget.groups``.
@@ -143,7 +139,7 @@ class Widget(anywidget.AnyWidget):
     picture: ClassVar[Picture | None] = None
     pictures: ClassVar[tuple[Picture, ...]] = ()
 
-    _esm = _engine()
+    _esm = bundle(_HERE / "widget.js")
     _css = _HERE / "lightnets.css"
     spec = traitlets.Dict().tag(sync=True)
     data = traitlets.Dict().tag(sync=True)
@@ -230,24 +226,10 @@ class Widget(anywidget.AnyWidget):
         )
         return f"{head}<table><tbody>{rows}</tbody></table>"
 
-    # ipywidgets 7, which Colab has, would be asked first, and leave the HTML out.
-    _ipython_display_ = None
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**data, "text/html": self.static_html()}, metadata
-
 
 def static_script() -> str:
-    """The one script that gives a built page its widgets: the mounting code with the engine and its style inside."""
-    script = (_HERE / "static.js").read_text(encoding="utf-8")
-    style = (_HERE / "lightnets.css").read_text(encoding="utf-8")
-    for mark, source in (('"ENGINE"', _engine()), ('"STYLE"', style)):
-        script = script.replace(mark, json.dumps(source), 1)
-    return script
+    """The one script that gives a built page its widgets."""
+    return page_script(_HERE / "widget.js", "widget", (_HERE / "lightnets.css").read_text(encoding="utf-8"))
 
 
 @cache

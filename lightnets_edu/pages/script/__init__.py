@@ -1,0 +1,1 @@
+"""How do the pages' scripts come together? JavaScript modules that the components share, and the bundler."""
