@@ -13,6 +13,9 @@ INSTALL := $(PYTHON) -m pip install --no-compile --progress-bar off
 # What takes long says on one line what it is doing; its output is shown only if it fails.
 SAY := $(PYTHON) lightnets_edu/progress.py
 
+# It asks nobody for a newer version, and what it keeps lies below _build.
+DENO := env DENO_NO_UPDATE_CHECK=1 DENO_DIR=_build/deno $(VENV)/bin/deno
+
 # The first Python that is new enough.
 FIND_PYTHON := for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; \
@@ -32,6 +35,9 @@ test: $(TEST_READY) ## Check style, types and generated files, build the book, r
 	@$(SAY) "Checking style" $(PYTHON) -m ruff check .
 	@$(SAY) "Checking format" $(PYTHON) -m ruff format --check .
 	@$(SAY) "Checking types" $(PYTHON) -m mypy
+	@$(SAY) "Checking the style of scripts" $(DENO) lint
+	@$(SAY) "Checking the format of scripts" $(DENO) fmt --check
+	@$(SAY) "Checking the types of scripts" $(DENO) check lightnets_edu
 	@$(SAY) "Checking generated notebooks" $(PYTHON) -m lightnets_edu.pages.site.build --check
 	@LIGHTNETS_PROGRESS=lines $(MAKE) --no-print-directory --jobs 2 book test-package
 	@echo "Testing the book in a browser"

@@ -76,7 +76,7 @@ def test_any_source_changes_the_digest(tmp_path):
     for name in (
         "formulas/layers.py",
         "pages/widget/formulas.js",
-        "pages/widget/lightnets.css",
+        "pages/widget/widget.css",
         "chapters/convolution_cost/widget.py",
     ):
         original = (package / name).read_text()

@@ -81,7 +81,7 @@ export class Board {
     this.point({ hovered: hovered && this.view.shown.includes(hovered) ? hovered : null });
   }
 
-  /** Show which row and point belong together; `scroll` brings the row into its box. @param {Partial<Pointed>} pointed */
+  /** Show which row and point belong together; `scroll` brings the row in sight. @param {Partial<Pointed>} pointed */
   point(pointed, scroll = false) {
     Object.assign(this.pointed, pointed);
     const active = this.pointed.hovered ?? this.pointed.focused;

@@ -11,7 +11,6 @@ const MOST_LABELS = 30;
 const REACH = 36; // pixels from the pointer to a point that it still finds
 
 /** @typedef {[value: number, text: string][]} Ticks */
-/** @typedef {(value: number) => number} Scale */
 
 /** @param {number} value @param {number} low @param {number} high */
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -29,15 +28,23 @@ function limits(values, log) {
   return [least >= 0 && least < margin ? 0 : least - margin, most + margin];
 }
 
-/** One direction: its ticks, and a function that puts values between two pixels. @param {Row[]} rows @param {Column} column @param {boolean} log @param {number} most */
+/**
+ * One direction: its ticks, and a function that puts values between two pixels.
+ *
+ * @param {Row[]} rows
+ * @param {Column} column
+ * @param {boolean} log
+ * @param {number} most
+ */
 function makeAxis(rows, column, log, most) {
   const [low, high] = limits(rows.map((row) => numberOf(row, column)), log);
   // Letters only where the axis has none of its own: "20 M" of bare numbers, "20,000" of millions.
   const letters = column.scale === 1 && high >= 10000;
   const text = (/** @type {number} */ tick) => (letters ? withLetter(tick, 4) : round(tick / column.scale, 10));
   const steps = log ? ratioSteps(low, high, most) : equalSteps(low, high, most);
+  const ruler = log ? Math.log10 : (/** @type {number} */ value) => value;
   const between = (/** @type {number} */ from, /** @type {number} */ to) =>
-    log ? makeScale([low, high].map(Math.log10), from, to, Math.log10) : makeScale([low, high], from, to);
+    makeScale([ruler(low), ruler(high)], from, to, ruler);
   return { between, ticks: /** @type {Ticks} */ (steps.map((tick) => [tick, text(tick)])) };
 }
 
@@ -145,7 +152,12 @@ export class Chart {
     return /** @type {Place} */ (this.places.get(row));
   }
 
-  /** Names beside points and away from the front's line: those that the reader asked for choose first, then the front's. @param {View} view @param {Place[]} line */
+  /**
+   * Names beside points, away from the front's line; those that the reader asked for choose first, then the front's.
+   *
+   * @param {View} view
+   * @param {Place[]} line
+   */
   drawLabels({ drawn, front }, line) {
     const walls = line.slice(1).map(([x, y], i) => {
       const [a, b] = line[i];
@@ -166,7 +178,7 @@ export class Chart {
     }
   }
 
-  /** Show which point is meant: a ring, lines to the axes and its numbers. @param {Row | null} row @param {View} view */
+  /** Show which point is meant: a ring, lines to the axes, its numbers. @param {Row | null} row @param {View} view */
   point(row, view) {
     this.speak(row, view);
     const place = row && this.places.get(row);
@@ -184,7 +196,7 @@ export class Chart {
     tip.style.top = `${clamp(top - tip.offsetHeight - 8, 0, area.bottom)}px`;
   }
 
-  /** Say to a screen reader which point is meant, and its place from the left. @param {Row | null} row @param {View} view */
+  /** Tell a screen reader which point is meant, and its place. @param {Row | null} row @param {View} view */
   speak(row, view) {
     const list = sortRows(view.drawn, view.x);
     const at = row ? list.indexOf(row) : -1;

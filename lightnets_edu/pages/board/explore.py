@@ -132,7 +132,7 @@ class ScatterTable:
 
     def _repr_html_(self) -> str:
         # The style is in the output itself: it looks the same in Jupyter, in Colab and without scripts.
-        style = f"<style>{(_HERE / 'explore.css').read_text(encoding='utf-8')}</style>"
+        style = f"<style>{(_HERE / 'board.css').read_text(encoding='utf-8')}</style>"
         content = json.dumps(self._spec(), ensure_ascii=False).replace("<", "\\u003c")
         spec = f'<script type="application/json">{content}</script>'
         parts = [style, spec, self._heading(), self._figure(), self._table(), self._help()]

@@ -2,7 +2,7 @@
 
 /** @typedef {[left: number, top: number, right: number, bottom: number]} Box */
 /** @typedef {[x: number, y: number]} Place */
-/** @typedef {{ left: number, right: number, top: number, bottom: number, width: number }} Area Of the chart, in pixels. */
+/** @typedef {{ left: number, right: number, top: number, bottom: number, width: number }} Area Of the chart. */
 
 /** @param {Box} a @param {Box} b */
 const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];

@@ -28,7 +28,16 @@ import { paretoFront } from "../script/statistics.js";
  */
 
 /** @typedef {{ value: number | string | null, text: string }} Cell A missing value is null. */
-/** @typedef {{ tr: HTMLTableRowElement, index: number, label: string, cells: Record<string, Cell>, kept: boolean }} Row */
+/** @typedef {Record<string, Cell>} Cells By the column's key. */
+
+/**
+ * @typedef {object} Row
+ * @property {HTMLTableRowElement} tr
+ * @property {number} index
+ * @property {string} label
+ * @property {Cells} cells
+ * @property {boolean} kept Whether its label stays in the chart.
+ */
 
 /**
  * What the reader has chosen.
@@ -86,13 +95,10 @@ export const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
  */
 export function sortRows(rows, column, down = false) {
   const { key, text } = column;
-  const compare = text
-    ? (/** @type {Row} */ a, /** @type {Row} */ b) =>
-      order(a.cells[key].text.toLowerCase(), b.cells[key].text.toLowerCase())
-    : (/** @type {Row} */ a, /** @type {Row} */ b) => order(numberOf(a, column), numberOf(b, column));
-  const missing = rows.filter((row) => row.cells[key].value === null);
-  const present = rows.filter((row) => row.cells[key].value !== null);
-  present.sort((a, b) => (down ? -1 : 1) * compare(a, b) || a.index - b.index);
+  const [sign, missing] = [down ? -1 : 1, rows.filter(({ cells }) => cells[key].value === null)];
+  const rank = (/** @type {Row} */ row) => (text ? row.cells[key].text.toLowerCase() : numberOf(row, column));
+  const present = rows.filter(({ cells }) => cells[key].value !== null);
+  present.sort((a, b) => sign * order(rank(a), rank(b)) || a.index - b.index);
   return [...present, ...missing];
 }
 

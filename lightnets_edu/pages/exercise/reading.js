@@ -39,7 +39,13 @@ export function readText(written, unit, shared) {
   return Number.isFinite(value) ? value : NaN;
 }
 
-/** In words, too roughly to give the right number away. @param {number} got @param {number} expected @param {Shared} shared */
+/**
+ * In words, too roughly to give the right number away.
+ *
+ * @param {number} got
+ * @param {number} expected
+ * @param {Shared} shared
+ */
 export function howFar(got, expected, { near, far }) {
   const direction = got > expected ? "too large" : "too small";
   if (got * expected <= 0) return direction;

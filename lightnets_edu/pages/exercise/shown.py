@@ -203,5 +203,5 @@ class Verdict(Shown):
 def exercise_script() -> str:
     """The one script that gives a built page its forms, with its style and the words it shares with Python."""
     shared = {"sentences": SENTENCES, "number": NUMBER, "suffixes": SUFFIXES, "near": NEAR, "far": FAR}
-    style = (_HERE / "exercises.css").read_text(encoding="utf-8")
+    style = (_HERE / "exercise.css").read_text(encoding="utf-8")
     return page_script(_HERE / "exercise.js", "exercise", style, {"shared": shared})

@@ -1,6 +1,6 @@
 // Axes: places for values, and round numbers to write beside them.
 
-/** @typedef {(value: number) => number} Ruler What distances show: the value itself, or its logarithm. */
+/** @typedef {(value: number) => number} Scale From one number to another, such as from values to pixels. */
 
 /** @type {[size: number, letter: string][]} */
 const LETTERS = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
@@ -11,10 +11,11 @@ const LETTERS = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
  * @param {number[]} ends The first and the last value, as the ruler gives them.
  * @param {number} from The pixel of the first.
  * @param {number} to The pixel of the last.
- * @param {Ruler} ruler
+ * @param {Scale} ruler What distances show: the value itself, or its logarithm.
+ * @returns {Scale}
  */
 export function makeScale([low, high], from, to, ruler = (value) => value) {
-  return (/** @type {number} */ value) => from + ((ruler(value) - low) / (high - low)) * (to - from);
+  return (value) => from + ((ruler(value) - low) / (high - low)) * (to - from);
 }
 
 /**

@@ -61,7 +61,12 @@ export function query(parent, selector) {
   return found;
 }
 
-/** Change an element's text only if it differs, so that a live region speaks once. @param {Element} element @param {string} text */
+/**
+ * Change an element's text only if it differs, so that a live region speaks once.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -21,7 +21,13 @@ export function chartText(x, y, text, anchor = "middle", kind = "ln-tick") {
  * @property {string} name
  */
 
-/** Grid lines with their numbers, and the names of both axes. @param {Axis} x @param {Axis} y @param {(tick: number) => string} format */
+/**
+ * Grid lines with their numbers, and the names of both axes.
+ *
+ * @param {Axis} x
+ * @param {Axis} y
+ * @param {(tick: number) => string} format
+ */
 export function drawAxes(x, y, format) {
   const { left, right, top, bottom } = CHART;
   const lines = [

@@ -36,7 +36,14 @@ function makeChoice({ name, options }, id, label, change) {
   return { row, show: (value) => input.selectedIndex = options.findIndex(([known]) => known === value) };
 }
 
-/** @param {SliderSpec} control @param {string} id @param {Element} label @param {Change} change @param {() => Numbers} present @returns {Row} */
+/**
+ * @param {SliderSpec} control
+ * @param {string} id
+ * @param {Element} label
+ * @param {Change} change
+ * @param {() => Numbers} present
+ * @returns {Row}
+ */
 function makeSlider(control, id, label, change, present) {
   const { name, minimum, maximum, step, scale, unit } = control;
   const input = make("input", { type: "range", id, name, min: minimum, max: maximum, step, autocomplete: "off" });

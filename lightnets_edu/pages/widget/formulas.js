@@ -3,6 +3,8 @@
 
 /** @typedef {(values: Numbers) => number | boolean} Formula */
 
+const MOST_DIVISORS = 8;
+
 // Numbers are doubles, so whole numbers are exact below 2**53. Python's floor and remainder: the sign of the divisor.
 /** @param {number} a @param {number} b */
 const modulo = (a, b) => ((a % b) + b) % b;
@@ -68,10 +70,10 @@ export function divisors(numbers, { minimum = 1, maximum = Infinity } = {}) {
   return found;
 }
 
-/** The first common divisors of some numbers, as a phrase: "1, 2, 4 or 8". @param {number[]} numbers @param {number} most */
-function divisorsText(numbers, most = 8) {
+/** The first common divisors of some numbers, as a phrase: "1, 2, 4 or 8". @param {number[]} numbers */
+function divisorsText(numbers) {
   const found = divisors(numbers);
-  if (found.length > most) return `${found.slice(0, most).join(", ")} …`;
+  if (found.length > MOST_DIVISORS) return `${found.slice(0, MOST_DIVISORS).join(", ")} …`;
   return [found.slice(0, -1).join(", "), String(found[found.length - 1])].filter((part) => part !== "").join(" or ");
 }
 

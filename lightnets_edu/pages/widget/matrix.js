@@ -3,7 +3,11 @@
 /** @import { Maker } from "./pictures.js" */
 import { make, makeSvg } from "../script/dom.js";
 
-/** @typedef {(group: number) => [first: number, count: number]} Reach The groups of inputs, counted round, that a group of outputs sees. */
+/**
+ * Which groups of inputs a group of outputs sees, counted round.
+ *
+ * @typedef {(group: number) => [first: number, count: number]} Reach
+ */
 
 export const MOST_CELLS = 32;
 
@@ -19,7 +23,14 @@ export function makeMatrix(attributes) {
     make("div", { class: "ln-axis ln-down", "aria-hidden": "true" }, "output channels →"),
     drawing,
   );
-  /** Returns a sentence if a cell stands for several channels. @param {number} ins @param {number} outs @param {number} groups @param {Reach} reach */
+  /**
+   * Returns a sentence if a cell stands for several channels.
+   *
+   * @param {number} ins
+   * @param {number} outs
+   * @param {number} groups
+   * @param {Reach} reach
+   */
   const draw = (ins, outs, groups, reach) => {
     const [columns, rows] = [Math.min(ins, MOST_CELLS), Math.min(outs, MOST_CELLS)];
     drawing.setAttribute("viewBox", `-0.25 -0.25 ${columns + 0.5} ${rows + 0.5}`);
@@ -28,16 +39,22 @@ export function makeMatrix(attributes) {
     cells.setAttribute("d", matrixPath(columns, rows, ins / groups, outs / groups, groups, reach));
     if (columns === ins && rows === outs) return "";
     const [wide, high] = [ins / columns, outs / rows].map((channels) => Number(channels.toFixed(1)));
-    return ` Drawn with ${columns} × ${rows} cells: one stands for about ${wide} input and ${high} output channels, and is filled as far as they are connected.`;
+    const cell = `one stands for about ${wide} input and ${high} output channels`;
+    return ` Drawn with ${columns} × ${rows} cells: ${cell}, and is filled as far as they are connected.`;
   };
   return { element, drawing, draw };
 }
 
-/** How much of one range another covers. @param {number} from @param {number} to @param {number} low @param {number} high */
-const overlap = (from, to, low, high) => Math.max(0, Math.min(to, high) - Math.max(from, low));
+/** @typedef {[from: number, to: number]} Range Of channels. */
 
-/** The first channel of a cell. @param {number} cell @param {number} cells @param {number} channels */
-const firstOf = (cell, cells, channels) => Math.floor((cell * channels) / cells);
+/** How many channels two ranges share. @param {Range} range @param {Range} other */
+const overlap = ([from, to], [low, high]) => Math.max(0, Math.min(to, high) - Math.max(from, low));
+
+/** The channels of a cell. @param {number} cell @param {number} cells @param {number} channels @returns {Range} */
+const rangeOf = (cell, cells, channels) => [
+  Math.floor((cell * channels) / cells),
+  Math.floor(((cell + 1) * channels) / cells),
+];
 
 /**
  * The filled cells; one that stands for several channels is as full as the share of them that are connected.
@@ -50,23 +67,23 @@ const firstOf = (cell, cells, channels) => Math.floor((cell * channels) / cells)
  * @param {Reach} reach
  */
 function matrixPath(columns, rows, wide, high, groups, reach) {
-  /** How many pairs of channels in a block of both are connected. @param {number} left @param {number} right @param {number} top @param {number} bottom */
-  const countConnected = (left, right, top, bottom) => {
+  /** The share of pairs of channels in a cell that are connected. @param {Range} ins @param {Range} outs */
+  const connectedShare = (ins, outs) => {
     let connected = 0;
-    for (let group = Math.floor(top / high); group < Math.ceil(bottom / high); group += 1) {
+    for (let group = Math.floor(outs[0] / high); group < Math.ceil(outs[1] / high); group += 1) {
       const [first, count] = reach(group);
-      const seen = overlap(first * wide, (first + count) * wide, left, right) +
-        overlap((first - groups) * wide, (first + count - groups) * wide, left, right);
-      connected += seen * overlap(group * high, (group + 1) * high, top, bottom);
+      const again = first - groups; // counted round
+      const seen = overlap([first * wide, (first + count) * wide], ins) +
+        overlap([again * wide, (again + count) * wide], ins);
+      connected += seen * overlap([group * high, (group + 1) * high], outs);
     }
-    return connected;
+    return connected / ((ins[1] - ins[0]) * (outs[1] - outs[0]));
   };
   const paths = [];
   for (let row = 0; row < rows; row += 1) {
-    const [top, bottom] = [row, row + 1].map((place) => firstOf(place, rows, high * groups));
+    const outs = rangeOf(row, rows, high * groups);
     for (let column = 0; column < columns; column += 1) {
-      const [left, right] = [column, column + 1].map((place) => firstOf(place, columns, wide * groups));
-      const share = countConnected(left, right, top, bottom) / ((bottom - top) * (right - left));
+      const share = connectedShare(rangeOf(column, columns, wide * groups), outs);
       if (share > 0) {
         const side = 0.86 * Math.max(0.3, Math.sqrt(share));
         const [length, margin] = [side.toFixed(2), 0.5 - side / 2];

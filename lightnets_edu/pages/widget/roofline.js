@@ -21,17 +21,11 @@ export function makeRoofline([peakName, bandwidthName, intensityName]) {
       const ridge = peak / bandwidth;
       const reached = Math.min(peak, bandwidth * intensity);
       drawing.replaceChildren(...drawRoofline(peak, bandwidth, ridge, intensity, reached));
-      const share = `${rounded((100 * reached) / peak)}\u00a0% of the peak`;
-      const point = `At ${rounded(intensity)} FLOPs a byte at most ${
-        rounded(reached)
-      } GFLOP/s can be reached, ${share}`;
+      const [at, most, edge, share] = [intensity, reached, ridge, (100 * reached) / peak].map(rounded);
+      const point = `At ${at} FLOPs a byte at most ${most} GFLOP/s can be reached, ${share}\u00a0% of the peak`;
       return intensity < ridge
-        ? `${point}: the arithmetic waits for memory. From ${
-          rounded(ridge)
-        } FLOPs a byte on (the ridge) it would be busy.`
-        : `${point}: the arithmetic is busy. Below ${
-          rounded(ridge)
-        } FLOPs a byte (the ridge) it would wait for memory.`;
+        ? `${point}: the arithmetic waits for memory. From ${edge} FLOPs a byte on (the ridge) it would be busy.`
+        : `${point}: the arithmetic is busy. Below ${edge} FLOPs a byte (the ridge) it would wait for memory.`;
     },
   };
 }

@@ -63,23 +63,21 @@ export function makeShuffle([channelCount, groupCount]) {
 /** @param {number} channels @param {number} groups @param {number} places */
 function shuffleSentence(channels, groups, places) {
   const size = channels / groups;
+  const inputs = plural(channels, "input");
   if (groups === 1) {
-    return `One group: every output sees all ${
-      plural(channels, "input")
-    }, with the shuffle and without, and no channel moves.`;
+    return `One group: every output sees all ${inputs}, with the shuffle and without, and no channel moves.`;
   }
   const seen = size * Math.min(size, groups);
-  const drawn = places < channels
-    ? ` Drawn are the first ${places} of ${channels} places behind the shuffle, and the channels that go there.`
-    : "";
+  const most = seen === channels ? `all ${channels}` : seen;
   const cell = Number((channels / MOST_CELLS).toFixed(1));
-  const cells = channels > MOST_CELLS
-    ? ` A cell of the matrices stands for about ${cell} channels each way, and is filled as far as they are connected.`
-    : "";
-  const both = `Without the shuffle each output sees ${size} of the ${plural(channels, "input")}, with the shuffle ${
-    seen === channels ? `all ${channels}` : seen
-  }.`;
-  return `${channels} channels in ${groups} groups of ${size}. ${both}${drawn}${cells}`;
+  return [
+    `${channels} channels in ${groups} groups of ${size}.`,
+    `Without the shuffle each output sees ${size} of the ${inputs}, with the shuffle ${most}.`,
+    places < channels &&
+    `Drawn are the first ${places} of ${channels} places behind the shuffle, and the channels that go there.`,
+    channels > MOST_CELLS &&
+    `A cell of the matrices stands for about ${cell} channels each way, and is filled as far as they are connected.`,
+  ].filter(Boolean).join(" ");
 }
 
 /**
@@ -123,7 +121,14 @@ function drawShuffle(drawing, channels, groups, places) {
   return moving;
 }
 
-/** One frame a group; the last may be cut off. @param {number} count @param {number} size @param {number} y @param {number} places */
+/**
+ * A frame for each group; the last may be cut off.
+ *
+ * @param {number} count
+ * @param {number} size
+ * @param {number} y
+ * @param {number} places
+ */
 function makeFrames(count, size, y, places) {
   return Array.from({ length: count }, (_, group) => {
     const [x, width] = [group * (size + GAP) - 0.1, Math.min(size, places - group * size) + 0.2];

@@ -33,7 +33,8 @@
 /** @typedef {SliderSpec | ChoiceSpec | ToggleSpec} Control */
 /** @typedef {{ table: string, keys: string[], names: string[] }} Lookup */
 /** @typedef {{ name: string, label: string, unit: string, digits: number | null, help: string }} Output */
-/** @typedef {{ caption: string, columns: string[], rows: { label: string, cells: string[] }[], bars: boolean }} Table */
+/** @typedef {{ label: string, cells: string[] }} TableRow The names of outputs, one a column. */
+/** @typedef {{ caption: string, columns: string[], rows: TableRow[], bars: boolean }} Table */
 /** @typedef {"connectivity" | "shuffle" | "roofline" | "sweep"} PictureKind */
 /** @typedef {{ kind: PictureKind, uses: string[] }} Picture */
 

@@ -1,4 +1,5 @@
 // Outputs over the whole range of one slider, the other controls as they are.
+/** @import { Scale } from "../script/axes.js" */
 /** @import { Maker } from "./pictures.js" */
 /** @import { Numbers, Outputs, ShownOutput, SliderSpec } from "./spec.js" */
 import { equalSteps, makeScale, withLetter } from "../script/axes.js";
@@ -6,9 +7,8 @@ import { make, makeSvg } from "../script/dom.js";
 import { CHART, chartLabel, drawAxes, makeChart } from "./chart.js";
 import { compileSpec, divisors } from "./formulas.js";
 
-/** @typedef {{ place: number, values: Numbers | null }} Sample A setting of the slider; null where it is not possible. */
+/** @typedef {{ place: number, values: Numbers | null }} Sample A setting of the slider; null if it is not possible. */
 /** @typedef {{ place: number, values: Numbers }} Point */
-/** @typedef {(value: number) => number} Scale */
 
 const MOST_SAMPLES = 64;
 
@@ -82,17 +82,18 @@ function sweepSentence(control, outputs, samples, present, stride) {
   const possible = samples.filter(isPossible);
   const [first, last] = [possible[0], possible[possible.length - 1]];
   const told = outputs.map(({ name, label, unit, number }) => {
-    const text = (/** @type {Point} */ { values }) => `${number.format(values[name])}${unit && ` ${unit}`}`;
-    const ends = `${text(first)} at ${first.place}, ${text(last)} at ${last.place}`;
-    return `“${label}” is ${ends}, and ${text(present)} at the present ${present.place}${
-      control.unit && ` ${control.unit}`
-    }`;
+    const [low, high, now] = [first, last, present].map(({ values }) => inUnit(number.format(values[name]), unit));
+    const here = inUnit(present.place, control.unit);
+    return `“${label}” is ${low} at ${first.place}, ${high} at ${last.place}, and ${now} at the present ${here}`;
   });
   const some = stride > 1 ? ` Drawn through every ${stride}${stride === 2 ? "nd" : "th"} setting.` : "";
   const gaps = possible.length < samples.length ? " Where the curve has gaps, the setting is not possible." : "";
   const dots = control.divides.length ? " Dots are the settings that divide without a remainder." : "";
   return `Over “${control.label}”: ${told.join("; ")}.${some}${gaps}${dots}`;
 }
+
+/** @param {string | number} value @param {string} unit */
+const inUnit = (value, unit) => (unit ? `${value} ${unit}` : value);
 
 /** A name with its unit, for an axis. @param {{ label: string, unit: string }} named */
 const withUnit = ({ label, unit }) => (unit ? `${label} in ${unit}` : label);
@@ -115,7 +116,12 @@ function makeAcross(control, places) {
   return { at: makeScale([0, high], left, right, Math.log2), ticks, name };
 }
 
-/** The outputs' axis, which begins at zero or below. @param {ShownOutput[]} outputs @param {number[]} numbers All that are drawn. */
+/**
+ * The outputs' axis, which begins at zero or below.
+ *
+ * @param {ShownOutput[]} outputs
+ * @param {number[]} numbers All that are drawn.
+ */
 function makeUp(outputs, numbers) {
   const lowest = Math.min(0, ...numbers);
   const tallest = Math.max(...numbers) > lowest ? Math.max(...numbers) : lowest + 1;
@@ -180,7 +186,11 @@ function sweepPath(samples, name, across, up) {
   }).join("");
 }
 
-/** Labels from the bottom up, moved so that none covers another or leaves the chart. @param {{ y: number, text: string }[]} labels */
+/**
+ * Labels from the bottom up, moved so that none covers another or leaves the chart.
+ *
+ * @param {{ y: number, text: string }[]} labels
+ */
 function apart(labels) {
   const line = 14;
   let lowest = CHART.bottom - 6;

@@ -61,10 +61,37 @@ function makeTable(table, bars) {
   return make("table", { class: "ln-table", style: `--ln-columns: ${table.columns.length}` }, ...parts);
 }
 
-/** @param {number | null} digits */
-function numberFormat(digits) {
-  const places = digits ?? 0;
-  return new Intl.NumberFormat("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
+/** The outputs by name, each with its format. @param {Spec} spec @returns {Outputs} */
+function shownOutputs(spec) {
+  return Object.fromEntries(spec.outputs.map((output) => {
+    const places = output.digits ?? 0;
+    const digits = { minimumFractionDigits: places, maximumFractionDigits: places };
+    return [output.name, { ...output, number: new Intl.NumberFormat("en-US", digits) }];
+  }));
+}
+
+/**
+ * The whole widget: its title, and below it the parts in the order in which a reader needs them.
+ *
+ * @param {Spec} spec
+ * @param {Element} reset
+ * @param {Element[]} controls
+ * @param {Element[]} results
+ * @param {(Element | null)[]} more
+ * @param {Element[]} tables
+ */
+function makeRoot(spec, reset, controls, results, more, tables) {
+  const [title, description] = [makeId("lightnets"), makeId("lightnets")];
+  return make(
+    "div",
+    { class: "ln-widget", role: "group", "aria-labelledby": title, "aria-describedby": description },
+    make("div", { class: "ln-top" }, make("p", { class: "ln-title", id: title }, spec.title), reset),
+    make("p", { class: "ln-description", id: description }, spec.description),
+    make("div", { class: "ln-controls" }, ...controls),
+    make("div", { class: "ln-results" }, ...results),
+    make("div", { class: "ln-more" }, ...more),
+    ...tables,
+  );
 }
 
 /** @type {Component["render"]} */
@@ -72,10 +99,7 @@ function render({ model, el }) {
   /** @type {Spec} */
   const spec = model.get("spec");
   const evaluate = compileSpec(spec);
-  /** @type {Outputs} */
-  const outputs = Object.fromEntries(
-    spec.outputs.map((output) => [output.name, { ...output, number: numberFormat(output.digits) }]),
-  );
+  const outputs = shownOutputs(spec);
   /** @returns {Settings} */
   const settings = () => Object.fromEntries(spec.controls.map(({ name }) => [name, model.get(name)]));
   const first = settings();
@@ -92,17 +116,10 @@ function render({ model, el }) {
   const status = make("p", { class: "ln-status", role: "status", "aria-live": "polite" });
   const bars = spec.tables.map(() => /** @type {Bars[]} */ ([]));
   const pictures = spec.pictures.map((picture) => makePicture(picture, spec, outputs));
-  const [title, description] = [makeId("lightnets"), makeId("lightnets")];
-  const root = make(
-    "div",
-    { class: "ln-widget", role: "group", "aria-labelledby": title, "aria-describedby": description },
-    make("div", { class: "ln-top" }, make("p", { class: "ln-title", id: title }, spec.title), reset),
-    make("p", { class: "ln-description", id: description }, spec.description),
-    make("div", { class: "ln-controls" }, ...controls.map(({ row }) => row)),
-    make("div", { class: "ln-results" }, makeHeadline(spec, outputs), status),
-    make("div", { class: "ln-more" }, makeDetails(spec), ...pictures.map(({ figure }) => figure)),
-    ...spec.tables.map((table, index) => makeTable(table, bars[index])),
-  );
+  const rows = controls.map(({ row }) => row);
+  const more = [makeDetails(spec), ...pictures.map(({ figure }) => figure)];
+  const tables = spec.tables.map((table, index) => makeTable(table, bars[index]));
+  const root = makeRoot(spec, reset, rows, [makeHeadline(spec, outputs), status], more, tables);
   const numbers = /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-output]")]);
 
   /** Set controls together, so that everything is computed once. @param {Settings} changes */

@@ -140,7 +140,7 @@ class Widget(PageWidget):
     pictures: ClassVar[tuple[Picture, ...]] = ()
 
     _esm = bundle(_HERE / "widget.js")
-    _css = _HERE / "lightnets.css"
+    _css = _HERE / "widget.css"
     spec = traitlets.Dict().tag(sync=True)
     data = traitlets.Dict().tag(sync=True)
 
@@ -229,7 +229,8 @@ class Widget(PageWidget):
 
 def static_script() -> str:
     """The one script that gives a built page its widgets."""
-    return page_script(_HERE / "widget.js", "widget", (_HERE / "lightnets.css").read_text(encoding="utf-8"))
+    style = (_HERE / "widget.css").read_text(encoding="utf-8")
+    return page_script(_HERE / "widget.js", "widget", style)
 
 
 @cache
