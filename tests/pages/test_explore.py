@@ -200,6 +200,13 @@ def test_mistakes_are_explained(change, sentence):
         board(**change)
 
 
+def test_a_notebook_gets_it_live_with_the_static_one_beside():
+    shown, _ = board()._repr_mimebundle_()
+    assert set(shown) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
+    assert shown["text/html"] == board()._repr_html_()
+    assert shown["text/plain"] == str(board())
+
+
 def test_the_style_is_in_the_output():
     text = board()._repr_html_()
     assert text.count("</style>") == 1

@@ -143,7 +143,7 @@ export class Board {
 }
 
 /**
- * The static board, in Jupyter and Colab; its keys are its own there.
+ * The static board, in Jupyter and Colab.
  *
  * @param {HTMLElement} el
  * @param {string} html
@@ -151,7 +151,6 @@ export class Board {
 function showStatic(el, html) {
   el.innerHTML = html;
   const host = query(el, "[data-explore]");
-  host.dataset.lmSuppressShortcuts = "true";
   host.dataset.ready = "";
   return host;
 }

@@ -15,6 +15,7 @@ from typing import Any
 __all__ = ["bundle", "page_script"]
 
 _MOUNT = Path(__file__).with_name("mount.js")
+# A comment on lines of its own; most of them are types, which readers' browsers need not load.
 _COMMENT = re.compile(r"^ *(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/)\n", re.M | re.S)
 _IMPORT = re.compile(r'^import \{\s*\w+(?:,\s*\w+)*,?\s*\} from "(\.\.?/[\w./]+)";\n', re.M)
 _EXPORT = re.compile(r"^export (?=(?:const|let|function|class) )", re.M)
