@@ -28,7 +28,7 @@ NOTEBOOKS = {
         "           Column('gain', 'Gain', digits=1, better='higher')]\n"
         "rows = [{'name': name, 'cost': 2**i, 'gain': i % 3} for i, name in enumerate('abcd')]\n"
         "explore(rows, columns, name='made', title='Made', x='cost', y='gain', label='name', pareto=True)",
-        "'a cell below'",
+        "explore(rows, columns, name='other', title='Other', x='cost', y='gain', label='name')",
     ),
 }
 HOMES = (
@@ -142,3 +142,7 @@ def test_the_scoreboard_is_live(notebook):
         page.keyboard.press(key)
         expect(active).to_have_text(name)
     expect(cells.nth(0)).to_have_class(re.compile("jp-mod-active"))  # the notebook leaves the keys to the board
+    run(1)
+    other = page.locator("[data-explore=other][data-ready]")
+    other.get_by_label("Find name").fill("a")  # its label names its own input
+    expect(other.get_by_role("status")).to_have_text("1 of 4 networks.")

@@ -142,12 +142,7 @@ export class Board {
   }
 }
 
-/**
- * The static board, in Jupyter and Colab.
- *
- * @param {HTMLElement} el
- * @param {string} html
- */
+/** The static board, in Jupyter and Colab. @param {HTMLElement} el @param {string} html */
 function showStatic(el, html) {
   el.innerHTML = html;
   const host = query(el, "[data-explore]");

@@ -30,11 +30,7 @@ function limits(values, log) {
 
 /**
  * One direction: its ticks, and a function that puts values between two pixels.
- *
- * @param {Row[]} rows
- * @param {Column} column
- * @param {boolean} log
- * @param {number} most
+ * @param {Row[]} rows @param {Column} column @param {boolean} log @param {number} most
  */
 function makeAxis(rows, column, log, most) {
   const [low, high] = limits(rows.map((row) => numberOf(row, column)), log);
@@ -154,9 +150,7 @@ export class Chart {
 
   /**
    * Names beside points, away from the front's line; those that the reader asked for choose first, then the front's.
-   *
-   * @param {View} view
-   * @param {Place[]} line
+   * @param {View} view @param {Place[]} line
    */
   drawLabels({ drawn, front }, line) {
     const walls = line.slice(1).map(([x, y], i) => {

@@ -20,11 +20,7 @@ function makeSelect(name, options, change) {
 
 /**
  * A check box after its own label, whose name may start with words that only a screen reader says.
- *
- * @param {string} name
- * @param {string} label
- * @param {string} spoken
- * @param {(on: boolean) => void} change
+ * @param {string} name @param {string} label @param {string} spoken @param {(on: boolean) => void} change
  */
 function makeCheck(name, label, spoken, change) {
   const input = make("input", { type: "checkbox", name, autocomplete: "off" });

@@ -12,11 +12,7 @@ export const around = ([x, y]) => [x - 9, y - 6, x + 9, y + 6];
 
 /**
  * The box of a name beside its point; undefined where there is no room.
- *
- * @param {Place} place
- * @param {number} wide
- * @param {Area} area
- * @param {Box[]} taken
+ * @param {Place} place @param {number} wide @param {Area} area @param {Box[]} taken
  * @param {boolean} always A name that the reader asked for is shown in any case, if need be on top of others.
  * @returns {Box | undefined}
  */

@@ -89,9 +89,7 @@ export const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
  * Ascending or descending, missing values last, rows of equal value in their first order.
- *
- * @param {Row[]} rows
- * @param {Column} column
+ * @param {Row[]} rows @param {Column} column
  */
 export function sortRows(rows, column, down = false) {
   const { key, text } = column;

@@ -42,11 +42,7 @@ export function describe({ things, agreement }, { drawn, front, x, y }) {
 
 /**
  * How many rows there are, in which order, and which of them the chart cannot draw.
- *
- * @param {Spec} spec
- * @param {State} state
- * @param {View} view
- * @param {number} total
+ * @param {Spec} spec @param {State} state @param {View} view @param {number} total
  */
 export function statusText(spec, state, { x, y, shown, present, drawn }, total) {
   const parts = [`${shown.length} of ${total} ${spec.things}${orderText(spec, state)}`];

@@ -31,10 +31,7 @@ function makeNumberForm(name, unit) {
 
 /**
  * The listed options become radio buttons; their texts move, so that mathematics is typeset once.
- *
- * @param {string} name
- * @param {HTMLElement} host
- * @returns {Form}
+ * @param {string} name @param {HTMLElement} host @returns {Form}
  */
 function makeChoiceForm(name, host) {
   const list = query(host, ".ln-options");

@@ -41,10 +41,7 @@ export function readText(written, unit, shared) {
 
 /**
  * In words, too roughly to give the right number away.
- *
- * @param {number} got
- * @param {number} expected
- * @param {Shared} shared
+ * @param {number} got @param {number} expected @param {Shared} shared
  */
 export function howFar(got, expected, { near, far }) {
   const direction = got > expected ? "too large" : "too small";

@@ -7,7 +7,6 @@ const LETTERS = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
 
 /**
  * A function from values to pixels.
- *
  * @param {number[]} ends The first and the last value, as the ruler gives them.
  * @param {number} from The pixel of the first.
  * @param {number} to The pixel of the last.
@@ -20,10 +19,7 @@ export function makeScale([low, high], from, to, ruler = (value) => value) {
 
 /**
  * Round numbers between two ends in equal steps, about as many as wanted at most.
- *
- * @param {number} low
- * @param {number} high
- * @param {number} most
+ * @param {number} low @param {number} high @param {number} most
  */
 export function equalSteps(low, high, most) {
   const rough = (high - low) / most;
@@ -36,10 +32,7 @@ export function equalSteps(low, high, most) {
 /**
  * Round numbers for a logarithmic axis: powers of ten, with their doubles and fives if there is room; equal steps where
  * the ends are so near that there are not two of these.
- *
- * @param {number} low
- * @param {number} high
- * @param {number} most
+ * @param {number} low @param {number} high @param {number} most
  */
 export function ratioSteps(low, high, most) {
   /** @type {number[]} */

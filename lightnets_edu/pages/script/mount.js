@@ -45,7 +45,6 @@ class PageModel {
 
 /**
  * Run a component in every element of its kind, when the page is read.
- *
  * @param {Component} component
  * @param {string} kind The elements are those with the attribute `data-` and this.
  * @param {string} style
@@ -53,9 +52,9 @@ class PageModel {
  */
 export function mountAll(component, kind, style, shared) {
   const mountNow = () => {
-    const hosts = [...document.querySelectorAll(`[data-${kind}]`)];
+    const hosts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(`[data-${kind}]`));
     if (hosts.length && style) document.head.append(make("style", {}, style));
-    for (const host of hosts) mount(component, /** @type {HTMLElement} */ (host), shared);
+    for (const host of hosts) mount(component, host, shared);
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mountNow);
   else mountNow();
@@ -64,10 +63,7 @@ export function mountAll(component, kind, style, shared) {
 /**
  * An element says in JSON what its model is: the specification, or that and a first state. What it holds stays and is
  * completed by the component, unless it is marked as a fallback, which gives its place to the component's own.
- *
- * @param {Component} component
- * @param {HTMLElement} host
- * @param {Record<string, unknown>} shared
+ * @param {Component} component @param {HTMLElement} host @param {Record<string, unknown>} shared
  */
 function mount(component, host, shared) {
   const content = JSON.parse(query(host, "script[type='application/json']").textContent);

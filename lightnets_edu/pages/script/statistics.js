@@ -2,7 +2,6 @@
 
 /**
  * The items that no other beats: none is at least as good everywhere and better somewhere.
- *
  * @template T
  * @param {T[]} items
  * @param {(item: T) => number[]} costs What is better when it is lower.
@@ -24,9 +23,7 @@ function ranks(values) {
 
 /**
  * Spearman's rank correlation, or null where there is no order to compare.
- *
- * @param {number[]} first
- * @param {number[]} second
+ * @param {number[]} first @param {number[]} second
  */
 export function rankCorrelation(first, second) {
   if (first.length < 3) return null;

@@ -23,10 +23,7 @@ export function chartText(x, y, text, anchor = "middle", kind = "ln-tick") {
 
 /**
  * Grid lines with their numbers, and the names of both axes.
- *
- * @param {Axis} x
- * @param {Axis} y
- * @param {(tick: number) => string} format
+ * @param {Axis} x @param {Axis} y @param {(tick: number) => string} format
  */
 export function drawAxes(x, y, format) {
   const { left, right, top, bottom } = CHART;
@@ -46,10 +43,7 @@ export function drawAxes(x, y, format) {
 
 /**
  * A text beside a point: at its right if there is room, or at its left if that is better and there is room.
- *
- * @param {number} x
- * @param {number} y
- * @param {string} text
+ * @param {number} x @param {number} y @param {string} text
  */
 export function chartLabel(x, y, text, leftIsBetter = false) {
   const length = 8 + 6.6 * text.length;

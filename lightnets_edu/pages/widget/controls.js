@@ -37,12 +37,8 @@ function makeChoice({ name, options }, id, label, change) {
 }
 
 /**
- * @param {SliderSpec} control
- * @param {string} id
- * @param {Element} label
- * @param {Change} change
- * @param {() => Numbers} present
- * @returns {Row}
+ * @param {SliderSpec} control @param {string} id @param {Element} label @param {Change} change
+ * @param {() => Numbers} present @returns {Row}
  */
 function makeSlider(control, id, label, change, present) {
   const { name, minimum, maximum, step, scale, unit } = control;
@@ -65,8 +61,8 @@ function makeSlider(control, id, label, change, present) {
   // Room for the longest value, so that the slider keeps its length under the finger.
   const digits = Math.max(...[minimum, maximum, maximum - step].map((value) => String(onGrid(value)).length));
   const style = `--ln-longest: ${(1.05 * digits + (unit ? 0.75 * (unit.length + 1) : 0)).toFixed(1)}ch`;
-  const buttons = { less: button("−", "Less", -step), more: button("+", "More", step) };
-  const row = make("div", { class: "ln-control", style }, label, buttons.less, input, buttons.more, output);
+  const [less, more] = [button("−", "Less", -step), button("+", "More", step)];
+  const row = make("div", { class: "ln-control", style }, label, less, input, more, output);
   /** @param {Setting} value */
   const show = (value) => {
     if (Number(input.value) !== value) input.value = String(value);
@@ -78,11 +74,7 @@ function makeSlider(control, id, label, change, present) {
 
 /**
  * Where a button leads: a step further, or to the next number that divides others, if there is one.
- *
- * @param {SliderSpec} control
- * @param {number} value
- * @param {number} by
- * @param {() => Numbers} present
+ * @param {SliderSpec} control @param {number} value @param {number} by @param {() => Numbers} present
  */
 function nextValue(control, value, by, present) {
   if (!control.divides.length) return Math.min(control.maximum, Math.max(control.minimum, value + by));

@@ -59,9 +59,7 @@ const gcd = (a, b) => (b ? gcd(b, a % b) : a);
 
 /**
  * Whole numbers between two ends that divide all the given numbers.
- *
- * @param {number[]} numbers
- * @param {{ minimum?: number, maximum?: number }} [ends]
+ * @param {number[]} numbers @param {{ minimum?: number, maximum?: number }} [ends]
  */
 export function divisors(numbers, { minimum = 1, maximum = Infinity } = {}) {
   const common = numbers.reduce(gcd);
@@ -77,12 +75,7 @@ function divisorsText(numbers) {
   return [found.slice(0, -1).join(", "), String(found[found.length - 1])].filter((part) => part !== "").join(" or ");
 }
 
-/**
- * Put values into a check's message: {name}, {divisors(a, b)}.
- *
- * @param {string} message
- * @param {Settings} values
- */
+/** Put values into a check's message: {name}, {divisors(a, b)}. @param {string} message @param {Settings} values */
 export function fillMessage(message, values) {
   return message.replace(/\{(\w+)(?:\(([\w, ]+)\))?\}/g, (_, name, args) => {
     if (args === undefined) return String(values[name]);
@@ -110,9 +103,7 @@ function code(control, value) {
 /**
  * Compile a specification once: settings and data in, the values by name out. A check that fails is `broken`, and then
  * the outputs are not among the values. With `wanted`, only these outputs and what they need are computed.
- *
- * @param {Spec} spec
- * @param {string[]} wanted
+ * @param {Spec} spec @param {string[]} wanted
  */
 export function compileSpec(spec, wanted = spec.outputs.map(({ name }) => name)) {
   const compileSteps = (/** @type {Step[]} */ steps) => steps.map(([name, tree]) => ({ name, run: compile(tree) }));

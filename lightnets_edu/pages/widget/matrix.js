@@ -25,11 +25,7 @@ export function makeMatrix(attributes) {
   );
   /**
    * Returns a sentence if a cell stands for several channels.
-   *
-   * @param {number} ins
-   * @param {number} outs
-   * @param {number} groups
-   * @param {Reach} reach
+   * @param {number} ins @param {number} outs @param {number} groups @param {Reach} reach
    */
   const draw = (ins, outs, groups, reach) => {
     const [columns, rows] = [Math.min(ins, MOST_CELLS), Math.min(outs, MOST_CELLS)];
@@ -58,13 +54,10 @@ const rangeOf = (cell, cells, channels) => [
 
 /**
  * The filled cells; one that stands for several channels is as full as the share of them that are connected.
- *
- * @param {number} columns
- * @param {number} rows
+ * @param {number} columns @param {number} rows
  * @param {number} wide Input channels of a group.
  * @param {number} high Output channels of a group.
- * @param {number} groups
- * @param {Reach} reach
+ * @param {number} groups @param {Reach} reach
  */
 function matrixPath(columns, rows, wide, high, groups, reach) {
   /** The share of pairs of channels in a cell that are connected. @param {Range} ins @param {Range} outs */

@@ -82,11 +82,7 @@ function shuffleSentence(channels, groups, places) {
 
 /**
  * Draw the first places behind the shuffle, and what goes there; returns the cells that can move, with their ways.
- *
- * @param {SVGElement} drawing
- * @param {number} channels
- * @param {number} groups
- * @param {number} places
+ * @param {SVGElement} drawing @param {number} channels @param {number} groups @param {number} places
  * @returns {Moving[]}
  */
 function drawShuffle(drawing, channels, groups, places) {
@@ -123,11 +119,7 @@ function drawShuffle(drawing, channels, groups, places) {
 
 /**
  * A frame for each group; the last may be cut off.
- *
- * @param {number} count
- * @param {number} size
- * @param {number} y
- * @param {number} places
+ * @param {number} count @param {number} size @param {number} y @param {number} places
  */
 function makeFrames(count, size, y, places) {
   return Array.from({ length: count }, (_, group) => {

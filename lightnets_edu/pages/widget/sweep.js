@@ -47,9 +47,7 @@ function makeLegend(outputs) {
  * Settings of the slider, all on its grid: every one if there are few, else each 2nd, 4th, 8th ... from the present
  * one (even distances, so that a check on divisors does not refuse most of them), with both ends. Of a slider that
  * should divide other numbers, the divisors.
- *
- * @param {SliderSpec} control
- * @param {Numbers} values
+ * @param {SliderSpec} control @param {Numbers} values
  */
 export function sweepPlaces(control, values) {
   const { name, minimum, maximum, step, scale } = control;
@@ -72,10 +70,7 @@ export function sweepPlaces(control, values) {
 const isPossible = (sample) => sample.values !== null;
 
 /**
- * @param {SliderSpec} control
- * @param {ShownOutput[]} outputs
- * @param {Sample[]} samples
- * @param {Point} present
+ * @param {SliderSpec} control @param {ShownOutput[]} outputs @param {Sample[]} samples @param {Point} present
  * @param {number} stride
  */
 function sweepSentence(control, outputs, samples, present, stride) {
@@ -100,7 +95,6 @@ const withUnit = ({ label, unit }) => (unit ? `${label} in ${unit}` : label);
 
 /**
  * The slider's axis: equal steps, or doublings where it should divide other numbers.
- *
  * @param {SliderSpec} control
  * @param {number[]} places All that are drawn.
  */
@@ -118,7 +112,6 @@ function makeAcross(control, places) {
 
 /**
  * The outputs' axis, which begins at zero or below.
- *
  * @param {ShownOutput[]} outputs
  * @param {number[]} numbers All that are drawn.
  */
@@ -131,12 +124,7 @@ function makeUp(outputs, numbers) {
   return { at: makeScale([lowest, highest], CHART.bottom, CHART.top), ticks, name };
 }
 
-/**
- * @param {SliderSpec} control
- * @param {ShownOutput[]} outputs
- * @param {Sample[]} samples
- * @param {Point} present
- */
+/** @param {SliderSpec} control @param {ShownOutput[]} outputs @param {Sample[]} samples @param {Point} present */
 function drawSweep(control, outputs, samples, present) {
   const possible = samples.filter(isPossible);
   const numbers = [...possible, present].flatMap(({ values }) => outputs.map(({ name }) => values[name]));
@@ -166,11 +154,7 @@ function drawSweep(control, outputs, samples, present) {
 
 /**
  * A line through the samples, with a gap where one is missing; a sample between two gaps is a dot.
- *
- * @param {Sample[]} samples
- * @param {string} name
- * @param {Scale} across
- * @param {Scale} up
+ * @param {Sample[]} samples @param {string} name @param {Scale} across @param {Scale} up
  */
 function sweepPath(samples, name, across, up) {
   let pen = "M";
@@ -188,7 +172,6 @@ function sweepPath(samples, name, across, up) {
 
 /**
  * Labels from the bottom up, moved so that none covers another or leaves the chart.
- *
  * @param {{ y: number, text: string }[]} labels
  */
 function apart(labels) {

@@ -72,13 +72,8 @@ function shownOutputs(spec) {
 
 /**
  * The whole widget: its title, and below it the parts in the order in which a reader needs them.
- *
- * @param {Spec} spec
- * @param {Element} reset
- * @param {Element[]} controls
- * @param {Element[]} results
- * @param {(Element | null)[]} more
- * @param {Element[]} tables
+ * @param {Spec} spec @param {Element} reset @param {Element[]} controls @param {Element[]} results
+ * @param {(Element | null)[]} more @param {Element[]} tables
  */
 function makeRoot(spec, reset, controls, results, more, tables) {
   const [title, description] = [makeId("lightnets"), makeId("lightnets")];
