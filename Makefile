@@ -13,7 +13,7 @@ INSTALL := $(PYTHON) -m pip install --no-compile --progress-bar off
 # What takes long says on one line what it is doing; its output is shown only if it fails.
 SAY := $(PYTHON) lightnets_edu/progress.py
 
-# It asks nobody for a newer version, and what it keeps lies below _build.
+# Deno asks nobody for a newer version, and what it keeps lies below _build.
 DENO := env DENO_NO_UPDATE_CHECK=1 DENO_DIR=_build/deno $(VENV)/bin/deno
 
 # The first Python that is new enough.

@@ -315,13 +315,6 @@ def test_html_for_jupyter_and_the_book_markdown_for_colab(monkeypatch):
 # ---- The page ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def page(browser):
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
-
-
 def mount(page, *exercises: ShownExercise) -> None:
     script = exercise_script().replace("</", "<\\/")
     body = "".join(one.html() for one in exercises)

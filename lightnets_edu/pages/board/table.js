@@ -4,7 +4,6 @@
 import { make, query } from "../script/dom.js";
 
 /** @typedef {{ button: HTMLButtonElement, badge: HTMLElement }} Name A row's name, and its star on the front. */
-/** @typedef {{ key: string, head: Element, arrow: HTMLElement }} Heading */
 
 export class Table {
   /** @param {HTMLElement} host @param {Spec} spec @param {Row[]} rows @param {Board} board */
@@ -19,7 +18,7 @@ export class Table {
       const button = make("button", { type: "button", name: `sort_${column.key}` }, ...head.childNodes, arrow);
       button.addEventListener("click", () => board.sortBy(column));
       head.append(button);
-      return /** @type {Heading} */ ({ key: column.key, head, arrow });
+      return { key: column.key, head, arrow };
     });
     this.names = new Map(rows.map((row) => [row, this.setUpRow(row, board)]));
   }
