@@ -55,7 +55,6 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "timing_environment": (dict, type(None)),
     },
     "guidelines": {"environment": _ENVIRONMENT, "settings": dict, "rows": list},
-    "timing": {"model": str, "options": dict, "settings": dict, "environment": _ENVIRONMENT, "timings": dict},
 }
 _EPOCH = {
     "epoch": int,
@@ -111,7 +110,7 @@ def save_record(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
 
     Args:
         path: The file to write; missing folders are made.
-        record: From ``lightnets_edu.recording.network_record``, ``TrainResult.to_record`` or ``timing_record``.
+        record: From ``lightnets_edu.recording.network_record`` or ``TrainResult.to_record``.
 
     Raises:
         RecordError: If a field is missing or wrong.
@@ -164,10 +163,7 @@ def check_record(record: object, where: str = "the record") -> None:
     if kind not in _FIELDS:
         raise RecordError(f"{where} has kind={kind!r}, but only {', '.join(map(repr, _FIELDS))} are known.")
     _check_fields(record, _FIELDS[kind], where, "")
-    if kind == "timing":
-        for name, timing in record["timings"].items():
-            _check_fields(timing, _TIMING, where, f"timings.{name}.")
-    elif kind == "training":
+    if kind == "training":
         _check_history(record["history"], where)
     elif kind == "guidelines":
         for index, row in enumerate(record["rows"]):

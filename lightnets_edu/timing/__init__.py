@@ -6,10 +6,7 @@ from lightnets_edu.timing.clock import (
     forward_step,
     measure,
     paired_ratio,
-    time_forward,
     time_interleaved,
-    time_training_step,
-    timing_record,
     training_step,
 )
 from lightnets_edu.timing.evaluation import (
@@ -21,13 +18,13 @@ from lightnets_edu.timing.evaluation import (
     mean_absolute_percentage_error,
     spearman,
 )
-from lightnets_edu.timing.guidelines import GuidelineRow, format_guidelines, guideline_networks, measure_guidelines
-from lightnets_edu.timing.memory import MemoryUse, measure_memory, peak_memory
+from lightnets_edu.timing.guideline_experiments import GuidelineRow, guideline_networks, measure_guidelines
+from lightnets_edu.timing.memory import MemoryUse, measure_memory
 from lightnets_edu.timing.microbenchmarks import Bench
 from lightnets_edu.timing.operations import Operation, operations
 from lightnets_edu.timing.predict import RUNGS, LayerSeconds, Prediction, predict, predict_operations
 from lightnets_edu.timing.profile import DeviceProfile, measure_profile
-from lightnets_edu.timing.training_memory import TrainingMemory, kept_bytes, predicted_training_memory, training_memory
+from lightnets_edu.timing.training_memory import TrainingMemory, training_memory
 
 __all__ = [
     "DEVELOPMENT_NETWORKS",
@@ -45,11 +42,9 @@ __all__ = [
     "TrainingMemory",
     "error_table",
     "format_errors",
-    "format_guidelines",
     "forward_step",
     "guideline_networks",
     "keep_memory",
-    "kept_bytes",
     "mean_absolute_percentage_error",
     "measure",
     "measure_guidelines",
@@ -57,15 +52,10 @@ __all__ = [
     "measure_profile",
     "operations",
     "paired_ratio",
-    "peak_memory",
     "predict",
     "predict_operations",
-    "predicted_training_memory",
     "spearman",
-    "time_forward",
     "time_interleaved",
-    "time_training_step",
-    "timing_record",
     "training_memory",
     "training_step",
 ]

@@ -15,12 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightnets_edu.runtime.checks import real_number, whole_number
-from lightnets_edu.runtime.environment import (
-    autocast,
-    describe_environment,
-    resolve_amp,
-    resolve_device,
-)
+from lightnets_edu.runtime.environment import autocast, resolve_amp, resolve_device
 
 NOISE_LIMIT = 0.1  # a timing whose middle half spans more than this part of its median is called noisy
 KEPT_SAMPLES = 200  # at most, in a record
@@ -87,7 +82,7 @@ class Timing:
         return self.images / self.median
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as a dictionary that JSON can hold, but of many samples only every so-manieth."""
+        """Everything as a dictionary that JSON can hold; of many samples ``KEPT_SAMPLES`` at most, evenly chosen."""
         names = ("device", "images", "median", "p10", "p90", "spread", "repeats", "is_noisy")
         some = self.samples[:: math.ceil(self.repeats / KEPT_SAMPLES)]
         return {**{name: getattr(self, name) for name in names}, "samples": list(some)}
@@ -319,68 +314,6 @@ def training_step(
         return loss.detach()
 
     return run
-
-
-def time_forward(
-    model: nn.Module,
-    input_size: tuple[int, int, int, int],
-    *,
-    device: str | torch.device = "auto",
-    amp: str = "off",
-    channels_last: bool = False,
-    warmup: int = 3,
-    repeats: int = 20,
-    min_seconds: float = 0.0,
-) -> Timing:
-    """Time ``forward_step``: arguments as there and in ``measure``. The network is left as found."""
-    step = forward_step(model, input_size, device=device, amp=amp, channels_last=channels_last)
-    device = resolve_device(device)
-    return measure(step, device=device, warmup=warmup, repeats=repeats, min_seconds=min_seconds, images=input_size[0])
-
-
-def time_training_step(
-    model: nn.Module,
-    input_size: tuple[int, int, int, int],
-    *,
-    device: str | torch.device = "auto",
-    amp: str = "off",
-    channels_last: bool = False,
-    warmup: int = 3,
-    repeats: int = 20,
-    min_seconds: float = 0.0,
-) -> Timing:
-    """Time ``training_step``: arguments as there and in ``measure``. The network is left as found."""
-    step = training_step(model, input_size, device=device, amp=amp, channels_last=channels_last)
-    device = resolve_device(device)
-    return measure(step, device=device, warmup=warmup, repeats=repeats, min_seconds=min_seconds, images=input_size[0])
-
-
-def timing_record(
-    model: str,
-    timings: Mapping[str, Timing],
-    *,
-    options: Mapping[str, object] | None = None,
-    settings: Mapping[str, object] | None = None,
-    device: str | torch.device = "auto",
-) -> dict[str, Any]:
-    """The dictionary that ``lightnets_edu.training.save_record`` writes for timings.
-
-    Args:
-        model: The registry's name of the network.
-        timings: Name (such as ``forward``) to timing.
-        options: The registry's options that the network was built with.
-        settings: How it was measured: input size, amp, channels_last …
-        device: The device it was measured on.
-    """
-    return {
-        "schema": 1,
-        "kind": "timing",
-        "model": model,
-        "options": dict(options or {}),
-        "settings": dict(settings or {}),
-        "environment": describe_environment(device),
-        "timings": {name: timing.to_dict() for name, timing in timings.items()},
-    }
 
 
 def _copy_and_input(

@@ -142,9 +142,20 @@ class Bench:
 
 # --- Single layers --------------------------------------------------------------------------------------------------
 
+# How many layers of each class a sweep has.
+SWEPT = {
+    "dense": 100,
+    "pointwise": 150,
+    "grouped": 100,
+    "depthwise": 130,
+    "linear": 24,
+    "batch_norm": 30,
+    "relu": 30,
+} | {"sigmoid": 16, "max_pool": 20, "mean": 20, "add": 24, "multiply": 16, "cat": 20, "copy": 20}
+
 
 @dataclass(frozen=True)
-class Layer:
+class TimedLayer:
     """One layer to time alone.
 
     Attributes:
@@ -177,7 +188,7 @@ class Layer:
         return pixels * self.out_channels * self.shape[1] // self.groups * self.kernel_size**2
 
     def function(self, bench: Bench | None = None) -> Callable[[], object]:
-        """The layer on data of its own; without a bench on the meta device."""
+        """The layer on data of its own; without a bench, on the meta device."""
         place = bench.place if bench else lambda tensor: tensor
         weight = bench.place_weight if bench else lambda tensor: tensor
         device = bench.device if bench else "meta"
@@ -218,7 +229,7 @@ class Layer:
         return [self.function(bench) for _ in range(max(1, min(8, ceil(12e6 / size))))]
 
 
-def sweep(seed: int, batch_sizes: tuple[int, ...], max_macs: float, max_elements: float) -> Iterator[Layer]:
+def sweep(seed: int, batch_sizes: tuple[int, ...], max_macs: float, max_elements: float) -> Iterator[TimedLayer]:
     """Layers of every class over the shapes that networks have: many channels on small maps, few on large ones.
 
     Args:
@@ -228,10 +239,7 @@ def sweep(seed: int, batch_sizes: tuple[int, ...], max_macs: float, max_elements
         max_elements: Layers with larger maps are left out.
     """
     chance = random.Random(seed)
-    for kind, wanted in {
-        "dense": 100, "pointwise": 150, "grouped": 100, "depthwise": 130, "linear": 24, "batch_norm": 30, "relu": 30,
-        "sigmoid": 16, "max_pool": 20, "mean": 20, "add": 24, "multiply": 16, "cat": 20, "copy": 20,
-    }.items():  # fmt: skip
+    for kind, wanted in SWEPT.items():
         found = 0
         while found < wanted:
             layer = _draw(chance, kind, chance.choice(batch_sizes))
@@ -246,7 +254,7 @@ def _between(chance: random.Random, low: float, high: float, multiple: int = 1) 
     return max(multiple, round(exp(chance.uniform(log(low), log(high))) / multiple) * multiple)
 
 
-def _draw(chance: random.Random, kind: str, batch: int) -> Layer:
+def _draw(chance: random.Random, kind: str, batch: int) -> TimedLayer:
     side = chance.choice((112, 56, 56, 28, 28, 14, 14, 7, 7))
     widest = min(2048, 14000 // side)
     channels = _between(chance, max(8, widest / 16), widest, 4)
@@ -254,34 +262,34 @@ def _draw(chance: random.Random, kind: str, batch: int) -> Layer:
     if kind == "dense":
         if chance.random() < 0.12:  # the first layer of a network
             kernel, stride = chance.choice(((3, 2), (5, 2), (7, 2), (9, 4)))
-            return Layer(kind, (batch, 3, 224, 224), _between(chance, 12, 96, 4), kernel, stride)
+            return TimedLayer(kind, (batch, 3, 224, 224), _between(chance, 12, 96, 4), kernel, stride)
         channels = min(channels, 640)
         kernel, stride = chance.choice(((3, 1), (3, 1), (3, 1), (3, 2), (5, 1)))
         out = min(640, _between(chance, channels / 2, channels * 3, 4))
-        return Layer(kind, (batch, channels, side, side), out, kernel, stride)
+        return TimedLayer(kind, (batch, channels, side, side), out, kernel, stride)
     if kind == "pointwise":
         if chance.random() < 0.15:  # in a gate, a map has one pixel
-            return Layer(kind, (batch, _between(chance, 16, 1500, 4), 1, 1), _between(chance, 16, 1500, 4))
-        return Layer(
+            return TimedLayer(kind, (batch, _between(chance, 16, 1500, 4), 1, 1), _between(chance, 16, 1500, 4))
+        return TimedLayer(
             kind, shape, _between(chance, max(8, channels / 8), channels * 8, 4), 1, chance.choice((1, 1, 1, 2))
         )
     if kind == "grouped":
         kernel = chance.choice((1, 3, 3, 3))
         width, groups = _between(chance, 4, 120, 4), _between(chance, 2, 48)
         out = width * groups * (chance.choice((1, 2)) if kernel == 1 else 1)
-        return Layer(kind, (batch, width * groups, side, side), out, kernel, chance.choice((1, 1, 2)), groups)
+        return TimedLayer(kind, (batch, width * groups, side, side), out, kernel, chance.choice((1, 1, 2)), groups)
     if kind == "depthwise":
-        return Layer(kind, shape, channels, chance.choice((3, 3, 5)), chance.choice((1, 1, 2)), channels)
+        return TimedLayer(kind, shape, channels, chance.choice((3, 3, 5)), chance.choice((1, 1, 2)), channels)
     if kind == "linear":
-        return Layer(kind, (batch, _between(chance, 64, 10000)), _between(chance, 64, 5000))
+        return TimedLayer(kind, (batch, _between(chance, 64, 10000)), _between(chance, 64, 5000))
     if kind == "max_pool":
-        return Layer(kind, (batch, channels, max(side, 14), max(side, 14)), channels, chance.choice((2, 3)))
+        return TimedLayer(kind, (batch, channels, max(side, 14), max(side, 14)), channels, chance.choice((2, 3)))
     if kind == "copy":
         groups = chance.choice((2, 2, 3, 4))
-        return Layer(kind, (batch, channels // groups * groups, side, side), channels, groups=groups)
+        return TimedLayer(kind, (batch, channels // groups * groups, side, side), channels, groups=groups)
     if kind in ("relu", "sigmoid", "mean") and chance.random() < 0.15:
-        return Layer(kind, (batch, channels, 1, 1), channels, in_place=chance.random() < 0.8)
-    return Layer(kind, shape, channels, in_place=chance.random() < 0.8)
+        return TimedLayer(kind, (batch, channels, 1, 1), channels, in_place=chance.random() < 0.8)
+    return TimedLayer(kind, shape, channels, in_place=chance.random() < 0.8)
 
 
 # --- Chains ---------------------------------------------------------------------------------------------------------

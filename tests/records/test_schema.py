@@ -10,7 +10,6 @@ import pytest
 
 from lightnets_edu.records import RecordError, load_record, save_record
 from lightnets_edu.runtime import describe_environment
-from lightnets_edu.timing import Timing, timing_record
 
 EPOCH = {
     "epoch": 1,
@@ -50,19 +49,6 @@ def test_round_trip(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["run.json"]
 
 
-def test_timing_round_trip(tmp_path):
-    path = tmp_path / "time.json"
-    timings = {"forward": Timing((0.1, 0.2, 0.3), "cpu", images=4)}
-    save_record(path, timing_record("ghostnet", timings, settings={"input_size": [4, 3, 32, 32]}, device="cpu"))
-    loaded = load_record(path)
-    assert loaded["timings"]["forward"]["median"] == 0.2
-    assert loaded["timings"]["forward"]["samples"] == [0.1, 0.2, 0.3]
-    broken = copy.deepcopy(loaded)
-    del broken["timings"]["forward"]["p90"]
-    with pytest.raises(RecordError, match=r"lacks the field timings.forward.p90"):
-        save_record(path, broken)
-
-
 def change(record: dict, where: str, value: object) -> dict:
     *parents, last = where.split(".")
     inner = record
@@ -82,7 +68,7 @@ def change(record: dict, where: str, value: object) -> dict:
         ("parameters", "many", r"parameters must be int, not str \('many'\)"),
         ("parameters", True, "parameters must be int, not bool"),
         ("schema", 2, "has schema=2, but this version reads schema 1"),
-        ("kind", "guess", "has kind='guess', but only 'training', 'network', 'guidelines', 'timing' are known"),
+        ("kind", "guess", "has kind='guess', but only 'training', 'network', 'guidelines' are known"),
         ("environment.torch", KeyError, "lacks the field environment.torch"),
         ("environment.commit", 7, "environment.commit must be str or null, not int"),
         ("data.train.source", None, "data.train.source must be str, not null"),

@@ -9,15 +9,14 @@ import pytest
 import torch
 
 from lightnets_edu.timing import DeviceProfile, measure_profile
-from lightnets_edu.timing.microbenchmarks import Layer, RandomChain, sweep
+from lightnets_edu.timing.microbenchmarks import RandomChain, TimedLayer, sweep
 from lightnets_edu.timing.operations import KINDS, operations, operations_of
 
 
 @pytest.fixture(scope="module")
 def profile() -> DeviceProfile:
-    layers = [
-        Layer("dense", (1, 8, 8, 8), 8, 3), Layer("pointwise", (1, 8, 8, 8), 16), Layer("relu", (1, 8, 8, 8)),
-    ]  # fmt: skip
+    shape = (1, 8, 8, 8)
+    layers = [TimedLayer("dense", shape, 8, 3), TimedLayer("pointwise", shape, 16), TimedLayer("relu", shape)]
     return measure_profile("cpu", threads=1, layers=layers, chains=1, progress=False, keep=False)
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from lightnets_edu import count
-from lightnets_edu.timing import format_guidelines, guideline_networks, measure_guidelines
-from lightnets_edu.timing.guidelines import BLOCKS, GUIDELINES, guideline_input
+from lightnets_edu.timing import guideline_networks, measure_guidelines
+from lightnets_edu.timing.guideline_experiments import BLOCKS, GUIDELINES, guideline_input
 
 
 @pytest.mark.parametrize("guideline", GUIDELINES)
@@ -48,7 +48,6 @@ def test_rows():
     assert rows[0].relative == rows[0].published_relative == 1
     assert [row.memory_access for row in rows] == sorted(row.memory_access for row in rows)
     assert all(row.images_per_second > 0 for row in rows)
-    assert "2451" in format_guidelines(rows)
 
 
 def test_unknown():

@@ -190,24 +190,17 @@ def measure_guidelines(
         for variant, _, published in table:
             counted = count(networks[variant], (1, *inputs[variant][1:]))
             timing = timings[variant]
-            rows.append(
-                GuidelineRow(
-                    guideline, about, variant, counted.macs, counted.memory_access, batch_size / timing.median,
-                    paired_ratio(first, timing), timing.is_noisy, published,
-                    published / first_published if published and first_published else None,
-                )
-            )  # fmt: skip
+            row = GuidelineRow(
+                guideline=guideline,
+                about=about,
+                variant=variant,
+                macs=counted.macs,
+                memory_access=counted.memory_access,
+                images_per_second=batch_size / timing.median,
+                relative=paired_ratio(first, timing),
+                is_noisy=timing.is_noisy,
+                published=published,
+                published_relative=published / first_published if published and first_published else None,
+            )
+            rows.append(row)
     return rows
-
-
-def format_guidelines(rows: list[GuidelineRow]) -> str:
-    """The rows as text."""
-    head = f"{'':<4}{'variant':<20}{'MMACs':>8}{'access, M':>11}{'images/s':>10}{'relative':>10}"
-    head += f"{'paper':>8}{'relative':>10}"
-    lines = []
-    for row in rows:
-        paper = f"{row.published:>8}{row.published_relative:>10.2f}" if row.published else f"{'–':>8}{'–':>10}"
-        measured = f"{row.images_per_second:>10.1f}{row.relative:>10.2f}"
-        cost = f"{row.macs / 1e6:>8.1f}{row.memory_access / 1e6:>11.2f}"
-        lines.append(f"{row.guideline:<4}{row.variant:<20}{cost}{measured}{paper}{'  noisy' if row.is_noisy else ''}")
-    return "\n".join([head, *lines, "Paper: ShuffleNetV2, tables 1-4, batches a second on its GPU; as published."])
