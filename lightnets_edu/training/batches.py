@@ -173,9 +173,7 @@ class Batches:
             batch = self._pixels[chosen]
             if self.augment:
                 whole = min(self.batch_size, self.images - index * self.batch_size)
-                choices = _draw(whole, generator, CROP_MARGIN)
-                top, left, mirrored = (choice[self.order.own] for choice in choices)
-                batch = _apply(batch, top, left, mirrored, CROP_MARGIN)
+                batch = _crop_and_flip(batch, *(choice[self.order.own] for choice in _draw(whole, generator)))
             yield self._normalise(batch), self.labels[chosen]
 
     def _normalise(self, images: Tensor) -> Tensor:
@@ -191,33 +189,20 @@ def _pad(images: Tensor, size: int) -> Tensor:
     return F.pad(images, (left, size - width - left, top, size - height - top))
 
 
-def crop_and_flip(images: Tensor, generator: torch.Generator, margin: int = CROP_MARGIN) -> Tensor:
-    """Shift each image by up to ``margin`` pixels each way, filling with black, and mirror one in two.
-
-    Args:
-        images: [N, C, H, W].
-        generator: A CPU generator, so that every device gets the same choices.
-        margin: Largest shift in pixels.
-
-    Returns:
-        [N, C, H, W], each image cropped out of its own padded copy at its own place.
-    """
-    return _apply(images, *_draw(len(images), generator, margin), margin)
-
-
-def _draw(count: int, generator: torch.Generator, margin: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Where each crop begins, down and to the right, and whether it is mirrored: three times [N, 1]."""
-    top = torch.randint(0, 2 * margin + 1, (count, 1), generator=generator)
-    left = torch.randint(0, 2 * margin + 1, (count, 1), generator=generator)
+def _draw(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Where each crop begins, down and to the right, and whether it is mirrored: three times [N, 1], on the CPU."""
+    top = torch.randint(0, 2 * CROP_MARGIN + 1, (count, 1), generator=generator)
+    left = torch.randint(0, 2 * CROP_MARGIN + 1, (count, 1), generator=generator)
     return top, left, torch.rand(count, 1, generator=generator) < 0.5
 
 
-def _apply(images: Tensor, top: Tensor, left: Tensor, mirrored: Tensor, margin: int) -> Tensor:
+def _crop_and_flip(images: Tensor, top: Tensor, left: Tensor, mirrored: Tensor) -> Tensor:
+    """Crop each image [N, C, H, W] out of its own padded copy at its own place, and mirror it or not."""
     count, _, height, width = images.shape
     rows = top + torch.arange(height)  # [N, H]
     columns = torch.arange(width)
     columns = left + torch.where(mirrored, columns.flip(0), columns)  # [N, W]
-    padded = F.pad(images, (margin, margin, margin, margin))
+    padded = F.pad(images, (CROP_MARGIN,) * 4)
     device = images.device
     which = torch.arange(count, device=device).view(-1, 1, 1)
     # Indices around a slice put the sliced dimension last: [N, H, W, C].

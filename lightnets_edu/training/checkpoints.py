@@ -60,14 +60,6 @@ class CheckpointBytes:
         """
         return self.file_bytes - self.tensor_bytes
 
-    def __str__(self) -> str:
-        """One line for the page."""
-        return (
-            f"{self.file_bytes:,} bytes = parameters {self.parameter_bytes:,} + buffers "
-            f"{self.buffer_bytes:,} + file format {self.overhead_bytes:,} (headers, names and shapes of "
-            f"{self.tensors} tensors)"
-        )
-
 
 def checkpoint_bytes(model: nn.Module) -> CheckpointBytes:
     """Measure the checkpoint of a network: its tensors, and the file that holds them.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from abc import abstractmethod
+from collections.abc import Sized
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,8 +28,30 @@ class Normalisation:
     std: tuple[float, ...]
 
 
+class LabelledImages(Sized):
+    """What image sets in memory and image sets in files have in common; its length is the number of images."""
+
+    name: str
+    source: str
+    is_real: bool
+    split: str
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A checksum (CRC-32, hexadecimal) that tells one set of images from another."""
+
+    def describe(self) -> dict[str, Any]:
+        """What a recorded run says about this set."""
+        described = {"name": self.name, "split": self.split, "images": len(self), "source": self.source}
+        return described | {"is_real": self.is_real, "fingerprint": self.fingerprint()}
+
+    def _checked(self, limit: int) -> int:
+        """``limit`` if the set has so many images."""
+        return whole_number("limit", limit, 1, len(self), why=f" (the images of this {self.split} split)")
+
+
 @dataclass(frozen=True, eq=False)
-class ImageDataset:
+class ImageDataset(LabelledImages):
     """A labelled image set, held whole in memory.
 
     Attributes:
@@ -81,8 +105,8 @@ class ImageDataset:
         """
         if limit is None:
             return self
-        limit = whole_number("limit", limit, 1, len(self), why=f" (the images of this {self.split} split)")
-        return replace(self, images=self.images[:limit], labels=self.labels[:limit])
+        count = self._checked(limit)
+        return replace(self, images=self.images[:count], labels=self.labels[:count])
 
     def normalisation(self) -> Normalisation:
         """Exact per-channel statistics, from a histogram of the 256 pixel values.
@@ -105,14 +129,3 @@ class ImageDataset:
         """A checksum of images and labels (CRC-32, hexadecimal): the same bytes give the same text."""
         checksum = zlib.crc32(self.images.contiguous().numpy().data)
         return f"{zlib.crc32(self.labels.contiguous().numpy().data, checksum):08x}"
-
-    def describe(self) -> dict[str, Any]:
-        """What a recorded run says about this set."""
-        return {
-            "name": self.name,
-            "split": self.split,
-            "images": len(self),
-            "source": self.source,
-            "is_real": self.is_real,
-            "fingerprint": self.fingerprint(),
-        }

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lightnets_edu.runtime.checks import one_of, whole_number
 from lightnets_edu.training.batches import Order, mixed_seed
-from lightnets_edu.training.data import SPLITS, DatasetError, Normalisation
+from lightnets_edu.training.data import SPLITS, DatasetError, LabelledImages, Normalisation
 
 # Of ImageNet's training images; the numbers that torchvision's recipes and weights use.
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -23,7 +23,7 @@ RESIZE = 256 / 224  # the short side before the central crop, as a multiple of t
 
 
 @dataclass(frozen=True, eq=False)
-class FolderDataset:
+class FolderDataset(LabelledImages):
     """A labelled image set whose files are read when their batch comes.
 
     Attributes:
@@ -56,8 +56,7 @@ class FolderDataset:
         """
         if limit is None:
             return self
-        limit = whole_number("limit", limit, 1, len(self), why=f" (the images of this {self.split} split)")
-        return replace(self, files=self.files[:limit])
+        return replace(self, files=self.files[: self._checked(limit)])
 
     def normalisation(self) -> Normalisation:
         """ImageNet's statistics, whatever the images: the weights of this book's networks expect them."""
@@ -67,17 +66,6 @@ class FolderDataset:
         """A checksum of the files' names, sizes and labels (CRC-32, hexadecimal). Their content is not read."""
         listing = "".join(f"{path}\0{size}\0{label}\n" for path, size, label in self.files)
         return f"{zlib.crc32(listing.encode(errors='surrogateescape')):08x}"
-
-    def describe(self) -> dict[str, Any]:
-        """What a recorded run says about this set."""
-        return {
-            "name": self.name,
-            "split": self.split,
-            "images": len(self),
-            "source": self.source,
-            "is_real": self.is_real,
-            "fingerprint": self.fingerprint(),
-        }
 
 
 def load_image_folder(folder: str | os.PathLike, split: str = "train", limit: int | None = None) -> FolderDataset:

@@ -26,7 +26,7 @@ from lightnets_edu.training import (
     seed_everything,
     train,
 )
-from lightnets_edu.training.loop import parameter_groups
+from lightnets_edu.training.steps import parameter_groups
 
 CPU = torch.device("cpu")
 TRAIN, TEST = make_shapes(120, 0, image_size=14), make_shapes(50, 1, image_size=14, split="test")
