@@ -53,13 +53,10 @@ def test_a_full_disk(tmp_path):
 
 def test_a_home_that_cannot_be_written(tmp_path):
     """A record beside the home is written; the cache of downloads, which lies in it, is done without."""
-    home = tmp_path / "home"
-    home.mkdir()
-    home.chmod(0o555)
-    out = tmp_path / "out"
-    out.mkdir()
-    out.chmod(0o777)
-    tmp_path.chmod(0o755)
+    home, out = tmp_path / "home", tmp_path / "out"
+    for folder, mode in ((home, 0o555), (out, 0o777), (tmp_path, 0o755)):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(mode)
     # Root may write everywhere: become nobody. Nobody may not walk down to the test's folder, hence the relative paths,
     # and perhaps not to the installed packages, hence the rehearsal, which loads all of them. Root tidies up at last.
     rehearsal = "main([*sys.argv[1:-1], 'rehearsal.json']); os.remove('rehearsal.json')"
@@ -112,21 +109,24 @@ def no_copy(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_a_download_that_breaks_off(no_copy, half_a_network, monkeypatch):
-    monkeypatch.setenv("http_proxy", half_a_network)
-    monkeypatch.setenv("https_proxy", half_a_network)
-    with pytest.raises(DatasetError, match=r"the download failed \(.*put the set's four .gz files into a folder"):
-        load_fashion_mnist("test", limit=10_000)
-    assert list(no_copy.rglob("*")) == []
-
-
-def test_no_network(no_copy, monkeypatch):
-    with socket.socket() as probe:  # a port where nobody listens
+@pytest.fixture
+def no_network() -> str:
+    """A port where nobody listens."""
+    with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        dead = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    monkeypatch.setenv("http_proxy", dead)
-    monkeypatch.setenv("https_proxy", dead)
-    with pytest.raises(DatasetError, match=r"limit=8,001 needs the full Fashion-MNIST.*the download failed \("):
-        load_fashion_mnist("train", limit=8_001)
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("network", "split", "limit"), [("half_a_network", "test", 10_000), ("no_network", "train", 8_001)]
+)
+def test_a_download_that_fails(no_copy, request, monkeypatch, network, split, limit):
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, request.getfixturevalue(network))
+    sentence = (
+        rf"limit={limit:,} needs the full Fashion-MNIST.*the download failed \(.*put the set's four .gz files into"
+    )
+    with pytest.raises(DatasetError, match=sentence):
+        load_fashion_mnist(split, limit=limit)
     assert len(load_fashion_mnist("train", limit=8_000)) == 8_000
     assert list(no_copy.rglob("*")) == []

@@ -16,16 +16,11 @@ _NUMBER = (int, float)
 _TEXT_OR_NONE = (str, type(None))
 
 _ENVIRONMENT = {
-    "device": str,
-    "device_name": str,
-    "cpu": str,
+    **dict.fromkeys(("device", "device_name", "cpu"), str),
     "threads": int,
-    "platform": str,
-    "python": str,
-    "torch": str,
+    **dict.fromkeys(("platform", "python", "torch"), str),
     "torchvision": _TEXT_OR_NONE,
-    "package": str,
-    "date": str,
+    **dict.fromkeys(("package", "date"), str),
     "commit": _TEXT_OR_NONE,
 }
 _SET = {"name": str, "images": int, "source": str, "is_real": bool}
@@ -44,10 +39,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "options": dict,
         "seed": int,
         "input_size": list,
-        "parameters": int,
-        "macs": int,
-        "activations": int,
-        "memory_access": int,
+        **dict.fromkeys(("parameters", "macs", "activations", "memory_access"), int),
         "environment": _ENVIRONMENT,
         "test_accuracy": (*_NUMBER, type(None)),
         "training_seconds": (*_NUMBER, type(None)),
@@ -58,12 +50,9 @@ _FIELDS: dict[str, dict[str, Any]] = {
 }
 _EPOCH = {
     "epoch": int,
-    "train_loss": _NUMBER,
-    "train_accuracy": _NUMBER,
-    "test_loss": _NUMBER,
-    "test_accuracy": _NUMBER,
-    "learning_rate": _NUMBER,
-    "seconds": _NUMBER,
+    **dict.fromkeys(
+        ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"), _NUMBER
+    ),
 }
 _GUIDELINE = {
     "guideline": str,
@@ -75,14 +64,7 @@ _GUIDELINE = {
     "is_noisy": bool,
     "published": (int, type(None)),
 }
-_TIMING = {
-    "samples": list,
-    "median": _NUMBER,
-    "p10": _NUMBER,
-    "p90": _NUMBER,
-    "spread": _NUMBER,
-    "repeats": int,
-}
+_TIMING = {"samples": list, "median": _NUMBER, "p10": _NUMBER, "p90": _NUMBER, "spread": _NUMBER, "repeats": int}
 # One timing of a "network" record. Seconds and bytes are null where they were not asked for or refused.
 _MEASUREMENT = {
     "step": str,  # forward or training

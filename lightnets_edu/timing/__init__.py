@@ -1,14 +1,7 @@
 """How long does it take, and how much memory? Clocks and counters for real runs, and predictions beside them."""
 
 from lightnets_edu.timing.allocator import keep_memory
-from lightnets_edu.timing.clock import (
-    Timing,
-    forward_step,
-    measure,
-    paired_ratio,
-    time_interleaved,
-    training_step,
-)
+from lightnets_edu.timing.clock import Timing, forward_step, measure, paired_ratio, time_interleaved, training_step
 from lightnets_edu.timing.evaluation import (
     DEVELOPMENT_NETWORKS,
     EVALUATION_BATCH_SIZES,

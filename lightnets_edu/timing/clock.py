@@ -209,22 +209,24 @@ def _sample(function: Callable[[], object], device: torch.device) -> float:
     """Seconds of one call."""
     if device.type == "cuda":
         with torch.cuda.device(device):
-            start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
             torch.cuda.synchronize()
-            start.record()
-            function()
-            end.record()
-            torch.cuda.synchronize()
-            return start.elapsed_time(end) / 1000  # milliseconds to seconds
-    if device.type == "mps":
-        torch.mps.synchronize()
-        started = time.perf_counter()
-        function()
-        torch.mps.synchronize()
-        return time.perf_counter() - started
+            return gpu_seconds(function)
+    wait = torch.mps.synchronize if device.type == "mps" else lambda: None
+    wait()
     started = time.perf_counter()
     function()
+    wait()
     return time.perf_counter() - started
+
+
+def gpu_seconds(function: Callable[[], object]) -> float:
+    """Seconds between two CUDA events, one before and one after what a function issues to the current device."""
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    start.record()
+    function()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1000  # milliseconds to seconds
 
 
 # --- Networks -----------------------------------------------------------------------------------------------
@@ -238,8 +240,7 @@ def forward_step(
     amp: str = "off",
     channels_last: bool = False,
 ) -> Callable[[], Tensor]:
-    """Prepare a forward pass as it is run to predict: evaluation mode, inference mode, one fixed random
-    input.
+    """Prepare a forward pass as it is run to predict: evaluation mode, inference mode, one fixed random input.
 
     It works on a copy of the network, so the network itself is not touched.
 
@@ -277,19 +278,18 @@ def training_step(
     amp: str = "off",
     channels_last: bool = False,
 ) -> Callable[[], Tensor]:
-    """Prepare a training step: forward, cross-entropy, backward and SGD with momentum, on one fixed random
-    batch.
+    """Prepare a training step: forward, cross-entropy, backward and SGD with momentum, on one fixed random batch.
 
-    It works on a copy of the network, so the network itself is not touched. The learning rate is 0: the
-    arithmetic is the same, and the copy's weights stay as they are however often the step is repeated.
-    float16 runs without the loss scaling that real training adds.
+    It works on a copy of the network, so the network itself is not touched. The learning rate is 0: the arithmetic is
+    the same, and the copy's weights stay as they are however often the step is repeated. float16 runs without the loss
+    scaling that real training adds.
 
     Args:
         model: The network, from images to logits.
-        input_size: (N, C, H, W).
+        input_size: As for ``forward_step``, and so are the others.
         device: Where to run it.
-        amp: See ``resolve_amp``.
-        channels_last: Use the channels-last memory format.
+        amp: Number format.
+        channels_last: Memory format.
 
     Returns:
         A function without arguments that takes one step and returns the loss.

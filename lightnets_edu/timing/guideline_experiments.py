@@ -109,8 +109,8 @@ class GuidelineRow:
     Attributes:
         guideline: G1 … G4.
         about: What is varied.
-        variant: Which one.
-        macs: For one image.
+        variant: How, in a few letters.
+        macs: Multiply-accumulates for one image.
         memory_access: Elements that the convolutions read and write, for one image.
         images_per_second: Measured here, at the median.
         relative: That by the first variant's of the same guideline, as the median over the rounds.

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightnets_edu.runtime.environment import autocast
-from lightnets_edu.timing.clock import measure
+from lightnets_edu.timing.clock import gpu_seconds, measure
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Bench:
 
     Attributes:
         device: From ``resolve_device``.
-        threads: Of one PyTorch operation.
-        amp: From ``resolve_amp``.
+        threads: Threads of one PyTorch operation.
+        amp: Number format, from ``resolve_amp``.
         channels_last: Whether maps lie channels-last in memory.
     """
 
@@ -91,14 +91,9 @@ class Bench:
                     functions[index % len(functions)]()
             taken = []
             for _ in range(repeats):
-                start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
                 torch.cuda.synchronize()
                 graph.replay()  # while it runs, the next replay is issued: the clock does not wait for that
-                start.record()
-                graph.replay()
-                end.record()
-                torch.cuda.synchronize()
-                taken.append(start.elapsed_time(end) / 1000)  # milliseconds to seconds
+                taken.append(gpu_seconds(graph.replay))
             return min(taken) / calls
 
     def pass_seconds(
@@ -128,16 +123,13 @@ class Bench:
 
     def place(self, tensor: Tensor) -> Tensor:
         """A map on the device in the format of the maps."""
-        tensor = tensor.to(self.device, self.dtype)
-        return tensor.contiguous(memory_format=torch.channels_last) if self._reorder(tensor) else tensor
+        return self.place_weight(tensor.to(self.dtype))
 
     def place_weight(self, tensor: Tensor) -> Tensor:
         """A weight on the device; it stays float32, as in automatic mixed precision."""
         tensor = tensor.to(self.device)
-        return tensor.contiguous(memory_format=torch.channels_last) if self._reorder(tensor) else tensor
-
-    def _reorder(self, tensor: Tensor) -> bool:
-        return self.channels_last and tensor.dim() == 4
+        reorder = self.channels_last and tensor.dim() == 4
+        return tensor.contiguous(memory_format=torch.channels_last) if reorder else tensor
 
 
 # --- Single layers --------------------------------------------------------------------------------------------------
@@ -160,12 +152,12 @@ class TimedLayer:
 
     Attributes:
         kind: One of ``lightnets_edu.timing.operations.KINDS``.
-        shape: Of its input.
-        out_channels: Of its output, where it may differ.
-        kernel_size: Of convolutions and pools.
-        stride: Of convolutions.
-        groups: Of grouped and depthwise convolutions; channels of a shuffle's group.
-        in_place: Of activations and sums.
+        shape: Shape of its input.
+        out_channels: Channels of its output, where they may differ from the input's.
+        kernel_size: Side of the kernel of a convolution or pool, in pixels.
+        stride: Stride of a convolution.
+        groups: Groups of a grouped or depthwise convolution; channels of a shuffle's group.
+        in_place: Whether an activation or a sum overwrites its input.
     """
 
     kind: str
@@ -178,12 +170,12 @@ class TimedLayer:
 
     @property
     def elements(self) -> int:
-        """Of its input."""
+        """Elements of its input."""
         return int(torch.Size(self.shape).numel())
 
     @property
     def macs(self) -> int:
-        """Of a convolution or linear layer, roughly where a stride does not divide the map."""
+        """Multiply-accumulates of a convolution or linear layer, roughly where a stride does not divide the map."""
         pixels = self.elements // self.shape[1] // self.stride**2
         return pixels * self.out_channels * self.shape[1] // self.groups * self.kernel_size**2
 
@@ -233,9 +225,9 @@ def sweep(seed: int, batch_sizes: tuple[int, ...], max_macs: float, max_elements
     """Layers of every class over the shapes that networks have: many channels on small maps, few on large ones.
 
     Args:
-        seed: Of the generator.
-        batch_sizes: Which to draw from.
-        max_macs: Layers with more are left out.
+        seed: Seed of the generator.
+        batch_sizes: Numbers of images to draw from.
+        max_macs: Layers with more multiply-accumulates are left out.
         max_elements: Layers with larger maps are left out.
     """
     chance = random.Random(seed)
@@ -255,6 +247,7 @@ def _between(chance: random.Random, low: float, high: float, multiple: int = 1) 
 
 
 def _draw(chance: random.Random, kind: str, batch: int) -> TimedLayer:
+    """A layer of a class, of random shape."""
     side = chance.choice((112, 56, 56, 28, 28, 14, 14, 7, 7))
     widest = min(2048, 14000 // side)
     channels = _between(chance, max(8, widest / 16), widest, 4)
@@ -301,8 +294,8 @@ class RandomChain(nn.Module):
     It shows what single layers do not: the cost of calling modules, of fetching new weights, of making new maps.
 
     Args:
-        seed: Of the generator.
-        steps: Number of steps, each a few layers.
+        seed: Seed of the generator.
+        steps: Number of steps, each of a few layers.
     """
 
     def __init__(self, seed: int, steps: int = 12) -> None:
@@ -327,7 +320,7 @@ class RandomChain(nn.Module):
         return self.body(x)
 
     def input_size(self, batch: int) -> tuple[int, int, int, int]:
-        """Shape of its input."""
+        """Shape of its input, (N, C, H, W)."""
         return batch, self.in_channels, self.side, self.side
 
 
@@ -358,7 +351,7 @@ def _random_step(chance: random.Random, kind: str, channels: int, out: int, stri
 
 
 class _Residual(nn.Module):
-    """x + f(x), f a 1x1 convolution."""
+    """x + f(x), f a 1x1 convolution; like the three that follow, ``[N, C, H, W] -> [N, C, H, W]``."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -47,7 +47,7 @@ class Sample:
 
     Attributes:
         operation: What it runs.
-        seconds: Of one call.
+        seconds: The time of one call.
     """
 
     operation: Operation
@@ -60,9 +60,9 @@ class ChainTiming:
 
     Attributes:
         seed: Which chain, as for ``RandomChain``.
-        batch: Images.
+        batch: Number of images.
         operations: What it runs.
-        seconds: Of one forward pass.
+        seconds: The time of one forward pass.
     """
 
     seed: int
@@ -77,7 +77,7 @@ class DeviceProfile:
 
     Attributes:
         device: cpu, cuda or mps.
-        threads: Of one PyTorch operation (of no weight on a GPU).
+        threads: Threads of one PyTorch operation (of no weight on a GPU).
         amp: Number format of the layers: off (float32), bfloat16 or float16.
         channels_last: Whether maps lay channels-last in memory.
         keeps_memory: Whether ``keep_memory`` was in force.
@@ -105,12 +105,12 @@ class DeviceProfile:
 
     @property
     def bytes_per_element(self) -> int:
-        """Of the maps between two layers."""
+        """Bytes of each number in the maps between two layers."""
         return 4 if self.amp == "off" else 2
 
     @cached_property
     def efficiency(self) -> dict[str, float]:
-        """Of each class, the median part that it reaches of the peak (if it multiplies) or of the bandwidth."""
+        """For each class, the median part that it reaches of the peak (if it multiplies) or of the bandwidth."""
         reached: dict[str, list[float]] = {kind: [] for kind in KINDS}
         for sample in self.samples:
             reached[sample.operation.kind].append(self.ideal_seconds(sample.operation) / sample.seconds)
@@ -123,7 +123,7 @@ class DeviceProfile:
         return self.bytes(operation) / self.bandwidth
 
     def bytes(self, operation: Operation) -> int:
-        """What an operation reads and writes; weights are float32 also where maps are not."""
+        """Bytes that an operation reads and writes; weights are float32 also where maps are not."""
         return self.bytes_per_element * (operation.read + operation.written) + 4 * operation.weights
 
     def require(
@@ -333,6 +333,7 @@ def _in_rounds(
 
 
 def _chain_seconds(seed: int, batch: int, bench: Bench) -> float:
+    """Seconds of one forward pass of a random chain."""
     chain = RandomChain(seed)
     size = chain.input_size(batch)
     run = forward_step(chain, size, device=bench.device, amp=bench.amp, channels_last=bench.channels_last)

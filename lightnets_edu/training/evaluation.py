@@ -103,11 +103,7 @@ def memory_errors_explained(batch_size: int) -> Iterator[None]:
 
 @torch.no_grad()
 def loss_and_accuracy(
-    model: nn.Module,
-    forward: Callable[[Tensor], Tensor],
-    batches: Batches | FolderBatches,
-    amp: str,
-    world: World,
+    model: nn.Module, forward: Callable[[Tensor], Tensor], batches: Batches | FolderBatches, amp: str, world: World
 ) -> tuple[float, float]:
     """Test a network on batches that all processes share.
 

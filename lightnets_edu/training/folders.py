@@ -161,20 +161,20 @@ class FolderBatches:
         part: tuple[int, int] = (0, 1),
         workers: int = 0,
     ) -> None:
-        """Arguments as for ``Batches``, beside:
+        """Prepare the batches; arguments that are not named here are as for ``Batches``.
 
         Args:
             dataset: The images.
             batch_size: Images a batch.
             device: Where the batches are wanted.
-            shuffle: As for ``Batches``.
-            seed: As for ``Batches``.
-            image_size: Side of the crops.
+            shuffle: Draw a new order each epoch.
+            seed: Seed of order and augmentation.
+            image_size: Side of the crops, in pixels.
             channels: 3; grey images are read as such.
             augment: Random crops and mirror images; without it the central crop.
             normalisation: Statistics to normalise with; by default ImageNet's.
-            channels_last: As for ``Batches``.
-            part: As for ``Batches``.
+            channels_last: Memory format.
+            part: (number of this process from 0, number of processes).
             workers: Processes that read images; 0 reads them here.
 
         Raises:

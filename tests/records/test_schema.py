@@ -5,25 +5,21 @@ from __future__ import annotations
 import copy
 import json
 import os
+from functools import reduce
+from operator import getitem
 
 import pytest
 
 from lightnets_edu.records import RecordError, load_record, save_record
 from lightnets_edu.runtime import describe_environment
 
-EPOCH = {
-    "epoch": 1,
-    "train_loss": 1.5,
-    "train_accuracy": 0.5,
-    "test_loss": 1.4,
-    "test_accuracy": 0.55,
-    "learning_rate": 0.1,
-    "seconds": 3.0,
-}
+LOSSES = {"train_loss": 1.5, "train_accuracy": 0.5, "test_loss": 1.4, "test_accuracy": 0.55}
+EPOCHS = [{"epoch": epoch, **LOSSES, "learning_rate": 0.1, "seconds": 3.0} for epoch in (1, 2)]
 SET = {"name": "shapes", "images": 10, "source": "made for a test", "is_real": False}
 
 
 def record() -> dict:
+    sets = {split: {**SET, "split": split} for split in ("train", "test")}
     return {
         "schema": 1,
         "kind": "training",
@@ -31,13 +27,9 @@ def record() -> dict:
         "options": {"width_mult": 0.25},
         "parameters": 100,
         "config": {"epochs": 2},
-        "data": {
-            "train": {**SET, "split": "train"},
-            "test": {**SET, "split": "test"},
-            "normalisation": {"mean": [0.3], "std": [0.1]},
-        },
+        "data": {**sets, "normalisation": {"mean": [0.3], "std": [0.1]}},
         "environment": describe_environment("cpu"),
-        "history": [EPOCH, {**EPOCH, "epoch": 2}],
+        "history": copy.deepcopy(EPOCHS),
     }
 
 
@@ -50,10 +42,9 @@ def test_round_trip(tmp_path):
 
 
 def change(record: dict, where: str, value: object) -> dict:
-    *parents, last = where.split(".")
-    inner = record
-    for key in parents:
-        inner = inner[int(key) if key.isdigit() else key]
+    """A record with one field changed, or gone if the value is KeyError."""
+    *parents, last = (int(key) if key.isdigit() else key for key in where.split("."))
+    inner = reduce(getitem, parents, record)
     if value is KeyError:
         del inner[last]
     else:
@@ -85,21 +76,26 @@ def test_what_is_refused(tmp_path, where, value, sentence):
     path = tmp_path / "run.json"
     path.write_text("the old one")
     with pytest.raises(RecordError, match=sentence):
-        save_record(path, change(copy.deepcopy(record()), where, value))
+        save_record(path, change(record(), where, value))
     assert path.read_text() == "the old one"
 
 
-def test_broken_file_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('{"schema": 1', "run.json is no JSON"),
+        ("[]", "run.json must be a JSON object, not list"),
+        (json.dumps({**record(), "history": 3}), "run.json: history must be list, not int"),
+    ],
+)
+def test_broken_file_is_named(tmp_path, content, sentence):
     path = tmp_path / "run.json"
-    path.write_text('{"schema": 1')
-    with pytest.raises(RecordError, match=r"run.json is no JSON"):
+    path.write_text(content)
+    with pytest.raises(RecordError, match=sentence):
         load_record(path)
-    path.write_text("[]")
-    with pytest.raises(RecordError, match=r"run.json must be a JSON object, not list"):
-        load_record(path)
-    path.write_text(json.dumps({**record(), "history": 3}))
-    with pytest.raises(RecordError, match=r"run.json: history must be list, not int"):
-        load_record(path)
+
+
+def test_an_absent_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_record(tmp_path / "absent.json")
 

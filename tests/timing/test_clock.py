@@ -99,12 +99,7 @@ def test_interleaved_order_and_fair_ratio(monkeypatch):
 
     def named(name, *seconds):
         inner = time.takes(*seconds)
-
-        def function():
-            calls.append(name)
-            inner()
-
-        return function
+        return lambda: (calls.append(name), inner())
 
     # The machine becomes five times slower half-way; b takes twice as long as a all the time.
     functions = {"a": named("a", 9, 1, 1, 5, 5), "b": named("b", 9, 2, 2, 10, 10)}
@@ -116,19 +111,22 @@ def test_interleaved_order_and_fair_ratio(monkeypatch):
         paired_ratio(timings["b"], Timing((1.0,), "cpu"))
 
 
-def test_bad_arguments():
-    def nothing():
-        pass
-
-    for options, sentence in [
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
         ({"repeats": 0}, "repeats=0 is out of range"),
         ({"warmup": -1}, "warmup=-1 is out of range"),
         ({"repeats": 2.0}, "repeats=2.0 is not a whole number"),
         ({"min_seconds": -1}, "min_seconds=-1 is out of range"),
         ({"device": "gpu"}, "device='gpu' is unknown"),
-    ]:
-        with pytest.raises(ValueError, match=sentence):
-            measure(nothing, **{"device": "cpu", **options})
+    ],
+)
+def test_bad_arguments(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        measure(lambda: None, **{"device": "cpu", **options})
+
+
+def test_nothing_to_time():
     with pytest.raises(ValueError, match="functions is empty"):
         time_interleaved({})
 
@@ -138,9 +136,8 @@ def test_bad_arguments():
 
 def network() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(144, 5)
-    )
+    maps = nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU()
+    return nn.Sequential(*maps, nn.Dropout(0.5), nn.Flatten(), nn.Linear(144, 5))
 
 
 @pytest.mark.parametrize("make", [forward_step, training_step])
@@ -173,34 +170,17 @@ def test_forward_step_predicts():
 def test_training_step_does_all_of_a_step():
     model = network()
     calls = []
-
-    class Watched(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            calls.append("forward")
-            return x.clone()
-
-        @staticmethod
-        def backward(ctx, slope):
-            calls.append("backward")
-            return slope
-
-    class Watch(nn.Module):
-        def forward(self, x):
-            assert self.training
-            return Watched.apply(x)
-
-    model.insert(3, Watch())
+    model[0].register_forward_hook(lambda module, *_: calls.append("forward") if module.training else None)
+    model[2].register_full_backward_hook(lambda *_: calls.append("backward"))
     step = training_step(model, (2, 3, 8, 8), device="cpu")
-    updates = []
-    hook = register_optimizer_step_post_hook(lambda *arguments: updates.append(1))
+    hook = register_optimizer_step_post_hook(lambda *_: calls.append("update"))
     try:
         loss = step()
         step()
     finally:
         hook.remove()
     assert loss.shape == () and bool(torch.isfinite(loss)) and not loss.requires_grad
-    assert calls == ["forward", "backward"] * 2 and len(updates) == 2
+    assert calls == ["forward", "backward", "update"] * 2
 
 
 @pytest.mark.parametrize("size", [(3, 8, 8), (0, 3, 8, 8), (1, 3, 8, 8.0), 8])

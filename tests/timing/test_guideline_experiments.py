@@ -23,13 +23,13 @@ def test_what_varies():
     ratio = [network[0][0].out_channels / network[0][0].in_channels for network in guideline_networks("G1").values()]
     assert ratio == pytest.approx([1, 2, 6, 12], rel=0.05)
     assert [network[0].groups for network in guideline_networks("G2").values()] == [1, 2, 4, 8]
-    convolutions = [
-        sum(isinstance(m, nn.Conv2d) for m in network.modules()) / BLOCKS
-        for network in guideline_networks("G3").values()
-    ]
-    assert convolutions == [1, 2, 4, 2, 4]
-    relus = [sum(isinstance(m, nn.ReLU) for m in network.modules()) for network in guideline_networks("G4").values()]
-    assert relus == [3 * BLOCKS, 3 * BLOCKS, 0, 0]
+
+    def each_block_has(guideline: str, kind: type[nn.Module]) -> list[float]:
+        networks = guideline_networks(guideline).values()
+        return [sum(isinstance(module, kind) for module in network.modules()) / BLOCKS for network in networks]
+
+    assert each_block_has("G3", nn.Conv2d) == [1, 2, 4, 2, 4]
+    assert each_block_has("G4", nn.ReLU) == [3, 3, 0, 0]
 
 
 def test_shortcuts_and_branches_add():

@@ -70,20 +70,24 @@ def test_a_file_cut_short(profile, tmp_path):
         DeviceProfile.load(path)
 
 
-def test_where_it_does_not_belong(profile):
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"device": "cuda"}, r"measured on 'cpu'.*says nothing about 'cuda'"),
+        ({"threads": 2}, "with 1 threads and not 2: layers gain differently"),
+        ({"amp": "bfloat16"}, "amp='off' and not 'bfloat16': another number format"),
+        ({"channels_last": True}, "channels_last=False and not True"),
+        ({"keeps_memory": True}, "keeps_memory=False and not True"),
+        ({"gpu": "Tesla T4"}, "says nothing about 'Tesla T4'"),
+    ],
+)
+def test_where_it_does_not_belong(profile, wanted, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        profile.require(**wanted)
+
+
+def test_where_it_belongs(profile):
     profile.require(device="cpu", threads=1, amp="off", channels_last=False, keeps_memory=False)
-    with pytest.raises(ValueError, match=r"measured on 'cpu'.*says nothing about 'cuda'"):
-        profile.require(device="cuda")
-    with pytest.raises(ValueError, match="with 1 threads and not 2: layers gain differently"):
-        profile.require(threads=2)
-    with pytest.raises(ValueError, match="amp='off' and not 'bfloat16': another number format"):
-        profile.require(amp="bfloat16")
-    with pytest.raises(ValueError, match="channels_last=False and not True"):
-        profile.require(channels_last=True)
-    with pytest.raises(ValueError, match="keeps_memory=False and not True"):
-        profile.require(keeps_memory=True)
-    with pytest.raises(ValueError, match="says nothing about 'Tesla T4'"):
-        profile.require(gpu="Tesla T4")
     profile.require(gpu=profile.environment["device_name"])
     replace(profile, device="cuda").require(threads=7)  # the CPU's threads say nothing about a GPU
 
