@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -77,28 +78,16 @@ def _conv(a: int, b: int, *, kernel_size: int = 1, groups: int = 1) -> nn.Conv2d
     return nn.Conv2d(a, b, kernel_size, padding=kernel_size // 2, groups=groups, bias=False)
 
 
-def _channel_ratio(narrow: int, wide: int) -> nn.Module:
-    return nn.Sequential(_conv(narrow, wide), _conv(wide, narrow))
-
-
-def _groups(channels: int, groups: int) -> nn.Module:
-    return _conv(channels, channels, groups=groups)
-
-
 def _fragments(channels: int, fragments: int, parallel: bool) -> nn.Module:
     convolutions = [_conv(channels, channels) for _ in range(fragments)]
     return _Parallel(convolutions) if parallel else nn.Sequential(*convolutions)
 
 
-def _element_wise(relu: bool, shortcut: bool) -> nn.Module:
-    return _Bottleneck(WIDTH, relu, shortcut)
-
-
 GUIDELINES: dict[str, tuple[str, Callable[..., nn.Module], tuple[tuple[str, tuple[Any, ...], int | None], ...]]] = {
-    "G1": ("channel ratio", _channel_ratio, TABLE_1),
-    "G2": ("groups", _groups, TABLE_2),
+    "G1": ("channel ratio", lambda narrow, wide: nn.Sequential(_conv(narrow, wide), _conv(wide, narrow)), TABLE_1),
+    "G2": ("groups", lambda channels, groups: _conv(channels, channels, groups=groups), TABLE_2),
     "G3": ("fragments", _fragments, TABLE_3),
-    "G4": ("element-wise operations", _element_wise, TABLE_4),
+    "G4": ("element-wise operations", partial(_Bottleneck, WIDTH), TABLE_4),
 }
 
 

@@ -132,6 +132,9 @@ class Bench:
         return tensor.contiguous(memory_format=torch.channels_last) if reorder else tensor
 
 
+NO_BENCH = Bench(torch.device("meta"), threads=1, amp="off", channels_last=False)  # where nothing is computed
+
+
 # --- Single layers --------------------------------------------------------------------------------------------------
 
 # How many layers of each class a sweep has.
@@ -179,11 +182,9 @@ class TimedLayer:
         pixels = self.elements // self.shape[1] // self.stride**2
         return pixels * self.out_channels * self.shape[1] // self.groups * self.kernel_size**2
 
-    def function(self, bench: Bench | None = None) -> Callable[[], object]:
+    def function(self, bench: Bench = NO_BENCH) -> Callable[[], object]:
         """The layer on data of its own; without a bench, on the meta device."""
-        place = bench.place if bench else lambda tensor: tensor
-        weight = bench.place_weight if bench else lambda tensor: tensor
-        device = bench.device if bench else "meta"
+        place, weight, device = bench.place, bench.place_weight, bench.device
         x = place(torch.rand(self.shape, device=device))
         channels = self.shape[1]
         if self.kind in ("dense", "pointwise", "grouped", "depthwise"):
@@ -200,8 +201,8 @@ class TimedLayer:
             gate = place(torch.rand((*self.shape[:2], 1, 1), device=device))
             return lambda: x * gate
         if self.kind == "copy":
-            n, c, h, w = self.shape
-            return lambda: x.reshape(n, self.groups, c // self.groups, h, w).transpose(1, 2).reshape(self.shape)
+            grouped = (self.shape[0], self.groups, channels // self.groups, *self.shape[2:])
+            return lambda: x.reshape(grouped).transpose(1, 2).reshape(self.shape)
         if self.kind in ("add", "cat"):
             y = place(torch.rand(self.shape, device=device))
             if self.kind == "cat":

@@ -37,6 +37,10 @@ class LabelledImages(Sized):
     split: str
 
     @abstractmethod
+    def normalisation(self) -> Normalisation:
+        """The statistics with which the images are normalised."""
+
+    @abstractmethod
     def fingerprint(self) -> str:
         """A checksum (CRC-32, hexadecimal) that tells one set of images from another."""
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightnets_edu.runtime.environment import autocast, is_out_of_memory, resolve_amp, resolve_device
-from lightnets_edu.training.batches import Batches
+from lightnets_edu.training.batches import Batches, SetBatches
 from lightnets_edu.training.data import ImageDataset, Normalisation
 from lightnets_edu.training.distributed import World
 from lightnets_edu.training.folders import FolderBatches, FolderDataset
@@ -26,7 +26,7 @@ class BatchTooLargeError(RuntimeError):
 
 def make_batches(
     dataset: Dataset, batch_size: int, device: torch.device, *, workers: int | None = None, **options: Any
-) -> Batches | FolderBatches:
+) -> SetBatches:
     """The batches of a set, from the device's memory or from files; ``options`` are those of both kinds.
 
     Raises:
@@ -103,7 +103,7 @@ def memory_errors_explained(batch_size: int) -> Iterator[None]:
 
 @torch.no_grad()
 def loss_and_accuracy(
-    model: nn.Module, forward: Callable[[Tensor], Tensor], batches: Batches | FolderBatches, amp: str, world: World
+    model: nn.Module, forward: Callable[[Tensor], Tensor], batches: SetBatches, amp: str, world: World
 ) -> tuple[float, float]:
     """Test a network on batches that all processes share.
 

@@ -14,7 +14,6 @@ import os
 import struct
 import urllib.request
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,10 +99,7 @@ def load_fashion_mnist(split: str = "train", limit: int | None = None) -> ImageD
         limit = shipped
     limit = whole_number("limit", limit, 1, full, why=f" (the images of the {split} split)")
     if limit <= shipped:
-        arrays = [
-            read_idx(SHIPPED_FOLDER / f"{file.name}.xz", file, lzma.decompress, "Install lightnets_edu again.")
-            for file in SHIPPED[split]
-        ]
+        arrays = [_read(SHIPPED_FOLDER / f"{file.name}.xz", file) for file in SHIPPED[split]]
         source = "Fashion-MNIST, the first images of the set, which come with lightnets_edu"
     else:
         arrays, source = _full_set(split, limit)
@@ -133,7 +129,7 @@ def _full_set(split: str, limit: int) -> tuple[list[np.ndarray], str]:
     files = FULL[split]
     for folder, source in _folders():
         if all(os.path.isfile(folder / f"{file.name}.gz") for file in files):
-            return [read_idx(folder / f"{file.name}.gz", file) for file in files], source
+            return [_read(folder / f"{file.name}.gz", file) for file in files], source
     try:
         arrays, kept = _download(files)
     except (OSError, DatasetError) as error:
@@ -166,14 +162,13 @@ def _download(files: tuple[IdxFile, ...]) -> tuple[list[np.ndarray], str]:
         The arrays, and a clause for the source sentence: empty if the files were kept.
     """
     packed = [_fetch(f"{file.name}.gz") for file in files]
-    arrays = [
-        _unpack(content, file, f"the download of {file.name}.gz") for content, file in zip(packed, files, strict=True)
-    ]
+    fetched = list(zip(packed, files, strict=True))
+    arrays = [_unpack(content, file, f"the download of {file.name}.gz") for content, file in fetched]
     cache = cache_folder()
     try:
         if cache is None:
             raise OSError("there is no home folder")
-        for content, file in zip(packed, files, strict=True):
+        for content, file in fetched:
             with atomic_file(cache / "fashion-mnist" / f"{file.name}.gz") as handle:
                 handle.write(content)
     except OSError as error:
@@ -202,19 +197,8 @@ def _fetch(name: str) -> bytes:
     raise problem
 
 
-def read_idx(
-    path: Path,
-    file: IdxFile,
-    decompress: Callable[[bytes], bytes] = gzip.decompress,
-    advice: str = "Delete it and get a fresh copy.",
-) -> np.ndarray:
+def _read(path: Path, file: IdxFile) -> np.ndarray:
     """Read and check one packed file.
-
-    Args:
-        path: Where it is.
-        file: What it should hold.
-        decompress: Packed bytes to content.
-        advice: What to do if it is not right; the last sentence of the error.
 
     Raises:
         DatasetError: If it cannot be read, or anything about it is wrong.
@@ -223,18 +207,19 @@ def read_idx(
         packed = path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
-    return _unpack(packed, file, str(path), decompress, advice)
+    return _unpack(packed, file, str(path))
 
 
-def _unpack(
-    packed: bytes,
-    file: IdxFile,
-    where: str,
-    decompress: Callable[[bytes], bytes] = gzip.decompress,
-    advice: str = "Delete it and get a fresh copy.",
-) -> np.ndarray:
+def _unpack(packed: bytes, file: IdxFile, where: str) -> np.ndarray:
+    """The array of a packed file: by xz, as the package carries it, or by gzip, as it circulates.
+
+    Raises:
+        DatasetError: If anything about it is wrong; the sentence begins with ``where`` and ends with what to do.
+    """
+    shipped = where.endswith(".xz")
+    advice = "Install lightnets_edu again." if shipped else "Delete it and get a fresh copy."
     try:
-        content = decompress(packed)
+        content = lzma.decompress(packed) if shipped else gzip.decompress(packed)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DatasetError(f"{where} is corrupt: it cannot be unpacked ({error}). {advice}") from error
     try:

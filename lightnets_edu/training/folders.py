@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lightnets_edu.runtime.checks import one_of, whole_number
-from lightnets_edu.training.batches import Order, mixed_seed
+from lightnets_edu.training.batches import Order, SetBatches, mixed_seed
 from lightnets_edu.training.data import SPLITS, DatasetError, LabelledImages, Normalisation
 
 # Of ImageNet's training images; the numbers that torchvision's recipes and weights use.
@@ -136,7 +136,7 @@ def scan(
     return FolderDataset(root, shuffled, tuple(map(class_names, classes)), name, source, split)
 
 
-class FolderBatches:
+class FolderBatches(SetBatches):
     """Batches of normalised images, read and cropped by worker processes, normalised on the device.
 
     For training, torchvision's standard: a random part of the image, resized, mirrored one time in two (Szegedy et al.
@@ -181,13 +181,8 @@ class FolderBatches:
             ValueError: If an argument is not allowed.
         """
         one_of("channels", channels, (3,))
-        self.images, self.device = len(dataset), device
-        self.order = Order(len(dataset), batch_size, shuffle, seed, part)
-        self.batch_size = self.order.batch_size
-        self.normalisation = normalisation or dataset.normalisation()
-        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self._mean = torch.tensor(self.normalisation.mean, device=device).view(1, -1, 1, 1)
-        self._std = torch.tensor(self.normalisation.std, device=device).view(1, -1, 1, 1)
+        order = Order(len(dataset), batch_size, shuffle, seed, part)
+        super().__init__(dataset, device, order, normalisation, channels_last)
         self._workers = whole_number("workers", workers, 0)
         self._sampler = _EpochSampler(self.order)
         transform = _transform(whole_number("image_size", image_size, 1), augment)
@@ -203,16 +198,8 @@ class FolderBatches:
             pin_memory=self.device.type == "cuda",
         )
 
-    def __len__(self) -> int:
-        """Batches an epoch."""
-        return len(self.order)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of epoch 0."""
-        return self.epoch(0)
-
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch, as for ``Batches``.
+        """The batches of one epoch, as for ``SetBatches``.
 
         Raises:
             DatasetError: If a file is no image that can be read.
@@ -220,8 +207,7 @@ class FolderBatches:
         self._sampler.epoch = number
         try:
             for images, labels in self._loader:
-                images = images.to(self.device, non_blocking=True).float() / 255
-                images = ((images - self._mean) / self._std).contiguous(memory_format=self._memory_format)
+                images = self.normalised(images.to(self.device, non_blocking=True), channels=3)
                 yield images, labels.to(self.device, non_blocking=True)
         except DatasetError as error:
             # From a worker comes the whole traceback as text; its last line is the sentence.

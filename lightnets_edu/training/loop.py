@@ -16,12 +16,11 @@ from tqdm import tqdm
 
 from lightnets_edu.runtime.environment import compiled, cpu_threads, describe_environment, resolve_amp, resolve_device
 from lightnets_edu.runtime.files import check_writable
-from lightnets_edu.training.batches import Batches, mixed_seed
+from lightnets_edu.training.batches import SetBatches, mixed_seed
 from lightnets_edu.training.checkpoints import describe_model, load_checkpoint, save_checkpoint, seed_everything
 from lightnets_edu.training.config import TrainConfig
 from lightnets_edu.training.distributed import World
 from lightnets_edu.training.evaluation import Dataset, loss_and_accuracy, make_batches, memory_errors_explained
-from lightnets_edu.training.folders import FolderBatches
 from lightnets_edu.training.results import EpochRecord, TrainResult
 from lightnets_edu.training.steps import Stepper, parameter_groups
 
@@ -185,8 +184,8 @@ def train(
 
 def _run_epoch(
     stepper: Stepper,
-    train_batches: Batches | FolderBatches,
-    test_batches: Batches | FolderBatches,
+    train_batches: SetBatches,
+    test_batches: SetBatches,
     epoch: int,
     bar: tqdm,
 ) -> EpochRecord:
@@ -212,7 +211,7 @@ def _run_epoch(
     )
 
 
-def _train_epoch(stepper: Stepper, batches: Batches | FolderBatches, epoch: int, bar: tqdm) -> tuple[float, float]:
+def _train_epoch(stepper: Stepper, batches: SetBatches, epoch: int, bar: tqdm) -> tuple[float, float]:
     """One pass over the training set; returns mean loss and accuracy over all processes."""
     stepper.model.train()
     steps = len(batches)
