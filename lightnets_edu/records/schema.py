@@ -1,4 +1,4 @@
-"""Recorded runs: one JSON file a run, checked when it is written and when it is read."""
+"""Recorded runs: a JSON file for each, checked when it is written and when it is read."""
 
 from __future__ import annotations
 

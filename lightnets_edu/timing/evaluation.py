@@ -62,10 +62,10 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def error_table(predicted: Mapping[str, Sequence[float]], measured: Sequence[float]) -> list[dict[str, Any]]:
-    """One line a rung.
+    """The errors of each rung.
 
     Args:
-        predicted: Rung to seconds, a number a network.
+        predicted: Rung to seconds, one number for each network.
         measured: Seconds of the same networks.
 
     Returns:

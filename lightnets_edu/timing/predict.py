@@ -156,7 +156,7 @@ class Microbenchmarks(Flops):
 
     Each class has a formula a + b work + c bytes + d weight bytes + e fresh bytes with coefficients from its samples.
     What the formula misses is smooth in the layer's shape, so it is averaged over the nearest samples. Chains then give
-    one factor a class and one overhead an operation.
+    one factor for each class, and one overhead that every operation has.
     """
 
     def __init__(self, profile: DeviceProfile) -> None:

@@ -32,7 +32,7 @@ class Order:
 
         Args:
             images: Number of images.
-            batch_size: Images a batch, of all processes together.
+            batch_size: Images in a batch, of all processes together.
             shuffle: See ``Batches``.
             seed: Of the order.
             part: (number of this process from 0, number of processes).
@@ -56,7 +56,7 @@ class Order:
             )
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Number of batches in an epoch."""
         return self.images // self.batch_size if self.shuffle else -(-self.images // self.batch_size)
 
     def generator(self, epoch: int) -> torch.Generator:
@@ -98,7 +98,7 @@ class SetBatches(ABC):
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Number of batches in an epoch."""
         return len(self.order)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -149,7 +149,7 @@ class Batches(SetBatches):
 
         Args:
             dataset: The images.
-            batch_size: Images a batch.
+            batch_size: Images in a batch.
             device: Where the batches are wanted.
             shuffle: Draw a new order each epoch and leave out the incomplete last batch (other images each
                 time; a last batch of one image would break batch normalisation). Without it every image comes

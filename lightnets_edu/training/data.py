@@ -6,7 +6,7 @@ import zlib
 from abc import abstractmethod
 from collections.abc import Sized
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -49,9 +49,19 @@ class LabelledImages(Sized):
         described = {"name": self.name, "split": self.split, "images": len(self), "source": self.source}
         return described | {"is_real": self.is_real, "fingerprint": self.fingerprint()}
 
-    def _checked(self, limit: int) -> int:
-        """``limit`` if the set has so many images."""
-        return whole_number("limit", limit, 1, len(self), why=f" (the images of this {self.split} split)")
+    def first(self, limit: int | None) -> Self:
+        """The first ``limit`` images (all of them if it is None).
+
+        Raises:
+            ValueError: If there are fewer.
+        """
+        if limit is None:
+            return self
+        return self._cut(whole_number("limit", limit, 1, len(self), why=f" (the images of this {self.split} split)"))
+
+    @abstractmethod
+    def _cut(self, count: int) -> Self:
+        """The first images, of which there are enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +71,7 @@ class ImageDataset(LabelledImages):
     Attributes:
         images: uint8 [N, C, H, W].
         labels: int64 [N], indices into ``class_names``.
-        class_names: One name a class.
+        class_names: The name of each class.
         name: Short name, such as ``fashion_mnist``.
         source: Where this copy came from, as a clause for the page.
         is_real: False if the images were drawn by this package.
@@ -101,15 +111,7 @@ class ImageDataset(LabelledImages):
         """The number of images."""
         return len(self.labels)
 
-    def first(self, limit: int | None) -> ImageDataset:
-        """The first ``limit`` images (all of them if it is None).
-
-        Raises:
-            ValueError: If there are fewer.
-        """
-        if limit is None:
-            return self
-        count = self._checked(limit)
+    def _cut(self, count: int) -> Self:
         return replace(self, images=self.images[:count], labels=self.labels[:count])
 
     def normalisation(self) -> Normalisation:

@@ -58,7 +58,7 @@ def evaluate(
             left as found.
         dataset: The images.
         device: See ``resolve_device``.
-        batch_size: Images a batch; it decides memory and time only.
+        batch_size: Images in a batch; it decides memory and time only.
         image_size: Height and width after padding, or of the central crop of an image folder.
         channels: Channels that the network takes; grey images are repeated.
         normalisation: The statistics the network was trained with (``TrainResult.normalisation``). Default:

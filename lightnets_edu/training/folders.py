@@ -1,4 +1,4 @@
-"""Image sets that are too large for memory: files in folders, one folder a class."""
+"""Image sets that are too large for memory: files in folders, one folder for each class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class FolderDataset(LabelledImages):
     Attributes:
         root: The folder that holds the files.
         files: (path below ``root``, size in bytes, label) of each image. Their order is random, and always the same.
-        class_names: One name a class.
+        class_names: The name of each class.
         name: Short name, such as ``imagenette``.
         source: Where this copy came from, as a clause for the page; it names no path.
         split: ``train`` or ``test``.
@@ -48,15 +48,8 @@ class FolderDataset(LabelledImages):
         """The number of images."""
         return len(self.files)
 
-    def first(self, limit: int | None) -> FolderDataset:
-        """The first ``limit`` images (all of them if it is None).
-
-        Raises:
-            ValueError: If there are fewer.
-        """
-        if limit is None:
-            return self
-        return replace(self, files=self.files[: self._checked(limit)])
+    def _cut(self, count: int) -> Self:
+        return replace(self, files=self.files[:count])
 
     def normalisation(self) -> Normalisation:
         """ImageNet's statistics, whatever the images: the weights of this book's networks expect them."""
@@ -165,7 +158,7 @@ class FolderBatches(SetBatches):
 
         Args:
             dataset: The images.
-            batch_size: Images a batch.
+            batch_size: Images in a batch.
             device: Where the batches are wanted.
             shuffle: Draw a new order each epoch.
             seed: Seed of order and augmentation.

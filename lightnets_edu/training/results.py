@@ -37,7 +37,7 @@ class TrainResult:
         model: Class name of the network.
         parameters: Number of trainable values.
         config: The settings.
-        history: One record an epoch.
+        history: The record of each epoch, in order.
         environment: See ``describe_environment``, plus the ``amp`` and ``channels_last`` that "auto" came to, and the
             number of ``processes`` that shared the work.
         data: The two sets' ``describe()`` under ``train`` and ``test``, and the ``normalisation`` (mean and

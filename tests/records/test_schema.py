@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from functools import reduce
 from operator import getitem
 
@@ -98,18 +97,3 @@ def test_broken_file_is_named(tmp_path, content, sentence):
 def test_an_absent_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_record(tmp_path / "absent.json")
-
-
-def test_failure_in_the_middle_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "run.json"
-    save_record(path, record())
-    before = path.read_bytes()
-
-    def fail(handle):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
-        save_record(path, record() | {"note": "new"})
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
