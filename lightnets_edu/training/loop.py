@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from lightnets_edu.runtime.environment import compiled, cpu_threads, describe_environment, resolve_amp, resolve_device
+from lightnets_edu.runtime.environment import cpu_threads, describe_environment, resolve_amp, resolve_device
 from lightnets_edu.runtime.files import check_writable
 from lightnets_edu.training.batches import SetBatches, mixed_seed
 from lightnets_edu.training.checkpoints import describe_model, load_checkpoint, save_checkpoint, seed_everything
@@ -22,7 +22,7 @@ from lightnets_edu.training.config import TrainConfig
 from lightnets_edu.training.distributed import World
 from lightnets_edu.training.evaluation import Dataset, loss_and_accuracy, make_batches, memory_errors_explained
 from lightnets_edu.training.results import EpochRecord, TrainResult
-from lightnets_edu.training.steps import Stepper, parameter_groups
+from lightnets_edu.training.steps import Stepper
 
 CHECK_EVERY = 25  # steps between looks at the loss: each look makes a GPU wait for the CPU
 
@@ -109,41 +109,22 @@ def train(
     normalisation = train_batches.normalisation
     test_batches = make_batches(test_set, config.batch_size, device, normalisation=normalisation, **layout)
 
-    optimizer = torch.optim.SGD(
-        parameter_groups(model, config.weight_decay),
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        nesterov=config.momentum > 0,
-    )
-    scaler = torch.amp.GradScaler(device.type, enabled=amp == "float16")
     data = {
         "train": train_set.describe(),
         "test": test_set.describe(),
         "normalisation": {"mean": list(normalisation.mean), "std": list(normalisation.std)},
     }
-    identity = _identity(model, config, data, device, amp, world)
+    steps = len(train_batches)
+    classes = len(train_set.class_names)
+    stepper = Stepper(model, config, device=device, amp=amp, world=world, classes=classes, steps_per_epoch=steps)
+    identity = _identity(stepper, data)
     history: list[EpochRecord] = []
     if checkpoint is not None:
         state = world.from_first(lambda: _saved_state(checkpoint, identity))
         if state is not None:
-            history = _resume(state, model, optimizer, scaler)
+            stepper.load(state)
+            history = [EpochRecord(**entry) for entry in state["history"]]
 
-    steps = len(train_batches)
-    mode = config.compile if isinstance(config.compile, str) else None
-    forward = compiled(model, mode) if config.compile else model
-    stepper = Stepper(
-        model=model,
-        forward=forward,
-        train_forward=world.wrap(forward, device),
-        world=world,
-        optimizer=optimizer,
-        scaler=scaler,
-        config=config,
-        device=device,
-        amp=amp,
-        classes=len(train_set.class_names),
-        steps_per_epoch=steps,
-    )
     with (
         cpu_threads(threads),
         tqdm(
@@ -158,16 +139,8 @@ def train(
             record = _run_epoch(stepper, train_batches, test_batches, epoch, bar)
             history.append(record)
             if checkpoint is not None and world.is_first:
-                save_checkpoint(
-                    checkpoint,
-                    {
-                        "identity": identity,
-                        "model": model.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "scaler": scaler.state_dict(),
-                        "history": [asdict(entry) for entry in history],
-                    },
-                )
+                entries = [asdict(entry) for entry in history]
+                save_checkpoint(checkpoint, {"identity": identity, "history": entries, **stepper.state()})
             if on_epoch is not None:
                 on_epoch(record)
         environment = describe_environment(device)
@@ -231,31 +204,18 @@ def _train_epoch(stepper: Stepper, batches: SetBatches, epoch: int, bar: tqdm) -
     return float(torch.cat(losses).double().mean()), all_right / (steps * batches.batch_size)
 
 
-def _identity(
-    model: nn.Module, config: TrainConfig, data: dict[str, Any], device: torch.device, amp: str, world: World
-) -> dict[str, Any]:
+def _identity(stepper: Stepper, data: dict[str, Any]) -> dict[str, Any]:
     """What must be equal for a run to go on: settings, network, images, and the kind of device."""
-    identity: dict[str, Any] = {f"setting {name}": value for name, value in config.to_dict().items()}
-    identity.update(describe_model(model))
+    identity: dict[str, Any] = {f"setting {name}": value for name, value in stepper.config.to_dict().items()}
+    identity.update(describe_model(stepper.model))
     for split in ("train", "test"):
         for name in ("name", "images", "fingerprint"):
             identity[f"{split} set's {name}"] = data[split][name]
-    identity["device"] = device.type
-    identity["amp in use"] = amp
-    identity["number of processes"] = world.size
-    return identity
+    identity |= {"device": stepper.device.type, "amp in use": stepper.amp}
+    return identity | {"number of processes": stepper.world.size}
 
 
 def _saved_state(checkpoint: str | os.PathLike, identity: dict[str, Any]) -> dict[str, Any] | None:
     """The state from which the run goes on; None if it has not begun."""
     check_writable(checkpoint)
     return load_checkpoint(checkpoint, identity) if Path(checkpoint).exists() else None
-
-
-def _resume(
-    state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
-) -> list[EpochRecord]:
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    scaler.load_state_dict(state["scaler"])
-    return [EpochRecord(**entry) for entry in state["history"]]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightnets_edu.runtime.environment import autocast
+from lightnets_edu.runtime.environment import autocast, compiled
 from lightnets_edu.training.config import TrainConfig
 from lightnets_edu.training.distributed import World
 
@@ -51,21 +49,47 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     ]
 
 
-@dataclass
 class Stepper:
-    """What stays the same from step to step."""
+    """A network and what changes it from step to step.
 
-    model: nn.Module
-    forward: Callable[[Tensor], Tensor]  # the model, or its compiled form
-    train_forward: Callable[[Tensor], Tensor]  # the same, averaging gradients over all processes
-    world: World
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    config: TrainConfig
-    device: torch.device
-    amp: str
-    classes: int
-    steps_per_epoch: int
+    Args:
+        model: The network, which lies on the device.
+        config: The settings.
+        device: From ``resolve_device``.
+        amp: From ``resolve_amp``.
+        world: The processes that share the work.
+        classes: Classes of the training set.
+        steps_per_epoch: Steps in an epoch.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainConfig,
+        *,
+        device: torch.device,
+        amp: str,
+        world: World,
+        classes: int,
+        steps_per_epoch: int,
+    ) -> None:
+        self.model, self.config, self.device, self.amp, self.world = model, config, device, amp, world
+        self.classes, self.steps_per_epoch = classes, steps_per_epoch
+        groups, nesterov = parameter_groups(model, config.weight_decay), config.momentum > 0
+        self.optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=nesterov)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "float16")
+        mode = config.compile if isinstance(config.compile, str) else None
+        self.forward = compiled(model, mode) if config.compile else model
+        self.train_forward = world.wrap(self.forward, device)  # averages gradients over all processes
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds of it; ``load`` takes it back."""
+        return {name: getattr(self, name).state_dict() for name in ("model", "optimizer", "scaler")}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from the state of an interrupted run."""
+        for name in ("model", "optimizer", "scaler"):
+            getattr(self, name).load_state_dict(state[name])
 
     def learning_rate(self, step: int) -> float:
         """The rate of a step, counted over all epochs."""
