@@ -102,19 +102,16 @@ class Outcome:
         return f"{', '.join(parts)}{again}{failures}"
 
 
-def device_folder(
-    device: torch.device, describe: Callable[[torch.device], dict[str, Any]] = describe_environment
-) -> str:
-    """The name of a device's folder in ``results/``: ``cpu``, or the GPU's name in small letters.
-
-    Args:
-        device: From ``resolve_device``.
-        describe: Says the GPU's name, as ``describe_environment``.
-    """
+def device_folder(device: torch.device) -> str:
+    """The name of a device's folder in ``results/``: ``cpu``, or the GPU's name in small letters."""
     if device.type == "cpu":
         return "cpu"
-    name = describe(device)["device_name"] if device.type == "cuda" else device.type
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return folder_name(describe_environment(device)["device_name"] if device.type == "cuda" else device.type)
+
+
+def folder_name(device_name: str) -> str:
+    """A device's name in small letters, with hyphens for all that is neither a letter nor a digit."""
+    return re.sub(r"[^a-z0-9]+", "-", device_name.lower()).strip("-")
 
 
 def seconds_of_epoch(

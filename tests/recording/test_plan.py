@@ -23,7 +23,7 @@ from lightnets_edu.recording import (
     train_network,
 )
 from lightnets_edu.recording.measurements import Instruments
-from lightnets_edu.recording.plan import Tools
+from lightnets_edu.recording.plan import Tools, folder_name
 from lightnets_edu.records import RecordError, load_record, save_record
 from lightnets_edu.timing import Timing
 from lightnets_edu.training import TrainConfig, TrainingDivergedError
@@ -40,6 +40,10 @@ def calm(step, **options) -> Timing:
 
 
 MEASURER = partial(measure_step, instruments=Instruments(clock=calm, keep_memory=lambda: True))
+
+
+def written(folder, name=TINY) -> dict:
+    return load_record(folder / "cpu" / f"{name}.json")
 
 
 def record(names, plan=PLAN, *, folder, tools=None, **options):
@@ -59,7 +63,7 @@ def test_a_record_of_training(tmp_path):
     assert (outcome.recorded, outcome.skipped, outcome.left, outcome.failed) == ([TINY], [], [], {})
     assert [line.split(": loss")[0] for line in lines] == [f"{TINY}: epoch {epoch}" for epoch in (1, 2, 3)]
     assert [path.name for path in (tmp_path / "cpu").iterdir()] == [f"{TINY}.json"]
-    found = load_record(tmp_path / "cpu" / f"{TINY}.json")
+    found = written(tmp_path)
     model = get_model(TINY, num_classes=10, small_input=True)
     table = count(model, (1, 3, 32, 32))
     assert found["options"] == {"num_classes": 10, "small_input": True} and found["input_size"] == [1, 3, 32, 32]
@@ -74,7 +78,7 @@ def test_a_record_of_training(tmp_path):
 
 def test_networks_without_batch_norm_learn_more_slowly(tmp_path):
     record(["squeezenet1_1"], folder=tmp_path)
-    found = load_record(tmp_path / "cpu" / "squeezenet1_1.json")
+    found = written(tmp_path, "squeezenet1_1")
     assert found["config"]["learning_rate"] == pytest.approx(0.2 * 0.05)
 
 
@@ -143,7 +147,7 @@ def test_the_budget_ends_a_part_and_the_next_goes_on(tmp_path):
     assert [line.split(": loss")[0] for line in lines] == [f"mnasnet_small: epoch {epoch}" for epoch in (2, 3)]
     whole, _ = record(["mnasnet_small"], folder=tmp_path / "whole")
     histories = [
-        [{**epoch, "seconds": 0} for epoch in load_record(folder / "cpu" / "mnasnet_small.json")["history"]]
+        [{**epoch, "seconds": 0} for epoch in written(folder, "mnasnet_small")["history"]]
         for folder in (tmp_path, tmp_path / "whole")
     ]
     assert whole.recorded and histories[0] == histories[1]
@@ -205,8 +209,7 @@ def test_what_is_refused_before_anything_begins(tmp_path):
 
 def test_folder_names():
     assert device_folder(CPU) == "cpu"
-    folder = device_folder(torch.device("cuda", 0), lambda device: {"device_name": "NVIDIA H100 80GB HBM3"})
-    assert folder == "nvidia-h100-80gb-hbm3"
+    assert folder_name("NVIDIA H100 80GB HBM3") == "nvidia-h100-80gb-hbm3"
 
 
 # --- Timings ---------------------------------------------------------------------------------------------
@@ -218,45 +221,43 @@ ONLY_TIME = Plan(CONFIG, "shapes", train=False, timings=(FORWARD,))
 def test_timings_come_with_the_training_and_one_by_one(tmp_path):
     """What is there is neither measured nor trained again: the tool for it is missing."""
     record([TINY], ONLY_TIME, folder=tmp_path)
-    path = tmp_path / "cpu" / f"{TINY}.json"
-    found = load_record(path)
+    found = written(tmp_path)
     assert found["history"] is None and len(found["timings"]) == 1
     assert found["timings"][0]["macs"] == count(get_model(TINY), (1, 3, 32, 32)).macs
     assert record([TINY], ONLY_TIME, folder=tmp_path)[0].skipped == [TINY]
 
     record([TINY], replace(PLAN, timings=(FORWARD,)), folder=tmp_path, tools={"measurer": None})
-    both = load_record(path)
+    both = written(tmp_path)
     assert both["timings"] == found["timings"] and len(both["history"]) == 3
     record([TINY], replace(PLAN, timings=(FORWARD, TRAINING)), folder=tmp_path, tools={"trainer": None})
-    assert [row["step"] for row in load_record(path)["timings"]] == ["forward", "training"]
-    assert load_record(path)["history"] == both["history"]
+    assert [row["step"] for row in written(tmp_path)["timings"]] == ["forward", "training"]
+    assert written(tmp_path)["history"] == both["history"]
 
 
 def test_timings_say_where_they_were_taken(tmp_path):
     """The training may use other threads on another day; timings of two kinds of run are not put together."""
     record([TINY], ONLY_TIME, folder=tmp_path)
-    path = tmp_path / "cpu" / f"{TINY}.json"
-    timed = load_record(path)["timing_environment"]
+    timed = written(tmp_path)["timing_environment"]
     assert timed["threads"] == torch.get_num_threads()
     elsewhere = {"describe": lambda device: {**timed, "threads": 63}}
     with pytest.raises(ValueError, match=f"with threads={timed['threads']}, and now it is 63"):
         record([TINY], replace(ONLY_TIME, timings=(FORWARD, TRAINING)), folder=tmp_path, tools=elsewhere)
     assert record([TINY], ONLY_TIME, folder=tmp_path, tools=elsewhere)[0].skipped == [TINY]
     record([TINY], folder=tmp_path, tools=elsewhere)
-    assert load_record(path)["timing_environment"] == timed and load_record(path)["history"]
+    found = written(tmp_path)
+    assert found["timing_environment"] == timed and found["history"]
 
 
 def test_again_keeps_what_the_plan_does_not_make(tmp_path):
-    path = tmp_path / "cpu" / f"{TINY}.json"
     record([TINY], replace(PLAN, timings=(FORWARD,)), folder=tmp_path)
-    first = load_record(path)
+    first = written(tmp_path)
     other = replace(PLAN, config=replace(CONFIG, epochs=1, warmup_epochs=0))
     assert record([TINY], other, folder=tmp_path, again=True)[0].recorded == [TINY]
-    trained = load_record(path)
+    trained = written(tmp_path)
     assert len(trained["history"]) == 1 and len(first["history"]) == 3
     assert all(trained[name] == first[name] for name in ("timings", "timing_environment"))
     record([TINY], replace(ONLY_TIME, timings=(TRAINING,)), folder=tmp_path, again=True)
-    found = load_record(path)
+    found = written(tmp_path)
     assert [row["step"] for row in found["timings"]] == ["training"] and found["history"] == trained["history"]
 
 
