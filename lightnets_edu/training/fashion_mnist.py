@@ -59,7 +59,7 @@ FULL = {
         _labels("t10k", 10_000, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
     ),
 }
-# The first images of each file, which come with the package (written by ship_fashion_mnist.py).
+# The first images of each file, which come with the package, packed by xz.
 SHIPPED = {
     "train": (
         _images("train", 8_000, "9ddac0dec83f58be1469bae68ccc841e9397247fc68ccee036d7fbdc71da3fa8"),
@@ -265,8 +265,3 @@ def parse_idx(content: bytes) -> np.ndarray:
     if len(content) != expected:
         raise ValueError(f"it has {len(content)} bytes, but its header, with sizes {shape}, promises {expected}.")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape).copy()
-
-
-def format_idx(array: np.ndarray) -> bytes:
-    """The idx file of a uint8 array: what ``parse_idx`` reads."""
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import lzma
+import struct
 import urllib.request
 from pathlib import Path
 
@@ -25,10 +27,13 @@ from lightnets_edu.training import (
     load_shapes,
     make_shapes,
 )
-from lightnets_edu.training.fashion_mnist import IdxFile, format_idx, load_full_fashion_mnist, parse_idx
-from lightnets_edu.training.ship_fashion_mnist import ship
+from lightnets_edu.training.fashion_mnist import IdxFile, load_full_fashion_mnist, parse_idx
 
 # --- idx -------------------------------------------------------------------------------------------------
+
+
+def format_idx(array: np.ndarray) -> bytes:
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
 
 def test_idx_by_hand():
@@ -71,6 +76,7 @@ def put(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in (("images", IMAGES), ("labels", LABELS)):
         (folder / f"{name}.gz").write_bytes(gzip.compress(format_idx(array)))
+        (folder / f"{name}.xz").write_bytes(lzma.compress(format_idx(array[:2])))
 
 
 def described(count: int) -> dict[str, tuple[IdxFile, IdxFile]]:
@@ -191,11 +197,8 @@ def test_corrupt_copy_is_refused(places, name, packed, sentence):
     assert str(caught.value).endswith("Delete it and get a fresh copy.")
 
 
-def test_shipping_keeps_the_first_images(places):
-    put(places / "system")
-    digests = ship(places / "shipped")
-    assert digests == {file.name: file.sha256 for file in fashion_mnist.SHIPPED["train"]}
-    (places / "system/images.gz").unlink()
+def test_the_first_images_come_with_the_package(places):
+    put(places / "shipped")
     dataset = load_fashion_mnist()
     np.testing.assert_array_equal(dataset.images[:, 0].numpy(), IMAGES[:2])
     assert dataset.labels.tolist() == LABELS[:2].tolist()
@@ -204,8 +207,7 @@ def test_shipping_keeps_the_first_images(places):
 
 
 def test_a_broken_installation_is_refused(places):
-    put(places / "system")
-    ship(places / "shipped")
+    put(places / "shipped")
     path = places / "shipped/images.xz"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(
