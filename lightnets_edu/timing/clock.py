@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -257,9 +257,7 @@ def forward_step(
     Raises:
         ValueError: If an argument is not allowed.
     """
-    device = resolve_device(device)
-    amp = resolve_amp(amp, device)
-    network, images = _copy_and_input(model, input_size, device, channels_last)
+    network, images, device, amp = _prepared(model, input_size, device, amp, channels_last)
     network.eval()
 
     @torch.inference_mode()
@@ -286,10 +284,10 @@ def training_step(
 
     Args:
         model: The network, from images to logits.
-        input_size: As for ``forward_step``, and so are the others.
+        input_size: (N, C, H, W).
         device: Where to run it.
-        amp: Number format.
-        channels_last: Memory format.
+        amp: See ``resolve_amp``.
+        channels_last: Use the channels-last memory format.
 
     Returns:
         A function without arguments that takes one step and returns the loss.
@@ -297,9 +295,7 @@ def training_step(
     Raises:
         ValueError: If an argument is not allowed.
     """
-    device = resolve_device(device)
-    amp = resolve_amp(amp, device)
-    network, images = _copy_and_input(model, input_size, device, channels_last)
+    network, images, device, amp = _prepared(model, input_size, device, amp, channels_last)
     network.train()
     labels = torch.zeros(len(images), dtype=torch.int64, device=device)  # which class it is costs nothing
     optimizer = torch.optim.SGD(network.parameters(), lr=0.0, momentum=0.9)
@@ -316,9 +312,12 @@ def training_step(
     return run
 
 
-def _copy_and_input(
-    model: nn.Module, input_size: tuple[int, int, int, int], device: torch.device, channels_last: bool
-) -> tuple[nn.Module, Tensor]:
+def _prepared(
+    model: nn.Module, input_size: Sequence[int], device: str | torch.device, amp: str, channels_last: bool
+) -> tuple[nn.Module, Tensor, torch.device, str]:
+    """A copy of a network on its device, a fixed random input, and what device and number format come to."""
+    device = resolve_device(device)
+    amp = resolve_amp(amp, device)
     if not isinstance(input_size, tuple | list) or len(input_size) != 4:
         raise ValueError(f"input_size={input_size!r} must be four whole numbers: (N, C, H, W), as (1, 3, 224, 224).")
     size = [whole_number(f"input_size[{index}]", value, 1) for index, value in enumerate(input_size)]
@@ -327,4 +326,4 @@ def _copy_and_input(
     if channels_last:
         network.to(memory_format=torch.channels_last)
         images = images.contiguous(memory_format=torch.channels_last)
-    return network, images
+    return network, images, device, amp
