@@ -13,11 +13,23 @@ from lightnets_edu.timing.microbenchmarks import RandomChain, TimedLayer, sweep
 from lightnets_edu.timing.operations import KINDS, operations, operations_of
 
 
+def settings() -> tuple[int, list[int]]:
+    return torch.get_num_threads(), torch.get_rng_state().tolist()
+
+
 @pytest.fixture(scope="module")
-def profile() -> DeviceProfile:
-    shape = (1, 8, 8, 8)
+def measured() -> dict:
+    """A profile of a few layers with one thread, and what a process with two threads is set to before and after."""
+    torch.set_num_threads(2)
+    before, shape = settings(), (1, 8, 8, 8)
     layers = [TimedLayer("dense", shape, 8, 3), TimedLayer("pointwise", shape, 16), TimedLayer("relu", shape)]
-    return measure_profile("cpu", threads=1, layers=layers, chains=1, progress=False, keep=False)
+    profile = measure_profile("cpu", threads=1, layers=layers, chains=1, progress=False, keep=False)
+    return {"profile": profile, "before": before, "after": settings()}
+
+
+@pytest.fixture(scope="module")
+def profile(measured) -> DeviceProfile:
+    return measured["profile"]
 
 
 def test_what_is_measured(profile):
@@ -92,11 +104,8 @@ def test_where_it_belongs(profile):
     replace(profile, device="cuda").require(threads=7)  # the CPU's threads say nothing about a GPU
 
 
-def test_settings_are_put_back():
-    before, state = torch.get_num_threads(), torch.get_rng_state()
-    measure_profile("cpu", threads=2, layers=[], chains=0, progress=False, keep=False)
-    assert torch.get_num_threads() == before
-    assert torch.equal(torch.get_rng_state(), state)
+def test_settings_are_put_back(measured):
+    assert measured["before"] == measured["after"] and measured["before"][0] == 2
 
 
 def test_what_is_refused():
