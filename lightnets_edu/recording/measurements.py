@@ -112,7 +112,7 @@ def measure_step(
         options: What it is built with.
         setting: What to time.
         device: As for ``resolve_device``.
-        profile: Of this device, for the predictions; without it they are None.
+        profile: The profile of this device, for the predictions; without it they are None.
         instruments: What to measure with.
 
     Returns:
@@ -168,7 +168,7 @@ def predict_step(
         input_size: (N, C, H, W).
         setting: The step.
         amp: The number format that ``setting.amp`` comes to.
-        profile: Of the device, in this number format and memory format; others, and None, leave the seconds out.
+        profile: The device's, in this number format and memory format; others, and None, leave the seconds out.
 
     Returns:
         ``predicted_seconds`` (by rung) and ``predicted_peak_bytes``, None where nothing is predicted.

@@ -26,7 +26,7 @@ def network_options(name: str, config: TrainConfig, classes: int, options: Mappi
     Args:
         name: The network, as ``get_model`` knows it.
         config: The settings; ``image_size`` decides about the stem.
-        classes: Of the data set.
+        classes: Number of classes of the data set.
         options: The user's own, which go before.
 
     Raises:
@@ -80,8 +80,8 @@ def network_record(
         name: The network, as ``get_model`` knows it.
         options: What it is built with.
         config: The settings of the training; seed and image size are taken from it also if there was none.
-        result: Of the training; without it, its fields are null.
-        timings: From ``measure_step``.
+        result: What the training gave; without it, its fields are null.
+        timings: Rows from ``measure_step``.
         device: Where it runs.
     """
     with torch.device("meta"):

@@ -66,7 +66,7 @@ class Plan:
         test_images: So many of its test images (likewise).
         train: Whether to train.
         timings: What to time.
-        profile: Of the device, for the predictions.
+        profile: The profile of the device, for the predictions.
     """
 
     config: TrainConfig = field(default_factory=TrainConfig)
@@ -95,7 +95,7 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """One line, and one a failure."""
+        """One line, and a further one for each failure."""
         parts = [f"{len(self.recorded)} recorded", f"{len(self.skipped)} were there", f"{len(self.left)} left"]
         again = "; the same command goes on with them" if self.left else ""
         failures = "".join(f"\n{name} failed: {reason}" for name, reason in self.failed.items())

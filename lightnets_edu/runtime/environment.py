@@ -105,8 +105,8 @@ def compiled(model: nn.Module, mode: str | None = None, backend: str | Callable 
 
     Args:
         model: The network.
-        mode: As for ``torch.compile``.
-        backend: As for ``torch.compile``.
+        mode: What to optimise for, as ``torch.compile`` takes it.
+        backend: What compiles the graphs, as ``torch.compile`` takes it.
     """
     torch.compiler.reset()
     return torch.compile(model, mode=mode, backend=backend)

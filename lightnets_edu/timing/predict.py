@@ -32,7 +32,7 @@ class LayerSeconds:
     Attributes:
         path: The module that runs it.
         name: PyTorch's name of it.
-        kind: Its class.
+        kind: Its class, one of ``KINDS``.
         macs: Its multiply-accumulates.
         seconds: The prediction.
     """

@@ -34,7 +34,7 @@ class Order:
             images: Number of images.
             batch_size: Images in a batch, of all processes together.
             shuffle: See ``Batches``.
-            seed: Of the order.
+            seed: Seed of the order.
             part: (number of this process from 0, number of processes).
 
         Raises:

@@ -95,10 +95,10 @@ def scan(
 
     Args:
         root: The folder.
-        name: As for ``FolderDataset``.
-        source: As for ``FolderDataset``.
-        split: As for ``FolderDataset``.
-        class_names: From a class's folder to its name.
+        name: The set's short name.
+        source: Where this copy came from, as a clause for the page.
+        split: ``train`` or ``test``.
+        class_names: Gives the name of a class from that of its folder.
 
     Raises:
         DatasetError: See ``load_image_folder``.
