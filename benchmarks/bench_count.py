@@ -120,9 +120,9 @@ def geometric_means(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def mobilenet_v2_against_its_forward() -> dict[str, float]:
-    """Milliseconds of a plain forward, of a count with its table right behind it, and of one more count, in turns.
+    """Milliseconds of a plain forward, of a count with its table right after it, and of one more count, in turns.
 
-    The forward empties the processor's caches, so the count behind it also waits for the model to be fetched again.
+    The forward empties the processor's caches, so the count after it also waits for the model to be fetched again.
     """
     model = build("mobilenet_v2")
     images = torch.zeros(SHAPE)

@@ -11,9 +11,7 @@ inference mode. Training step: batch 2 of small images, SGD with momentum. About
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -29,7 +27,7 @@ from torch import nn
 
 from lightnets_edu import count, get_model
 from lightnets_edu.models import default_input_size
-from lightnets_edu.timing import Timing, forward_step, measure_memory, paired_ratio, training_step
+from lightnets_edu.timing import Timing, forward_step, keep_memory, measure_memory, paired_ratio, training_step
 
 LIMIT = 1.03  # what is promised of each ratio
 TRAINING_BATCH = 2
@@ -66,10 +64,9 @@ LIBRARIES: dict[str, Callable[..., nn.Module]] = {
 IN_TORCHVISION = """alexnet squeezenet1_0 squeezenet1_1 resnet50 wide_resnet50_2 wide_resnet101_2 resnext50_32x4d
 resnext101_64x4d resnext101_32x8d shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0
 mnasnet0_5 mnasnet0_75 mnasnet1_0 mnasnet1_3""".split()
-REGNETS = {
-    "200mf": "002", "400mf": "004", "600mf": "006", "800mf": "008", "1_6gf": "016", "3_2gf": "032",
-    "4_0gf": "040", "6_4gf": "064", "8_0gf": "080", "12gf": "120", "16gf": "160", "32gf": "320",
-}  # fmt: skip
+# A RegNet's size in this book's names, and in timm's.
+OUR_SIZES = "200mf 400mf 600mf 800mf 1_6gf 3_2gf 4_0gf 6_4gf 8_0gf 12gf 16gf 32gf".split()
+THEIR_SIZES = "002 004 006 008 016 032 040 064 080 120 160 320".split()
 TWINS = (
     *(Twins(name, "torchvision", name) for name in IN_TORCHVISION),
     Twins("squeezenet1_0", "pytorchcv", "squeezeresnet_v1_0", {"bypass": "simple"}, training_side=224),
@@ -84,7 +81,10 @@ TWINS = (
     Twins("mnasnet_a1", "timm", "semnasnet_100", {"dropout": 0.0}),
     Twins("mnasnet_small", "timm", "mnasnet_small", {"dropout": 0.0}),
     Twins("ghostnet", "timm", "ghostnet_100", {"dropout": 0.0}, {"drop_rate": 0.0}),
-    *(Twins(f"regnet_x_{ours}", "timm", f"regnetx_{theirs}") for ours, theirs in REGNETS.items()),
+    *(
+        Twins(f"regnet_x_{ours}", "timm", f"regnetx_{theirs}")
+        for ours, theirs in zip(OUR_SIZES, THEIR_SIZES, strict=True)
+    ),
 )
 
 
@@ -113,19 +113,6 @@ def build(twins: Twins) -> dict[str, nn.Module]:
     work = [(table.params, table.macs) for table in tables]
     assert work[0] == work[1], f"{twins.title}: {work[0]} parameters and MACs, but {work[1]} in {twins.library}"
     return {name: fill(network) for name, network in networks.items()}
-
-
-def keep_freed_memory() -> None:
-    """Have the C library keep what is freed, where it is glibc.
-
-    Else it fetches large tensors anew from the system in each step. That takes up to a third of a step, or nothing,
-    by the sizes of what happens to have been freed before: the same network beside itself shows ratios of 0.85.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        trim_threshold, mmap_max = -1, -4  # the numbers of these options in malloc.h
-        libc = ctypes.CDLL(None)
-        libc.mallopt(trim_threshold, -1)
-        libc.mallopt(mmap_max, 0)
 
 
 def cpu_seconds(function: Callable[[], object]) -> float:
@@ -200,7 +187,7 @@ def main() -> int:
     chosen = [twins for twins in TWINS if twins.name.startswith(only)]
     if not chosen:
         parser.error(f"no network begins with {' or '.join(only)}; there are {', '.join(t.name for t in TWINS)}")
-    keep_freed_memory()
+    keep_memory()  # else a network beside itself shows ratios of 0.85, by the sizes that were freed before
     torch.set_num_threads(1)
     torch.manual_seed(0)
     print(f"{'':<54}{'forward, ms':>16}{'training, ms':>18}{'time':>13}{'peak memory':>16}")

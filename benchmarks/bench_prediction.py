@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
 import time
 from collections.abc import Callable
@@ -85,10 +84,6 @@ def judge(args: argparse.Namespace, threads: int) -> list[dict[str, object]]:
             for rung in RUNGS:
                 predicted[rung].append(predict_operations(ops, profile, rung=rung).seconds)
         gc.collect()
-        if args.verbose:
-            for index, (name, seconds) in enumerate(measured.items()):
-                ratios = "".join(f"{predicted[rung][index] / seconds:>9.2f}" for rung in RUNGS)
-                print(f"{name:<32}{1e3 * seconds:>9.1f} ms{ratios}")
         table = error_table(predicted, list(measured.values()))
         caption = f"batch {batch}, load average {os.getloadavg()[0]:.1f}"
         lines = [row | {"mape": f"{row['mape']:.1%}"} for row in table]
@@ -110,12 +105,8 @@ def main() -> int:
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--default-allocator", action="store_true", help="let freed memory go back to the system")
     parser.add_argument("--profile", help="read it from this file, or write it there")
-    parser.add_argument("--json", help="write the table of errors there")
-    parser.add_argument("--verbose", action="store_true", help="print each network")
     args = parser.parse_args()
     results = [row for threads in args.threads for row in judge(args, threads)]
-    if args.json:
-        Path(args.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     limit = MAPE[torch.device(args.device).type]
     top = [row for row in results if row["rung"] == list(RUNGS)[-1]]
     good = [row["mape"] <= limit and row["spearman"] >= SPEARMAN for row in top]

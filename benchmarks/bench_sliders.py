@@ -1,7 +1,7 @@
 """Does a moved slider answer within a frame? ``python benchmarks/bench_sliders.py``, after ``make book``.
 
 A screen shows 60 frames a second. Every widget of every chapter has its first slider moved 200 times over its whole
-range. Each time is that of one movement with the layout behind it, in turns with a bare slider on the same page that
+range. Each time is that of one movement with the layout that follows, in turns with a bare slider on the same page that
 writes a single number: the ratio says what the widget itself costs, on any machine. Printed are the times that nine in
 ten movements exceed (another program cannot make a movement faster) and the ratio of these. The exit status says
 whether each widget answers within a frame.

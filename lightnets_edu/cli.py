@@ -10,7 +10,7 @@ import ast
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from lightnets_edu.counting import CountTable
+    from lightnets_edu.timing import DeviceProfile
     from lightnets_edu.training import TrainConfig
 
 
@@ -254,13 +255,15 @@ def _time(args: argparse.Namespace) -> tuple[dict, str]:
     return {"environment": describe_environment(args.device), "timings": rows}, format_rows(rows)
 
 
-def _predict(args: argparse.Namespace) -> tuple[dict, str]:
+def _predict(args: argparse.Namespace, measurer: Callable[..., DeviceProfile] | None = None) -> tuple[dict, str]:
+    """Predict from a profile, which ``--measure`` measures first, with ``measure_profile`` unless told otherwise."""
     from lightnets_edu.recording import StepSetting, format_rows, predict_network
     from lightnets_edu.timing import DeviceProfile, measure_profile
 
     settings = [StepSetting("forward", batch, args.input_size) for batch in _numbers(args.batch_size)]
     if args.measure:
-        measure_profile(amp=args.amp, channels_last=args.channels_last, progress=not args.json).save(args.profile)
+        measure = measurer or measure_profile
+        measure(amp=args.amp, channels_last=args.channels_last, progress=not args.json).save(args.profile)
     profile = DeviceProfile.load(args.profile)
     rows = [
         {"model": name, **predict_network(name, dict(args.options), setting, profile)}

@@ -21,7 +21,7 @@ from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.records import recorded_devices, recorded_file, recorded_networks
 from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing import EVALUATION_NETWORKS, DeviceProfile, Operation, measure_profile
-from lightnets_edu.timing.microbenchmarks import Layer
+from lightnets_edu.timing.microbenchmarks import TimedLayer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,7 @@ CLASS_NAMES = {
 }
 
 
-def network_layers(model: nn.Module, input_size: Sequence[int]) -> list[Layer]:
+def network_layers(model: nn.Module, input_size: Sequence[int]) -> list[TimedLayer]:
     """The convolutions and linear layers of a network as layers that can be timed alone, equal ones once.
 
     Args:
@@ -47,12 +47,12 @@ def network_layers(model: nn.Module, input_size: Sequence[int]) -> list[Layer]:
     return list(dict.fromkeys(_layer(row) for row in rows if row.group in ("convolution", "linear")))
 
 
-def _layer(row: LayerCount) -> Layer:
+def _layer(row: LayerCount) -> TimedLayer:
     out_channels = row.output_shape[1]
     if row.group == "linear":
-        return Layer("linear", row.input_shape, out_channels)
+        return TimedLayer("linear", row.input_shape, out_channels)
     stride = round(row.input_shape[2] / row.output_shape[2])
-    return Layer(_kind(row), row.input_shape, out_channels, row.kernel_size[0], stride, row.groups)
+    return TimedLayer(_kind(row), row.input_shape, out_channels, row.kernel_size[0], stride, row.groups)
 
 
 def _kind(row: LayerCount) -> str:
@@ -82,7 +82,7 @@ def measure_roofline(
     Raises:
         ValueError: If a network or a value is not known.
     """
-    layers: dict[Layer, None] = {}
+    layers: dict[TimedLayer, None] = {}
     for name in networks:
         side = default_input_size(name, False)
         with torch.device("meta"):

@@ -18,7 +18,7 @@ def predict_again(folder: str | Path, profile: DeviceProfile) -> int:
 
     Args:
         folder: Such as ``results/cpu``.
-        profile: Of the same device, with as many threads as the records'.
+        profile: The profile of the same device, with as many threads as the records'.
 
     Returns:
         The number of timings predicted.

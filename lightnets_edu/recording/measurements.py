@@ -13,24 +13,19 @@ from torch import nn
 from lightnets_edu.checks import one_of, whole_number
 from lightnets_edu.counting import count
 from lightnets_edu.models import default_input_size, get_model
-from lightnets_edu.runtime.environment import (
-    AMP_CHOICES,
-    compiled,
-    is_out_of_memory,
-    resolve_amp,
-    resolve_device,
-)
+from lightnets_edu.runtime.environment import AMP_CHOICES, compiled, is_out_of_memory, resolve_amp, resolve_device
 from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing import (
     RUNGS,
     DeviceProfile,
+    MemoryUse,
     Timing,
     forward_step,
     keep_memory,
     measure,
     measure_memory,
     predict,
-    predicted_training_memory,
+    training_memory,
     training_step,
 )
 from lightnets_edu.timing.clock import NOISE_LIMIT
@@ -79,6 +74,26 @@ class StepSetting:
         }
 
 
+@dataclass(frozen=True)
+class Instruments:
+    """What `measure_step` measures with.
+
+    Attributes:
+        clock: Times a function, as ``lightnets_edu.timing.measure``.
+        memory: Counts a function's bytes, as ``lightnets_edu.timing.measure_memory``.
+        compiler: Compiles a network, as ``lightnets_edu.runtime.environment.compiled``.
+        keep_memory: Called before anything is measured on a CPU; it holds for the whole process, and says whether.
+    """
+
+    clock: Callable[..., Timing] = measure
+    memory: Callable[..., MemoryUse] = measure_memory
+    compiler: Callable[[nn.Module], nn.Module] = compiled
+    keep_memory: Callable[[], bool] = keep_memory
+
+
+INSTRUMENTS = Instruments()
+
+
 def measure_step(
     name: str,
     options: Mapping[str, object],
@@ -86,7 +101,7 @@ def measure_step(
     *,
     device: str | torch.device = "auto",
     profile: DeviceProfile | None = None,
-    keep: bool = True,
+    instruments: Instruments = INSTRUMENTS,
 ) -> dict[str, Any]:
     """Time a step of a network with fresh weights, and measure its memory.
 
@@ -98,8 +113,8 @@ def measure_step(
         options: What it is built with.
         setting: What to time.
         device: As for ``resolve_device``.
-        profile: Of this device, for the predictions; without it they are None.
-        keep: On a CPU, call ``keep_memory`` first: it holds for the whole process.
+        profile: The profile of this device, for the predictions; without it they are None.
+        instruments: What to measure with.
 
     Returns:
         A row of a record's ``timings``.
@@ -108,7 +123,7 @@ def measure_step(
         ValueError: If an argument is not allowed, or the profile is of another device.
     """
     device = resolve_device(device)
-    kept = keep and device.type == "cpu" and keep_memory()
+    kept = device.type == "cpu" and instruments.keep_memory()
     if profile is not None:
         gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
         profile.require(device=device.type, gpu=gpu, threads=torch.get_num_threads(), keeps_memory=kept)
@@ -127,9 +142,9 @@ def measure_step(
     try:
         row |= predict_step(model, size, setting, row["amp"], profile)
         make = forward_step if setting.step == "forward" else training_step
-        network = compiled(model) if setting.compile else model
+        network = instruments.compiler(model) if setting.compile else model
         step = make(network, size, device=device, amp=row["amp"], channels_last=setting.channels_last)
-        timing = _quiet_timing(step, setting, device)
+        timing = _quiet_timing(step, setting, device, instruments.clock)
         if timing.is_noisy:
             row["refused"] = (
                 f"the middle half of {timing.repeats} samples spans {timing.spread:.0%} of their median, more than "
@@ -138,7 +153,7 @@ def measure_step(
         else:
             row["measured"] = timing.to_dict()
         if not setting.compile:  # a compiled step hides its tensors from the counter
-            row["peak_bytes"] = _peak(model, step, size, setting, device)
+            row["peak_bytes"] = _peak(model, setting, size, instruments.memory(step, device))
     except (RuntimeError, ValueError) as error:
         row["measured"], row["refused"] = None, _explained(error, setting)
     return row
@@ -154,7 +169,7 @@ def predict_step(
         input_size: (N, C, H, W).
         setting: The step.
         amp: The number format that ``setting.amp`` comes to.
-        profile: Of the device, in this number format and memory format; others, and None, leave the seconds out.
+        profile: The device's, in this number format and memory format; others, and None, leave the seconds out.
 
     Returns:
         ``predicted_seconds`` (by rung) and ``predicted_peak_bytes``, None where nothing is predicted.
@@ -165,7 +180,7 @@ def predict_step(
     if profile is not None and eager and (amp, setting.channels_last) == (profile.amp, profile.channels_last):
         seconds = {rung: predict(model, input_size, profile, rung=rung).seconds for rung in RUNGS}
     if training and amp == "off":
-        peak = predicted_training_memory(model, input_size)
+        peak = training_memory(model, input_size).total
     return {"predicted_seconds": seconds, "predicted_peak_bytes": peak}
 
 
@@ -223,14 +238,14 @@ def _megabytes(size: int | None) -> str | None:
     return None if size is None else f"{size / 1e6:,.1f}"
 
 
-def _quiet_timing(step: Callable[[], object], setting: StepSetting, device: torch.device) -> Timing:
+def _quiet_timing(
+    step: Callable[[], object], setting: StepSetting, device: torch.device, clock: Callable[..., Timing]
+) -> Timing:
     """The first timing that is not noise, or the least noisy one."""
     timings = []
     for attempt in range(ATTEMPTS):
-        timing = measure(
-            step, device=device, warmup=2 if attempt == 0 else 0, repeats=5, min_seconds=setting.seconds * 2**attempt,
-            images=setting.batch_size,
-        )  # fmt: skip
+        options = {"warmup": 0 if attempt else 2, "min_seconds": setting.seconds * 2**attempt}
+        timing = clock(step, device=device, repeats=5, images=setting.batch_size, **options)
         timings.append(timing)
         if not timing.is_noisy:
             break
@@ -246,15 +261,12 @@ def _explained(error: Exception, setting: StepSetting) -> str:
     raise error
 
 
-def _peak(
-    model: nn.Module, step: Callable[[], object], size: Sequence[int], setting: StepSetting, device: torch.device
-) -> int:
-    """Bytes of network, images, optimiser and all that the step makes, at the worst moment."""
+def _peak(model: nn.Module, setting: StepSetting, size: Sequence[int], use: MemoryUse) -> int:
+    """Bytes of network, images, optimiser and all that the step makes (``use``), at the worst moment."""
     tensors = [*model.parameters(), *model.buffers()]
     held = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     learning = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
     images = 4 * prod(size)
-    use = measure_memory(step, device)
     if setting.step == "forward":
         return held + images + use.peak_bytes
     # Momentum is there since the first step. So are the gradients of the step before, which the step drops at once:

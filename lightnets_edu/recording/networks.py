@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,15 +11,7 @@ from torch import nn
 from lightnets_edu.counting import count
 from lightnets_edu.models import get_model, model_options
 from lightnets_edu.runtime import describe_environment
-from lightnets_edu.training import (
-    EpochRecord,
-    FolderDataset,
-    ImageDataset,
-    TrainConfig,
-    TrainResult,
-    seed_everything,
-    train,
-)
+from lightnets_edu.training import FolderDataset, ImageDataset, TrainConfig, TrainResult, seed_everything, train
 
 SMALL = 64  # images of at most so many pixels a side get the stem for small images
 NORM_MOMENTUM = 0.1  # torch's usual one
@@ -35,7 +26,7 @@ def network_options(name: str, config: TrainConfig, classes: int, options: Mappi
     Args:
         name: The network, as ``get_model`` knows it.
         config: The settings; ``image_size`` decides about the stem.
-        classes: Of the data set.
+        classes: Number of classes of the data set.
         options: The user's own, which go before.
 
     Raises:
@@ -61,7 +52,7 @@ def start_without_norm(model: nn.Module) -> None:
     Weights are He's (He et al. 2015, arXiv:1502.01852, section 2.2): normal, with variance 2 / fan-in, so that signals
     keep their size through layers with ReLU. PyTorch's own are smaller by the square root of 6, and AlexNet's signal
     fades. Biases are 0, and 1 in the last layer (ones are AlexNet's, Krizhevsky et al. 2012, section 5, for hidden
-    layers): SqueezeNet has a ReLU behind its last convolution, and where that gives 0 for every class no gradient comes
+    layers): SqueezeNet has a ReLU after its last convolution, and where that gives 0 for every class no gradient comes
     back. Where scores go to the softmax directly, a number added to all of them changes nothing.
 
     Args:
@@ -89,8 +80,8 @@ def network_record(
         name: The network, as ``get_model`` knows it.
         options: What it is built with.
         config: The settings of the training; seed and image size are taken from it also if there was none.
-        result: Of the training; without it, its fields are null.
-        timings: From ``measure_step``.
+        result: What the training gave; without it, its fields are null.
+        timings: Rows from ``measure_step``.
         device: Where it runs.
     """
     with torch.device("meta"):
@@ -127,22 +118,22 @@ def train_network(
     config: TrainConfig,
     train_set: ImageDataset | FolderDataset,
     test_set: ImageDataset | FolderDataset,
-    *,
-    device: str | torch.device = "auto",
-    checkpoint: str | os.PathLike | None = None,
-    on_epoch: Callable[[EpochRecord], None] | None = None,
-    progress: bool = True,
-    workers: int | None = None,
+    **how: Any,
 ) -> TrainResult:
-    """Build a network from the seed and train it; arguments as for ``get_model`` and ``train``.
+    """Build a network from the seed and train it.
 
     A network without batch norm begins with the weights of `start_without_norm`.
+
+    Args:
+        name: The network, as ``get_model`` knows it.
+        options: What it is built with.
+        config: The settings; their seed is also that of the starting weights.
+        train_set: Images to learn from.
+        test_set: Images to test on after each epoch.
+        how: Further keywords of ``lightnets_edu.training.train``, which also says what is raised.
     """
     seed_everything(config.seed)
     model = get_model(name, **options)
     if not has_batch_norm(model):
         start_without_norm(model)
-    return train(
-        model, train_set, test_set, config, device=device, checkpoint=checkpoint, on_epoch=on_epoch, progress=progress,
-        workers=workers,
-    )  # fmt: skip
+    return train(model, train_set, test_set, config, **how)

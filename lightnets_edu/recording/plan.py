@@ -16,19 +16,10 @@ from lightnets_edu.models import get_model, list_models
 from lightnets_edu.recording.measurements import StepSetting, measure_step
 from lightnets_edu.recording.networks import has_batch_norm, network_options, network_record, train_network
 from lightnets_edu.records import load_record, save_record
-from lightnets_edu.runtime.environment import (
-    describe_environment,
-    resolve_amp,
-    resolve_device,
-)
+from lightnets_edu.runtime.environment import describe_environment, resolve_amp, resolve_device
 from lightnets_edu.runtime.files import check_writable
 from lightnets_edu.timing import DeviceProfile, measure, training_step
-from lightnets_edu.training import (
-    EpochRecord,
-    TrainConfig,
-    TrainResult,
-    load_dataset,
-)
+from lightnets_edu.training import EpochRecord, TrainConfig, TrainResult, load_dataset
 
 RESERVE = 1.2  # an epoch or a timing may take so much longer than the one before it
 TRAINING = ("config", "data", "history", "test_accuracy", "training_seconds")  # fields of a record
@@ -37,18 +28,24 @@ SAME_MACHINE = ("device_name", "threads", "torch")  # for all timings of a recor
 WITHOUT_NORM = 0.2  # part of the peak learning rate for networks without batch norm, which diverge at the whole
 
 
-def default_timings(device: torch.device) -> tuple[StepSetting, ...]:
+def default_timings(
+    device: torch.device, native_format: Callable[[str, torch.device], str] = resolve_amp
+) -> tuple[StepSetting, ...]:
     """What is timed of every network: batch 1 and 16 on a CPU; 1, 64 and 256 on a GPU.
 
     On CUDA that is done in float32 and in the shorter format that the GPU computes in: bfloat16, or float16 before
     Ampere, where bfloat16 is emulated.
+
+    Args:
+        device: From ``resolve_device``.
+        native_format: What ``"auto"`` comes to on a device, as ``resolve_amp`` says it.
     """
     if device.type == "cpu":
         forward = tuple(StepSetting("forward", batch) for batch in (1, 16))
         return (*forward, StepSetting("training", 4))
     formats = [("off", False)]
     if device.type == "cuda":
-        native = resolve_amp("auto", device)
+        native = native_format("auto", device)
         formats.append((native if native != "off" else "float16", True))
     return tuple(
         StepSetting(step, batch, amp=amp, channels_last=channels_last)
@@ -69,7 +66,7 @@ class Plan:
         test_images: So many of its test images (likewise).
         train: Whether to train.
         timings: What to time.
-        profile: Of the device, for the predictions.
+        profile: The profile of the device, for the predictions.
     """
 
     config: TrainConfig = field(default_factory=TrainConfig)
@@ -98,7 +95,7 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """One line, and one a failure."""
+        """One line, and a further one for each failure."""
         parts = [f"{len(self.recorded)} recorded", f"{len(self.skipped)} were there", f"{len(self.left)} left"]
         again = "; the same command goes on with them" if self.left else ""
         failures = "".join(f"\n{name} failed: {reason}" for name, reason in self.failed.items())
@@ -109,8 +106,55 @@ def device_folder(device: torch.device) -> str:
     """The name of a device's folder in ``results/``: ``cpu``, or the GPU's name in small letters."""
     if device.type == "cpu":
         return "cpu"
-    name = describe_environment(device)["device_name"] if device.type == "cuda" else device.type
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return folder_name(describe_environment(device)["device_name"] if device.type == "cuda" else device.type)
+
+
+def folder_name(device_name: str) -> str:
+    """A device's name in small letters, with hyphens for all that is neither a letter nor a digit."""
+    return re.sub(r"[^a-z0-9]+", "-", device_name.lower()).strip("-")
+
+
+def seconds_of_epoch(
+    name: str, options: dict[str, Any], config: TrainConfig, train_images: int, test_images: int, device: torch.device
+) -> float:
+    """Estimate the seconds of an epoch and its test from a few steps.
+
+    Args:
+        name: The network, as ``get_model`` knows it.
+        options: What it is built with.
+        config: How it is trained.
+        train_images: Images of an epoch.
+        test_images: Images of the test.
+        device: From ``resolve_device``.
+    """
+    size = (config.batch_size, config.channels, config.image_size, config.image_size)
+    model, amp = get_model(name, **options), resolve_amp(config.amp, device)
+    step = training_step(model, size, device=device, amp=amp)
+    seconds = measure(step, device=device, warmup=1, repeats=2).median
+    # A forward pass, as the test needs it, is about a third of a step.
+    return seconds * (train_images + test_images / 3) / config.batch_size
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a recorder works with.
+
+    Attributes:
+        clock: Seconds that only grow, as ``time.monotonic``.
+        describe: Describes a device, as ``describe_environment``.
+        measurer: Times a step, as ``measure_step``.
+        trainer: Trains a network, as ``train_network``.
+        estimate: The seconds of an epoch, as ``seconds_of_epoch``.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    describe: Callable[[torch.device], dict[str, Any]] = describe_environment
+    measurer: Callable[..., dict[str, Any]] = measure_step
+    trainer: Callable[..., TrainResult] = train_network
+    estimate: Callable[..., float] = seconds_of_epoch
+
+
+TOOLS = Tools()
 
 
 def record_networks(
@@ -122,6 +166,7 @@ def record_networks(
     budget_minutes: float | None = None,
     again: bool = False,
     say: Callable[[str], None] = print,
+    tools: Tools = TOOLS,
 ) -> Outcome:
     """Record networks, one file each, until all are done or the time is spent.
 
@@ -136,6 +181,7 @@ def record_networks(
         budget_minutes: Begin no epoch and no timing that is likely to end later than this from now.
         again: Record also what is there, from the start. What the plan does not make anew is kept.
         say: Called with a line of progress.
+        tools: What to work with.
 
     Raises:
         ValueError: If a network or a value is not known, or a file there was recorded with other settings, or timed
@@ -146,7 +192,7 @@ def record_networks(
     device = resolve_device(device)
     if budget_minutes is not None:
         real_number("budget_minutes", budget_minutes, "a number above 0", (0, float("inf")), open_low=True)
-    recorder = _Recorder(plan, Path(folder, device_folder(device)), device, _Budget(budget_minutes), say)
+    recorder = _Recorder(plan, Path(folder, device_folder(device)), device, budget_minutes, say, tools)
     jobs = [recorder.job(name, again) for name in names or list_models()]
     outcome = Outcome()
     for job in jobs:
@@ -170,9 +216,9 @@ class _TooLongError(Exception):
 class _Budget:
     """The time that is left."""
 
-    def __init__(self, minutes: float | None) -> None:
-        self.minutes = minutes
-        self.end = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+    def __init__(self, minutes: float | None, clock: Callable[[], float]) -> None:
+        self.minutes, self.clock = minutes, clock
+        self.end = float("inf") if minutes is None else clock() + 60 * minutes
 
     def check(self, seconds: float, what: str) -> None:
         """Raise unless so many seconds are left."""
@@ -181,7 +227,7 @@ class _Budget:
                 f"{what} takes about {seconds / 60:.1f} minutes, more than the whole budget of {self.minutes:g}: "
                 "allow more, or take fewer images."
             )
-        if time.monotonic() + seconds > self.end:
+        if self.clock() + seconds > self.end:
             raise _BudgetSpentError
 
 
@@ -204,10 +250,17 @@ class _Recorder:
     """What is the same for all networks."""
 
     def __init__(
-        self, plan: Plan, folder: Path, device: torch.device, budget: _Budget, say: Callable[[str], None]
+        self,
+        plan: Plan,
+        folder: Path,
+        device: torch.device,
+        budget_minutes: float | None,
+        say: Callable[[str], None],
+        tools: Tools,
     ) -> None:
-        self.plan, self.folder, self.device, self.budget, self.say = plan, folder, device, budget, say
-        self.environment = describe_environment(device)
+        self.plan, self.folder, self.device, self.say, self.tools = plan, folder, device, say, tools
+        self.budget = _Budget(budget_minutes, tools.clock)
+        self.environment = tools.describe(device)
         self.longest_row = 0.0  # seconds of the longest timing so far
         if plan.train:
             self.train_set = load_dataset(plan.data, "train", plan.train_images)
@@ -261,8 +314,8 @@ class _Recorder:
     def run(self, job: _Job) -> bool:
         """Do what is missing of a network; returns whether anything was."""
         missing = self._missing_timings(job)
-        for options, setting in missing:
-            row = self._timed(job, options, setting)
+        for setting in missing:
+            row = self._timed(job, setting)
             record = job.record or self._record(job)
             rows = [*(record["timings"] or ()), row]
             job.record = {**record, "timings": rows, "timing_environment": self.environment}
@@ -272,57 +325,42 @@ class _Recorder:
             self._train(job)
         return bool(missing) or trains
 
-    def _missing_timings(self, job: _Job) -> list[tuple[dict[str, Any], StepSetting]]:
+    def _missing_timings(self, job: _Job) -> list[StepSetting]:
         rows = (job.record and job.record["timings"]) or ()
         return [
-            (options, setting)
-            for options, setting in self._settings()
-            if not any(row | setting.describe(job.name, options, self.device) == row for row in rows)
+            setting
+            for setting in self.plan.timings
+            if not any(row | setting.describe(job.name, {}, self.device) == row for row in rows)
         ]
-
-    def _settings(self) -> list[tuple[dict[str, Any], StepSetting]]:
-        return [({}, setting) for setting in self.plan.timings]
 
     def _record(self, job: _Job, result: TrainResult | None = None) -> dict[str, Any]:
         return network_record(job.name, job.options, job.config, result=result, device=self.device)
 
-    def _timed(self, job: _Job, options: Mapping[str, object], setting: StepSetting) -> dict[str, Any]:
+    def _timed(self, job: _Job, setting: StepSetting) -> dict[str, Any]:
         self.budget.check(RESERVE * self.longest_row, f"a timing of {job.name}")
-        started = time.monotonic()
-        row = measure_step(job.name, options, setting, device=self.device, profile=self.plan.profile)
-        self.longest_row = max(self.longest_row, time.monotonic() - started)
+        started = self.tools.clock()
+        row = self.tools.measurer(job.name, {}, setting, device=self.device, profile=self.plan.profile)
+        self.longest_row = max(self.longest_row, self.tools.clock() - started)
         text = row["refused"] or f"{1000 * row['measured']['median']:.2f} ms"
         self.say(f"{job.name}: {setting.step}, batch {setting.batch_size}, amp {row['amp']}: {text}")
         return row
 
     def _train(self, job: _Job) -> None:
-        self.budget.check(self._seconds_of_epoch(job), f"an epoch of {job.name}")
+        if self.budget.minutes is not None:
+            images = len(self.train_set), len(self.test_set)
+            seconds = self.tools.estimate(job.name, job.options, job.config, *images, self.device)
+            self.budget.check(RESERVE * seconds, f"an epoch of {job.name}")
 
         def after(epoch: EpochRecord) -> None:
             self.say(f"{job.name}: {epoch}")
             if epoch.epoch < job.config.epochs:
                 self.budget.check(RESERVE * epoch.seconds, f"an epoch of {job.name}")
 
-        result = train_network(
-            job.name, job.options, job.config, self.train_set, self.test_set, device=self.device,
-            checkpoint=job.checkpoint, on_epoch=after, progress=False,
-        )  # fmt: skip
+        how = {"device": self.device, "checkpoint": job.checkpoint, "on_epoch": after, "progress": False}
+        result = self.tools.trainer(job.name, job.options, job.config, self.train_set, self.test_set, **how)
         timings = {name: job.record[name] for name in TIMING} if job.record else {}
         save_record(job.path, {**self._record(job, result), **timings})
         job.checkpoint.unlink(missing_ok=True)
-
-    def _seconds_of_epoch(self, job: _Job) -> float:
-        """An estimate from a few steps; 0 if nobody asks."""
-        if self.budget.minutes is None:
-            return 0.0
-        config = job.config
-        size = (config.batch_size, config.channels, config.image_size, config.image_size)
-        step = training_step(
-            get_model(job.name, **job.options), size, device=self.device, amp=resolve_amp(config.amp, self.device)
-        )
-        seconds = measure(step, device=self.device, warmup=1, repeats=2).median
-        # A forward pass, as the test needs it, is about a third of a step.
-        return RESERVE * seconds * (len(self.train_set) + len(self.test_set) / 3) / config.batch_size
 
 
 def _recipe(name: str, options: Mapping[str, object], config: TrainConfig) -> TrainConfig:

@@ -1,4 +1,4 @@
-"""Recorded runs: one JSON file a run, checked when it is written and when it is read."""
+"""Recorded runs: a JSON file for each, checked when it is written and when it is read."""
 
 from __future__ import annotations
 
@@ -16,16 +16,11 @@ _NUMBER = (int, float)
 _TEXT_OR_NONE = (str, type(None))
 
 _ENVIRONMENT = {
-    "device": str,
-    "device_name": str,
-    "cpu": str,
+    **dict.fromkeys(("device", "device_name", "cpu"), str),
     "threads": int,
-    "platform": str,
-    "python": str,
-    "torch": str,
+    **dict.fromkeys(("platform", "python", "torch"), str),
     "torchvision": _TEXT_OR_NONE,
-    "package": str,
-    "date": str,
+    **dict.fromkeys(("package", "date"), str),
     "commit": _TEXT_OR_NONE,
 }
 _SET = {"name": str, "images": int, "source": str, "is_real": bool}
@@ -44,10 +39,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "options": dict,
         "seed": int,
         "input_size": list,
-        "parameters": int,
-        "macs": int,
-        "activations": int,
-        "memory_access": int,
+        **dict.fromkeys(("parameters", "macs", "activations", "memory_access"), int),
         "environment": _ENVIRONMENT,
         "test_accuracy": (*_NUMBER, type(None)),
         "training_seconds": (*_NUMBER, type(None)),
@@ -55,16 +47,12 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "timing_environment": (dict, type(None)),
     },
     "guidelines": {"environment": _ENVIRONMENT, "settings": dict, "rows": list},
-    "timing": {"model": str, "options": dict, "settings": dict, "environment": _ENVIRONMENT, "timings": dict},
 }
 _EPOCH = {
     "epoch": int,
-    "train_loss": _NUMBER,
-    "train_accuracy": _NUMBER,
-    "test_loss": _NUMBER,
-    "test_accuracy": _NUMBER,
-    "learning_rate": _NUMBER,
-    "seconds": _NUMBER,
+    **dict.fromkeys(
+        ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"), _NUMBER
+    ),
 }
 _GUIDELINE = {
     "guideline": str,
@@ -76,14 +64,7 @@ _GUIDELINE = {
     "is_noisy": bool,
     "published": (int, type(None)),
 }
-_TIMING = {
-    "samples": list,
-    "median": _NUMBER,
-    "p10": _NUMBER,
-    "p90": _NUMBER,
-    "spread": _NUMBER,
-    "repeats": int,
-}
+_TIMING = {"samples": list, "median": _NUMBER, "p10": _NUMBER, "p90": _NUMBER, "spread": _NUMBER, "repeats": int}
 # One timing of a "network" record. Seconds and bytes are null where they were not asked for or refused.
 _MEASUREMENT = {
     "step": str,  # forward or training
@@ -111,7 +92,7 @@ def save_record(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
 
     Args:
         path: The file to write; missing folders are made.
-        record: From ``lightnets_edu.recording.network_record``, ``TrainResult.to_record`` or ``timing_record``.
+        record: From ``lightnets_edu.recording.network_record`` or ``TrainResult.to_record``.
 
     Raises:
         RecordError: If a field is missing or wrong.
@@ -164,10 +145,7 @@ def check_record(record: object, where: str = "the record") -> None:
     if kind not in _FIELDS:
         raise RecordError(f"{where} has kind={kind!r}, but only {', '.join(map(repr, _FIELDS))} are known.")
     _check_fields(record, _FIELDS[kind], where, "")
-    if kind == "timing":
-        for name, timing in record["timings"].items():
-            _check_fields(timing, _TIMING, where, f"timings.{name}.")
-    elif kind == "training":
+    if kind == "training":
         _check_history(record["history"], where)
     elif kind == "guidelines":
         for index, row in enumerate(record["rows"]):

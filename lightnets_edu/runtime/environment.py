@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,13 +98,18 @@ def autocast(device: torch.device, amp: str) -> AbstractContextManager:
     return torch.autocast(device.type, dtype=dtype, enabled=amp != "off")
 
 
-def compiled(model: nn.Module, mode: str | None = None) -> Any:
+def compiled(model: nn.Module, mode: str | None = None, backend: str | Callable = "inductor") -> Any:
     """The network through ``torch.compile``, compiled anew whatever was compiled before.
 
     PyTorch compiles the code of a class for a few networks only, and runs further ones eagerly without a word.
+
+    Args:
+        model: The network.
+        mode: What to optimise for, as ``torch.compile`` takes it.
+        backend: What compiles the graphs, as ``torch.compile`` takes it.
     """
     torch.compiler.reset()
-    return torch.compile(model, mode=mode)
+    return torch.compile(model, mode=mode, backend=backend)
 
 
 def is_out_of_memory(error: Exception) -> bool:

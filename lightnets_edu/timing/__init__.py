@@ -1,30 +1,20 @@
 """How long does it take, and how much memory? Clocks and counters for real runs, and predictions beside them."""
 
 from lightnets_edu.timing.allocator import keep_memory
-from lightnets_edu.timing.clock import (
-    Timing,
-    forward_step,
-    measure,
-    paired_ratio,
-    time_forward,
-    time_interleaved,
-    time_training_step,
-    timing_record,
-    training_step,
-)
+from lightnets_edu.timing.clock import Timing, forward_step, measure, paired_ratio, time_interleaved, training_step
 from lightnets_edu.timing.evaluation import (
     DEVELOPMENT_NETWORKS,
     EVALUATION_BATCH_SIZES,
     EVALUATION_NETWORKS,
     error_table,
 )
-from lightnets_edu.timing.guidelines import GuidelineRow, format_guidelines, guideline_networks, measure_guidelines
-from lightnets_edu.timing.memory import MemoryUse, measure_memory, peak_memory
+from lightnets_edu.timing.guideline_experiments import GuidelineRow, guideline_networks, measure_guidelines
+from lightnets_edu.timing.memory import MemoryUse, measure_memory
 from lightnets_edu.timing.microbenchmarks import Bench
 from lightnets_edu.timing.operations import Operation, operations
 from lightnets_edu.timing.predict import RUNGS, LayerSeconds, Prediction, predict, predict_operations
 from lightnets_edu.timing.profile import DeviceProfile, measure_profile
-from lightnets_edu.timing.training_memory import TrainingMemory, kept_bytes, predicted_training_memory, training_memory
+from lightnets_edu.timing.training_memory import TrainingMemory, kept_bytes, training_memory
 
 __all__ = [
     "DEVELOPMENT_NETWORKS",
@@ -41,7 +31,6 @@ __all__ = [
     "Timing",
     "TrainingMemory",
     "error_table",
-    "format_guidelines",
     "forward_step",
     "guideline_networks",
     "keep_memory",
@@ -52,14 +41,9 @@ __all__ = [
     "measure_profile",
     "operations",
     "paired_ratio",
-    "peak_memory",
     "predict",
     "predict_operations",
-    "predicted_training_memory",
-    "time_forward",
     "time_interleaved",
-    "time_training_step",
-    "timing_record",
     "training_memory",
     "training_step",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightnets_edu.checks import real_number, whole_number
-from lightnets_edu.runtime.environment import (
-    autocast,
-    describe_environment,
-    resolve_amp,
-    resolve_device,
-)
+from lightnets_edu.runtime.environment import autocast, resolve_amp, resolve_device
 
 NOISE_LIMIT = 0.1  # a timing whose middle half spans more than this part of its median is called noisy
 KEPT_SAMPLES = 200  # at most, in a record
@@ -87,7 +82,7 @@ class Timing:
         return self.images / self.median
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as a dictionary that JSON can hold, but of many samples only every so-manieth."""
+        """Everything as a dictionary that JSON can hold; of many samples ``KEPT_SAMPLES`` at most, evenly chosen."""
         names = ("device", "images", "median", "p10", "p90", "spread", "repeats", "is_noisy")
         some = self.samples[:: math.ceil(self.repeats / KEPT_SAMPLES)]
         return {**{name: getattr(self, name) for name in names}, "samples": list(some)}
@@ -214,22 +209,24 @@ def _sample(function: Callable[[], object], device: torch.device) -> float:
     """Seconds of one call."""
     if device.type == "cuda":
         with torch.cuda.device(device):
-            start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
             torch.cuda.synchronize()
-            start.record()
-            function()
-            end.record()
-            torch.cuda.synchronize()
-            return start.elapsed_time(end) / 1000  # milliseconds to seconds
-    if device.type == "mps":
-        torch.mps.synchronize()
-        started = time.perf_counter()
-        function()
-        torch.mps.synchronize()
-        return time.perf_counter() - started
+            return gpu_seconds(function)
+    wait = torch.mps.synchronize if device.type == "mps" else lambda: None
+    wait()
     started = time.perf_counter()
     function()
+    wait()
     return time.perf_counter() - started
+
+
+def gpu_seconds(function: Callable[[], object]) -> float:
+    """Seconds between two CUDA events, one before and one after what a function issues to the current device."""
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    start.record()
+    function()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1000  # milliseconds to seconds
 
 
 # --- Networks -----------------------------------------------------------------------------------------------
@@ -243,8 +240,7 @@ def forward_step(
     amp: str = "off",
     channels_last: bool = False,
 ) -> Callable[[], Tensor]:
-    """Prepare a forward pass as it is run to predict: evaluation mode, inference mode, one fixed random
-    input.
+    """Prepare a forward pass as it is run to predict: evaluation mode, inference mode, one fixed random input.
 
     It works on a copy of the network, so the network itself is not touched.
 
@@ -261,9 +257,7 @@ def forward_step(
     Raises:
         ValueError: If an argument is not allowed.
     """
-    device = resolve_device(device)
-    amp = resolve_amp(amp, device)
-    network, images = _copy_and_input(model, input_size, device, channels_last)
+    network, images, device, amp = _prepared(model, input_size, device, amp, channels_last)
     network.eval()
 
     @torch.inference_mode()
@@ -282,12 +276,11 @@ def training_step(
     amp: str = "off",
     channels_last: bool = False,
 ) -> Callable[[], Tensor]:
-    """Prepare a training step: forward, cross-entropy, backward and SGD with momentum, on one fixed random
-    batch.
+    """Prepare a training step: forward, cross-entropy, backward and SGD with momentum, on one fixed random batch.
 
-    It works on a copy of the network, so the network itself is not touched. The learning rate is 0: the
-    arithmetic is the same, and the copy's weights stay as they are however often the step is repeated.
-    float16 runs without the loss scaling that real training adds.
+    It works on a copy of the network, so the network itself is not touched. The learning rate is 0: the arithmetic is
+    the same, and the copy's weights stay as they are however often the step is repeated. float16 runs without the loss
+    scaling that real training adds.
 
     Args:
         model: The network, from images to logits.
@@ -302,9 +295,7 @@ def training_step(
     Raises:
         ValueError: If an argument is not allowed.
     """
-    device = resolve_device(device)
-    amp = resolve_amp(amp, device)
-    network, images = _copy_and_input(model, input_size, device, channels_last)
+    network, images, device, amp = _prepared(model, input_size, device, amp, channels_last)
     network.train()
     labels = torch.zeros(len(images), dtype=torch.int64, device=device)  # which class it is costs nothing
     optimizer = torch.optim.SGD(network.parameters(), lr=0.0, momentum=0.9)
@@ -321,71 +312,12 @@ def training_step(
     return run
 
 
-def time_forward(
-    model: nn.Module,
-    input_size: tuple[int, int, int, int],
-    *,
-    device: str | torch.device = "auto",
-    amp: str = "off",
-    channels_last: bool = False,
-    warmup: int = 3,
-    repeats: int = 20,
-    min_seconds: float = 0.0,
-) -> Timing:
-    """Time ``forward_step``: arguments as there and in ``measure``. The network is left as found."""
-    step = forward_step(model, input_size, device=device, amp=amp, channels_last=channels_last)
+def _prepared(
+    model: nn.Module, input_size: Sequence[int], device: str | torch.device, amp: str, channels_last: bool
+) -> tuple[nn.Module, Tensor, torch.device, str]:
+    """A copy of a network on its device, a fixed random input, and what device and number format come to."""
     device = resolve_device(device)
-    return measure(step, device=device, warmup=warmup, repeats=repeats, min_seconds=min_seconds, images=input_size[0])
-
-
-def time_training_step(
-    model: nn.Module,
-    input_size: tuple[int, int, int, int],
-    *,
-    device: str | torch.device = "auto",
-    amp: str = "off",
-    channels_last: bool = False,
-    warmup: int = 3,
-    repeats: int = 20,
-    min_seconds: float = 0.0,
-) -> Timing:
-    """Time ``training_step``: arguments as there and in ``measure``. The network is left as found."""
-    step = training_step(model, input_size, device=device, amp=amp, channels_last=channels_last)
-    device = resolve_device(device)
-    return measure(step, device=device, warmup=warmup, repeats=repeats, min_seconds=min_seconds, images=input_size[0])
-
-
-def timing_record(
-    model: str,
-    timings: Mapping[str, Timing],
-    *,
-    options: Mapping[str, object] | None = None,
-    settings: Mapping[str, object] | None = None,
-    device: str | torch.device = "auto",
-) -> dict[str, Any]:
-    """The dictionary that ``lightnets_edu.training.save_record`` writes for timings.
-
-    Args:
-        model: The registry's name of the network.
-        timings: Name (such as ``forward``) to timing.
-        options: The registry's options that the network was built with.
-        settings: How it was measured: input size, amp, channels_last …
-        device: The device it was measured on.
-    """
-    return {
-        "schema": 1,
-        "kind": "timing",
-        "model": model,
-        "options": dict(options or {}),
-        "settings": dict(settings or {}),
-        "environment": describe_environment(device),
-        "timings": {name: timing.to_dict() for name, timing in timings.items()},
-    }
-
-
-def _copy_and_input(
-    model: nn.Module, input_size: tuple[int, int, int, int], device: torch.device, channels_last: bool
-) -> tuple[nn.Module, Tensor]:
+    amp = resolve_amp(amp, device)
     if not isinstance(input_size, tuple | list) or len(input_size) != 4:
         raise ValueError(f"input_size={input_size!r} must be four whole numbers: (N, C, H, W), as (1, 3, 224, 224).")
     size = [whole_number(f"input_size[{index}]", value, 1) for index, value in enumerate(input_size)]
@@ -394,4 +326,4 @@ def _copy_and_input(
     if channels_last:
         network.to(memory_format=torch.channels_last)
         images = images.contiguous(memory_format=torch.channels_last)
-    return network, images
+    return network, images, device, amp

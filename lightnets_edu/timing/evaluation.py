@@ -27,10 +27,10 @@ EVALUATION_BATCH_SIZES = (1, 16)
 
 
 def error_table(predicted: Mapping[str, Sequence[float]], measured: Sequence[float]) -> list[dict[str, Any]]:
-    """One line a rung.
+    """The errors of each rung.
 
     Args:
-        predicted: Rung to seconds, a number a network.
+        predicted: Rung to seconds, one number for each network.
         measured: Seconds of the same networks.
 
     Returns:

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from lightnets_edu.checks import one_of
 from lightnets_edu.runtime.environment import resolve_device
+from lightnets_edu.timing.operations import storage_of, tensors_in
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class MemoryUse:
         peak_bytes: The most at any one time during the call.
         kept_bytes: What is still there when the call has returned and its result is held. After a forward
             pass for training, these are the activations saved for the backward pass, and the output.
-        counter: ``tensors`` or ``allocator``; see ``measure_memory``.
+        counter: What counted: ``tensors``, or ``allocator`` on CUDA; see ``measure_memory``.
     """
 
     peak_bytes: int
@@ -31,64 +29,38 @@ class MemoryUse:
     counter: str
 
 
-def measure_memory(
-    function: Callable[[], object], device: str | torch.device = "cpu", *, counter: str = "auto"
-) -> MemoryUse:
+def measure_memory(function: Callable[[], object], device: str | torch.device = "cpu") -> MemoryUse:
     """Measure the memory of one call.
 
-    There are two counters:
+    On the CPU and on Apple's GPU this adds up the storages of all tensors that PyTorch's operations create, from the
+    operation that returns a tensor until the moment its storage is freed. It sees every operation, those of the
+    backward pass and those below autograd included, counts a storage once however many views it has, and gives the same
+    number on every machine. It does not see what an operation allocates and frees inside itself: copies in another
+    memory layout, workspaces. Compiled functions hide their operations from it.
 
-    ``tensors`` adds up the storages of all tensors that PyTorch's operations create, from the operation that
-    returns a tensor until the moment its storage is freed. It sees every operation, those of the backward
-    pass and those below autograd included, counts a storage once however many views it has, and gives the
-    same number on every machine. It does not see what an operation allocates and frees inside itself: copies
-    in another memory layout, workspaces. Compiled functions hide their operations from it.
+    On CUDA this asks PyTorch's allocator, which does see workspaces, and rounds every block up to 512 bytes.
 
-    ``allocator`` asks PyTorch's CUDA allocator. It does see workspaces, and it rounds every block up to 512
-    bytes.
-
-    The process's resident memory (what the system shows) would be a third. It is not offered: it counts
-    pages, not tensors, and a C library that keeps freed memory for reuse makes it depend on what ran before.
+    The process's resident memory (what the system shows) would be a third way. It is not offered: it counts pages, not
+    tensors, and a C library that keeps freed memory for reuse makes it depend on what ran before.
 
     Args:
         function: What to measure. Call it once before, if its first call makes things that later ones do not.
         device: Where its tensors live; tensors elsewhere are not counted.
-        counter: ``"tensors"``, ``"allocator"`` (CUDA only), or ``"auto"``: the allocator on CUDA, else
-            tensors.
 
     Returns:
         Peak and kept bytes, beyond what was there before.
 
     Raises:
-        ValueError: If the device or the counter is unknown, or the allocator's counter is asked for without
-            CUDA.
+        ValueError: If the device is unknown.
     """
     device = resolve_device(device)
-    one_of("counter", counter, ("auto", "tensors", "allocator"))
-    if counter == "auto":
-        counter = "allocator" if device.type == "cuda" else "tensors"
-    if counter == "allocator":
-        if device.type != "cuda":
-            raise ValueError(
-                f"counter='allocator' is not there on {device.type}: only PyTorch's CUDA allocator keeps a "
-                "peak. Take 'tensors'."
-            )
+    if device.type == "cuda":
         return _ask_cuda(function, device)
     with _TensorCounter(device.type) as tensors:
         result = function()
         kept = tensors.live
         del result
     return MemoryUse(tensors.peak, kept, "tensors")
-
-
-def peak_memory(function: Callable[[], object], device: str | torch.device = "cpu") -> int:
-    """The most bytes that one call took at any one time, beyond what was there before; see
-    ``measure_memory``.
-
-    Raises:
-        ValueError: If the device is unknown.
-    """
-    return measure_memory(function, device).peak_bytes
 
 
 def _ask_cuda(function: Callable[[], object], device: torch.device) -> MemoryUse:
@@ -117,9 +89,9 @@ class _TensorCounter(TorchDispatchMode):
         kwargs = kwargs or {}
         # A view or an in-place result shares its input's storage: it is not new, even if it was made before
         # the call.
-        given = {tensor.untyped_storage()._cdata for tensor in _tensors((args, kwargs))}
+        given = {storage_of(tensor) for tensor in tensors_in((args, kwargs))}
         result = function(*args, **kwargs)
-        for tensor in _tensors(result):
+        for tensor in tensors_in(result):
             storage = tensor.untyped_storage()
             if tensor.device.type == self.device_type and storage._cdata not in given:
                 self._watch(storage)
@@ -145,7 +117,3 @@ class _TensorCounter(TorchDispatchMode):
     def _free(self, key: int, size: int) -> None:
         self.live -= size
         del self._watched[key]
-
-
-def _tensors(values: object) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]

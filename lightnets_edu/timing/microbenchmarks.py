@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightnets_edu.runtime.environment import autocast
-from lightnets_edu.timing.clock import measure
+from lightnets_edu.timing.clock import gpu_seconds, measure
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Bench:
 
     Attributes:
         device: From ``resolve_device``.
-        threads: Of one PyTorch operation.
-        amp: From ``resolve_amp``.
+        threads: Threads of one PyTorch operation.
+        amp: Number format, from ``resolve_amp``.
         channels_last: Whether maps lie channels-last in memory.
     """
 
@@ -91,14 +91,9 @@ class Bench:
                     functions[index % len(functions)]()
             taken = []
             for _ in range(repeats):
-                start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
                 torch.cuda.synchronize()
                 graph.replay()  # while it runs, the next replay is issued: the clock does not wait for that
-                start.record()
-                graph.replay()
-                end.record()
-                torch.cuda.synchronize()
-                taken.append(start.elapsed_time(end) / 1000)  # milliseconds to seconds
+                taken.append(gpu_seconds(graph.replay))
             return min(taken) / calls
 
     def pass_seconds(
@@ -128,33 +123,44 @@ class Bench:
 
     def place(self, tensor: Tensor) -> Tensor:
         """A map on the device in the format of the maps."""
-        tensor = tensor.to(self.device, self.dtype)
-        return tensor.contiguous(memory_format=torch.channels_last) if self._reorder(tensor) else tensor
+        return self.place_weight(tensor.to(self.dtype))
 
     def place_weight(self, tensor: Tensor) -> Tensor:
         """A weight on the device; it stays float32, as in automatic mixed precision."""
         tensor = tensor.to(self.device)
-        return tensor.contiguous(memory_format=torch.channels_last) if self._reorder(tensor) else tensor
+        reorder = self.channels_last and tensor.dim() == 4
+        return tensor.contiguous(memory_format=torch.channels_last) if reorder else tensor
 
-    def _reorder(self, tensor: Tensor) -> bool:
-        return self.channels_last and tensor.dim() == 4
+
+NO_BENCH = Bench(torch.device("meta"), threads=1, amp="off", channels_last=False)  # where nothing is computed
 
 
 # --- Single layers --------------------------------------------------------------------------------------------------
 
+# How many layers of each class a sweep has.
+SWEPT = {
+    "dense": 100,
+    "pointwise": 150,
+    "grouped": 100,
+    "depthwise": 130,
+    "linear": 24,
+    "batch_norm": 30,
+    "relu": 30,
+} | {"sigmoid": 16, "max_pool": 20, "mean": 20, "add": 24, "multiply": 16, "cat": 20, "copy": 20}
+
 
 @dataclass(frozen=True)
-class Layer:
+class TimedLayer:
     """One layer to time alone.
 
     Attributes:
         kind: One of ``lightnets_edu.timing.operations.KINDS``.
-        shape: Of its input.
-        out_channels: Of its output, where it may differ.
-        kernel_size: Of convolutions and pools.
-        stride: Of convolutions.
-        groups: Of grouped and depthwise convolutions; channels of a shuffle's group.
-        in_place: Of activations and sums.
+        shape: Shape of its input.
+        out_channels: Channels of its output, where they may differ from the input's.
+        kernel_size: Side of the kernel of a convolution or pool, in pixels.
+        stride: Stride of a convolution.
+        groups: Groups of a grouped or depthwise convolution; channels of a shuffle's group.
+        in_place: Whether an activation or a sum overwrites its input.
     """
 
     kind: str
@@ -167,20 +173,18 @@ class Layer:
 
     @property
     def elements(self) -> int:
-        """Of its input."""
+        """Elements of its input."""
         return int(torch.Size(self.shape).numel())
 
     @property
     def macs(self) -> int:
-        """Of a convolution or linear layer, roughly where a stride does not divide the map."""
+        """Multiply-accumulates of a convolution or linear layer, roughly where a stride does not divide the map."""
         pixels = self.elements // self.shape[1] // self.stride**2
         return pixels * self.out_channels * self.shape[1] // self.groups * self.kernel_size**2
 
-    def function(self, bench: Bench | None = None) -> Callable[[], object]:
-        """The layer on data of its own; without a bench on the meta device."""
-        place = bench.place if bench else lambda tensor: tensor
-        weight = bench.place_weight if bench else lambda tensor: tensor
-        device = bench.device if bench else "meta"
+    def function(self, bench: Bench = NO_BENCH) -> Callable[[], object]:
+        """The layer on data of its own; without a bench, on the meta device."""
+        place, weight, device = bench.place, bench.place_weight, bench.device
         x = place(torch.rand(self.shape, device=device))
         channels = self.shape[1]
         if self.kind in ("dense", "pointwise", "grouped", "depthwise"):
@@ -197,8 +201,8 @@ class Layer:
             gate = place(torch.rand((*self.shape[:2], 1, 1), device=device))
             return lambda: x * gate
         if self.kind == "copy":
-            n, c, h, w = self.shape
-            return lambda: x.reshape(n, self.groups, c // self.groups, h, w).transpose(1, 2).reshape(self.shape)
+            grouped = (self.shape[0], self.groups, channels // self.groups, *self.shape[2:])
+            return lambda: x.reshape(grouped).transpose(1, 2).reshape(self.shape)
         if self.kind in ("add", "cat"):
             y = place(torch.rand(self.shape, device=device))
             if self.kind == "cat":
@@ -218,20 +222,17 @@ class Layer:
         return [self.function(bench) for _ in range(max(1, min(8, ceil(12e6 / size))))]
 
 
-def sweep(seed: int, batch_sizes: tuple[int, ...], max_macs: float, max_elements: float) -> Iterator[Layer]:
+def sweep(seed: int, batch_sizes: tuple[int, ...], max_macs: float, max_elements: float) -> Iterator[TimedLayer]:
     """Layers of every class over the shapes that networks have: many channels on small maps, few on large ones.
 
     Args:
-        seed: Of the generator.
-        batch_sizes: Which to draw from.
-        max_macs: Layers with more are left out.
+        seed: Seed of the generator.
+        batch_sizes: Numbers of images to draw from.
+        max_macs: Layers with more multiply-accumulates are left out.
         max_elements: Layers with larger maps are left out.
     """
     chance = random.Random(seed)
-    for kind, wanted in {
-        "dense": 100, "pointwise": 150, "grouped": 100, "depthwise": 130, "linear": 24, "batch_norm": 30, "relu": 30,
-        "sigmoid": 16, "max_pool": 20, "mean": 20, "add": 24, "multiply": 16, "cat": 20, "copy": 20,
-    }.items():  # fmt: skip
+    for kind, wanted in SWEPT.items():
         found = 0
         while found < wanted:
             layer = _draw(chance, kind, chance.choice(batch_sizes))
@@ -246,7 +247,8 @@ def _between(chance: random.Random, low: float, high: float, multiple: int = 1) 
     return max(multiple, round(exp(chance.uniform(log(low), log(high))) / multiple) * multiple)
 
 
-def _draw(chance: random.Random, kind: str, batch: int) -> Layer:
+def _draw(chance: random.Random, kind: str, batch: int) -> TimedLayer:
+    """A layer of a class, of random shape."""
     side = chance.choice((112, 56, 56, 28, 28, 14, 14, 7, 7))
     widest = min(2048, 14000 // side)
     channels = _between(chance, max(8, widest / 16), widest, 4)
@@ -254,34 +256,34 @@ def _draw(chance: random.Random, kind: str, batch: int) -> Layer:
     if kind == "dense":
         if chance.random() < 0.12:  # the first layer of a network
             kernel, stride = chance.choice(((3, 2), (5, 2), (7, 2), (9, 4)))
-            return Layer(kind, (batch, 3, 224, 224), _between(chance, 12, 96, 4), kernel, stride)
+            return TimedLayer(kind, (batch, 3, 224, 224), _between(chance, 12, 96, 4), kernel, stride)
         channels = min(channels, 640)
         kernel, stride = chance.choice(((3, 1), (3, 1), (3, 1), (3, 2), (5, 1)))
         out = min(640, _between(chance, channels / 2, channels * 3, 4))
-        return Layer(kind, (batch, channels, side, side), out, kernel, stride)
+        return TimedLayer(kind, (batch, channels, side, side), out, kernel, stride)
     if kind == "pointwise":
         if chance.random() < 0.15:  # in a gate, a map has one pixel
-            return Layer(kind, (batch, _between(chance, 16, 1500, 4), 1, 1), _between(chance, 16, 1500, 4))
-        return Layer(
+            return TimedLayer(kind, (batch, _between(chance, 16, 1500, 4), 1, 1), _between(chance, 16, 1500, 4))
+        return TimedLayer(
             kind, shape, _between(chance, max(8, channels / 8), channels * 8, 4), 1, chance.choice((1, 1, 1, 2))
         )
     if kind == "grouped":
         kernel = chance.choice((1, 3, 3, 3))
         width, groups = _between(chance, 4, 120, 4), _between(chance, 2, 48)
         out = width * groups * (chance.choice((1, 2)) if kernel == 1 else 1)
-        return Layer(kind, (batch, width * groups, side, side), out, kernel, chance.choice((1, 1, 2)), groups)
+        return TimedLayer(kind, (batch, width * groups, side, side), out, kernel, chance.choice((1, 1, 2)), groups)
     if kind == "depthwise":
-        return Layer(kind, shape, channels, chance.choice((3, 3, 5)), chance.choice((1, 1, 2)), channels)
+        return TimedLayer(kind, shape, channels, chance.choice((3, 3, 5)), chance.choice((1, 1, 2)), channels)
     if kind == "linear":
-        return Layer(kind, (batch, _between(chance, 64, 10000)), _between(chance, 64, 5000))
+        return TimedLayer(kind, (batch, _between(chance, 64, 10000)), _between(chance, 64, 5000))
     if kind == "max_pool":
-        return Layer(kind, (batch, channels, max(side, 14), max(side, 14)), channels, chance.choice((2, 3)))
+        return TimedLayer(kind, (batch, channels, max(side, 14), max(side, 14)), channels, chance.choice((2, 3)))
     if kind == "copy":
         groups = chance.choice((2, 2, 3, 4))
-        return Layer(kind, (batch, channels // groups * groups, side, side), channels, groups=groups)
+        return TimedLayer(kind, (batch, channels // groups * groups, side, side), channels, groups=groups)
     if kind in ("relu", "sigmoid", "mean") and chance.random() < 0.15:
-        return Layer(kind, (batch, channels, 1, 1), channels, in_place=chance.random() < 0.8)
-    return Layer(kind, shape, channels, in_place=chance.random() < 0.8)
+        return TimedLayer(kind, (batch, channels, 1, 1), channels, in_place=chance.random() < 0.8)
+    return TimedLayer(kind, shape, channels, in_place=chance.random() < 0.8)
 
 
 # --- Chains ---------------------------------------------------------------------------------------------------------
@@ -293,8 +295,8 @@ class RandomChain(nn.Module):
     It shows what single layers do not: the cost of calling modules, of fetching new weights, of making new maps.
 
     Args:
-        seed: Of the generator.
-        steps: Number of steps, each a few layers.
+        seed: Seed of the generator.
+        steps: Number of steps, each of a few layers.
     """
 
     def __init__(self, seed: int, steps: int = 12) -> None:
@@ -319,7 +321,7 @@ class RandomChain(nn.Module):
         return self.body(x)
 
     def input_size(self, batch: int) -> tuple[int, int, int, int]:
-        """Shape of its input."""
+        """Shape of its input, (N, C, H, W)."""
         return batch, self.in_channels, self.side, self.side
 
 
@@ -350,7 +352,7 @@ def _random_step(chance: random.Random, kind: str, channels: int, out: int, stri
 
 
 class _Residual(nn.Module):
-    """x + f(x), f a 1x1 convolution."""
+    """x + f(x), f a 1x1 convolution; like the three that follow, ``[N, C, H, W] -> [N, C, H, W]``."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

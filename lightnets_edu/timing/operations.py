@@ -24,21 +24,20 @@ MULTIPLYING = (*CONVOLUTIONS, "linear")
 CHEAP = ("batch_norm", "relu", "sigmoid", "max_pool", "mean", "add", "multiply", "cat", "copy")
 KINDS = (*MULTIPLYING, *CHEAP)
 
-# PyTorch's name of an operation (without the final underscore of an in-place one) -> the class whose cost it has.
-_KIND_OF = {
-    "native_batch_norm": "batch_norm", "cudnn_batch_norm": "batch_norm", "_native_batch_norm_legit": "batch_norm",
-    "_native_batch_norm_legit_no_training": "batch_norm", "native_layer_norm": "batch_norm",
-    "relu": "relu", "hardtanh": "relu", "clamp": "relu", "clamp_min": "relu", "leaky_relu": "relu", "threshold": "relu",
-    "hardswish": "relu", "hardsigmoid": "relu",
-    "sigmoid": "sigmoid", "silu": "sigmoid", "tanh": "sigmoid", "gelu": "sigmoid", "mish": "sigmoid", "elu": "sigmoid",
-    "exp": "sigmoid", "pow": "sigmoid", "_softmax": "sigmoid", "_log_softmax": "sigmoid",
-    "max_pool2d_with_indices": "max_pool",
-    "mean": "mean", "sum": "mean", "avg_pool2d": "mean", "_adaptive_avg_pool2d": "mean", "avg_pool3d": "mean",
-    "add": "add", "sub": "add",
-    "mul": "multiply", "div": "multiply",
-    "cat": "cat", "stack": "cat",
-    "clone": "copy", "copy": "copy", "_to_copy": "copy", "constant_pad_nd": "copy",
-}  # fmt: skip
+# Class of cost -> PyTorch's names of the operations that have it, without the final underscore of in-place ones.
+_NAMES = {
+    "batch_norm": """native_batch_norm cudnn_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
+        native_layer_norm""",
+    "relu": "relu hardtanh clamp clamp_min leaky_relu threshold hardswish hardsigmoid",
+    "sigmoid": "sigmoid silu tanh gelu mish elu exp pow _softmax _log_softmax",
+    "max_pool": "max_pool2d_with_indices",
+    "mean": "mean sum avg_pool2d _adaptive_avg_pool2d avg_pool3d",
+    "add": "add sub",
+    "multiply": "mul div",
+    "cat": "cat stack",
+    "copy": "clone copy _to_copy constant_pad_nd",
+}
+_KIND_OF = {name: kind for kind, names in _NAMES.items() for name in names.split()}
 _FREE = {"empty", "empty_like", "empty_strided", "new_empty", "detach", "lift_fresh", "zero"}
 
 
@@ -128,7 +127,7 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         result = function(*args, **kwargs)
         name = function.overloadpacket.__name__
-        inputs, outputs = _tensors((args, kwargs)), _tensors(result)
+        inputs, outputs = tensors_in((args, kwargs)), tensors_in(result)
         given = {storage_of(tensor) for tensor in inputs}
         is_view = not name.endswith("_") and all(storage_of(tensor) in given for tensor in outputs)
         if outputs and not is_view and name.removesuffix("_") not in _FREE and outputs[0].is_floating_point():
@@ -178,7 +177,8 @@ def storage_of(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-def _tensors(values: object) -> list[Tensor]:
+def tensors_in(values: object) -> list[Tensor]:
+    """All tensors in nested tuples, lists and dictionaries, in order."""
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
 
 

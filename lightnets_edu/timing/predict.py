@@ -32,9 +32,9 @@ class LayerSeconds:
     Attributes:
         path: The module that runs it.
         name: PyTorch's name of it.
-        kind: Its class.
+        kind: Its class, one of ``KINDS``.
         macs: Its multiply-accumulates.
-        seconds: Predicted.
+        seconds: The prediction.
     """
 
     path: str
@@ -49,10 +49,10 @@ class Prediction:
     """How long a forward pass should take.
 
     Attributes:
-        seconds: Of the whole pass.
-        by_layer: One line an operation. On the CPU they add up to ``seconds``; on a GPU, where Python issues work while
-            the GPU computes, they are the GPU's part, and a pass takes at least as long as the issuing.
-        rung: Of the ladder.
+        seconds: The time of the whole pass.
+        by_layer: The operations, in order. On the CPU they add up to ``seconds``; on a GPU, where Python issues work
+            while the GPU computes, they are the GPU's part, and a pass takes at least as long as the issuing.
+        rung: The rung of the ladder.
     """
 
     seconds: float
@@ -68,11 +68,7 @@ class Prediction:
 
 
 def predict(
-    model: nn.Module,
-    input_size: Sequence[int],
-    profile: DeviceProfile,
-    *,
-    rung: str = "microbenchmarks",
+    model: nn.Module, input_size: Sequence[int], profile: DeviceProfile, *, rung: str = "microbenchmarks"
 ) -> Prediction:
     """Predict the seconds of a forward pass for inference on the machine of a profile.
 
@@ -126,11 +122,11 @@ class Flops:
         self.profile = profile
 
     def seconds(self, ops: Sequence[Operation]) -> np.ndarray:
-        """Of each operation."""
+        """Seconds of each operation, ``[operations]``."""
         return np.array([op.macs / self.profile.peak_macs for op in ops])
 
     def total(self, seconds: np.ndarray) -> float:
-        """Of the pass."""
+        """Seconds of the pass, from those of its operations."""
         return float(seconds.sum())
 
 
@@ -138,7 +134,7 @@ class Roofline(Flops):
     """An operation is bound by arithmetic or by memory, and each has a fixed overhead."""
 
     def seconds(self, ops: Sequence[Operation]) -> np.ndarray:
-        """Of each operation."""
+        """Seconds of each operation, ``[operations]``."""
         profile = self.profile
         limits = [max(op.macs / profile.peak_macs, profile.bytes(op) / profile.bandwidth) for op in ops]
         return np.array(limits) + profile.overhead
@@ -148,7 +144,7 @@ class Classes(Flops):
     """Each class of operation reaches its own part of the peak, or of the bandwidth."""
 
     def seconds(self, ops: Sequence[Operation]) -> np.ndarray:
-        """Of each operation."""
+        """Seconds of each operation, ``[operations]``."""
         profile = self.profile
         efficiency = profile.efficiency
         times = [profile.ideal_seconds(op) / efficiency.get(op.kind, 1.0) for op in ops]
@@ -156,22 +152,20 @@ class Classes(Flops):
 
 
 class Microbenchmarks(Flops):
-    """Like the most similar layers that were timed alone, then as chains of layers taught.
+    """An operation takes as long as the most similar layers that were timed alone, corrected by the chains of layers.
 
     Each class has a formula a + b work + c bytes + d weight bytes + e fresh bytes with coefficients from its samples.
     What the formula misses is smooth in the layer's shape, so it is averaged over the nearest samples. Chains then give
-    one factor a class and one overhead an operation.
+    one factor for each class, and one overhead that every operation has.
     """
 
     def __init__(self, profile: DeviceProfile) -> None:
         super().__init__(profile)
         self._classes = {}
         for kind in KINDS:
-            samples = [sample for sample in profile.samples if sample.operation.kind == kind]
-            if samples:
-                self._classes[kind] = _Neighbours(
-                    profile, [s.operation for s in samples], np.array([s.seconds for s in samples])
-                )
+            if samples := [sample for sample in profile.samples if sample.operation.kind == kind]:
+                seconds = np.array([sample.seconds for sample in samples])
+                self._classes[kind] = _Neighbours(profile, [sample.operation for sample in samples], seconds)
 
     def alone(self, ops: Sequence[Operation]) -> np.ndarray:
         """Seconds of each operation if it ran alone, again and again."""
@@ -187,18 +181,18 @@ class Microbenchmarks(Flops):
 
     @cached_property
     def calibration(self) -> Calibration:
-        """What the chains teach."""
+        """What chains of layers take beyond the sum of their layers, fitted once for each profile."""
         return _calibrate(self)
 
     def seconds(self, ops: Sequence[Operation]) -> np.ndarray:
-        """Of each operation."""
+        """Seconds of each operation, ``[operations]``."""
         chains = self.calibration
         factors = np.array([chains.factors[op.kind] for op in ops])
         weights = np.array([_cold_bytes(op) for op in ops])
         return self.alone(ops) * factors + chains.per_operation + chains.per_weight_byte * weights
 
     def total(self, seconds: np.ndarray) -> float:
-        """Of the pass: a GPU takes as long as its work, or as Python takes to issue it."""
+        """Seconds of the pass: a GPU takes as long as its work, or as Python takes to issue it."""
         return max(float(seconds.sum()), self.calibration.issue * len(seconds))
 
 
@@ -285,10 +279,10 @@ class Calibration:
     """What chains of layers take beyond the sum of their layers alone.
 
     Attributes:
-        factors: A factor a class.
-        per_operation: Seconds an operation: calling a module, making a map.
-        per_weight_byte: Seconds a byte of a convolution's weights: in a network they are not in the cache. (Those of a
-            linear layer are not when it runs alone, either: they are too large.)
+        factors: For each class, by what its seconds alone are to be multiplied.
+        per_operation: Seconds for each operation: calling a module, making a map.
+        per_weight_byte: Seconds for each byte of a convolution's weights: in a network they are not in the cache.
+            (Those of a linear layer are not when it runs alone, either: they are too large.)
         issue: On a GPU, seconds that Python needs to issue an operation; 0 where computing waits for Python anyway.
     """
 
@@ -299,10 +293,12 @@ class Calibration:
 
 
 def _cold_bytes(operation: Operation) -> int:
+    """Bytes of weights that are in the cache when a layer runs alone, and are not when it runs in a network."""
     return 4 * operation.weights if operation.kind in CONVOLUTIONS else 0
 
 
 def _calibrate(predictor: Microbenchmarks) -> Calibration:
+    """Fit the chains of a profile to the seconds that their layers take alone."""
     chains: Sequence[ChainTiming] = predictor.profile.chains
     issue = 0.0
     if predictor.profile.device != "cpu":

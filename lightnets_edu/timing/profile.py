@@ -16,16 +16,11 @@ import torch
 from tqdm import tqdm
 
 from lightnets_edu.checks import whole_number
-from lightnets_edu.runtime.environment import (
-    cpu_threads,
-    describe_environment,
-    resolve_amp,
-    resolve_device,
-)
+from lightnets_edu.runtime.environment import cpu_threads, describe_environment, resolve_amp, resolve_device
 from lightnets_edu.runtime.files import atomic_file
 from lightnets_edu.timing.allocator import keep_memory
 from lightnets_edu.timing.clock import forward_step
-from lightnets_edu.timing.microbenchmarks import Bench, Layer, RandomChain, sweep
+from lightnets_edu.timing.microbenchmarks import Bench, RandomChain, TimedLayer, sweep
 from lightnets_edu.timing.operations import KINDS, MULTIPLYING, Operation, operations, operations_of
 
 SCHEMA = 1
@@ -35,6 +30,16 @@ BATCH_SIZES = {"cpu": (1, 4, 16), "mps": (1, 4, 16), "cuda": (1, 8, 64)}
 # Layers that take long are left out of the sweep: beyond this size a layer's speed no longer changes.
 LARGEST = {"cpu": (7e8, 1.6e7), "mps": (4e9, 3e7), "cuda": (4e10, 1.1e8)}  # MACs, elements of a map
 
+# Of each setting, why a profile measured with one value says nothing about another.
+_WHY_NO_OTHER = {
+    "threads": "layers gain differently from a second thread, so no factor turns one profile into the other. Measure "
+    "one for each.",
+    "amp": "another number format has other peaks and moves other amounts of data. Measure one for each.",
+    "channels_last": "other kernels run on the other layout. Measure one for each.",
+    "keeps_memory": "a process that gives memory back to the system spends part of its time on getting it again. Call "
+    "lightnets_edu.timing.keep_memory() first, or measure a profile with keep=False.",
+}
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -42,7 +47,7 @@ class Sample:
 
     Attributes:
         operation: What it runs.
-        seconds: Of one call.
+        seconds: The time of one call.
     """
 
     operation: Operation
@@ -55,9 +60,9 @@ class ChainTiming:
 
     Attributes:
         seed: Which chain, as for ``RandomChain``.
-        batch: Images.
+        batch: Number of images.
         operations: What it runs.
-        seconds: Of one forward pass.
+        seconds: The time of one forward pass.
     """
 
     seed: int
@@ -72,7 +77,7 @@ class DeviceProfile:
 
     Attributes:
         device: cpu, cuda or mps.
-        threads: Of one PyTorch operation (of no weight on a GPU).
+        threads: Threads of one PyTorch operation (of no weight on a GPU).
         amp: Number format of the layers: off (float32), bfloat16 or float16.
         channels_last: Whether maps lay channels-last in memory.
         keeps_memory: Whether ``keep_memory`` was in force.
@@ -100,12 +105,12 @@ class DeviceProfile:
 
     @property
     def bytes_per_element(self) -> int:
-        """Of the maps between two layers."""
+        """Bytes of each number in the maps between two layers."""
         return 4 if self.amp == "off" else 2
 
     @cached_property
     def efficiency(self) -> dict[str, float]:
-        """Of each class, the median part that it reaches of the peak (if it multiplies) or of the bandwidth."""
+        """For each class, the median part that it reaches of the peak (if it multiplies) or of the bandwidth."""
         reached: dict[str, list[float]] = {kind: [] for kind in KINDS}
         for sample in self.samples:
             reached[sample.operation.kind].append(self.ideal_seconds(sample.operation) / sample.seconds)
@@ -118,49 +123,38 @@ class DeviceProfile:
         return self.bytes(operation) / self.bandwidth
 
     def bytes(self, operation: Operation) -> int:
-        """What an operation reads and writes; weights are float32 also where maps are not."""
+        """Bytes that an operation reads and writes; weights are float32 also where maps are not."""
         return self.bytes_per_element * (operation.read + operation.written) + 4 * operation.weights
 
     def require(
-        self, *, device: str | None = None, gpu: str | None = None, threads: int | None = None,
-        amp: str | None = None, channels_last: bool | None = None, keeps_memory: bool | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        device: str | None = None,
+        gpu: str | None = None,
+        threads: int | None = None,
+        amp: str | None = None,
+        channels_last: bool | None = None,
+        keeps_memory: bool | None = None,
+    ) -> None:
         """Check that a measurement and this profile belong together; None is not checked.
 
         Raises:
-            ValueError: If they do not.
+            ValueError: If they do not; the sentence says in what they differ and why that matters.
         """
+        here = self.environment.get("device_name")
+        elsewhere = "and says nothing about {!r}: measure one there."
         if device is not None and torch.device(device).type != self.device:
-            raise ValueError(
-                f"the profile was measured on {self.device!r} ({self.environment.get('device_name')}) and says nothing "
-                f"about {device!r}: measure one there."
-            )
-        if gpu is not None and gpu != self.environment.get("device_name"):
-            raise ValueError(
-                f"the profile was measured on {self.environment.get('device_name')!r} and says nothing about {gpu!r}: "
-                "measure one there."
-            )
-        if threads is not None and threads != self.threads and self.device == "cpu":
-            raise ValueError(
-                f"the profile was measured with {self.threads} threads and not {threads}: layers gain differently from "
-                "a second thread, so no factor turns one profile into the other. Measure one for each."
-            )
-        if amp is not None and amp != self.amp:
-            raise ValueError(
-                f"the profile was measured with amp={self.amp!r} and not {amp!r}: another number format has other "
-                "peaks and moves other amounts of data. Measure one for each."
-            )
-        if channels_last is not None and channels_last != self.channels_last:
-            raise ValueError(
-                f"the profile was measured with channels_last={self.channels_last} and not {channels_last}: other "
-                "kernels run on the other layout. Measure one for each."
-            )
-        if keeps_memory is not None and keeps_memory != self.keeps_memory:
-            raise ValueError(
-                f"the profile was measured with keeps_memory={self.keeps_memory} and not {keeps_memory}: a process "
-                "that gives memory back to the system spends part of its time on getting it again. Call "
-                "lightnets_edu.timing.keep_memory() first, or measure a profile with keep=False."
-            )
+            raise ValueError(f"the profile was measured on {self.device!r} ({here}) {elsewhere.format(device)}")
+        if gpu is not None and gpu != here:
+            raise ValueError(f"the profile was measured on {here!r} {elsewhere.format(gpu)}")
+        if self.device != "cpu":
+            threads = None  # they are of no weight on a GPU
+        wanted = {"threads": threads, "amp": amp, "channels_last": channels_last, "keeps_memory": keeps_memory}
+        for name, why in _WHY_NO_OTHER.items():
+            own = getattr(self, name)
+            if wanted[name] is not None and wanted[name] != own:
+                with_own = f"{own} threads" if name == "threads" else f"{name}={own!r}"
+                raise ValueError(f"the profile was measured with {with_own} and not {wanted[name]!r}: {why}")
 
     # --- As a file ---------------------------------------------------------------------------------------------------
 
@@ -232,7 +226,7 @@ def measure_profile(
     batch_sizes: tuple[int, ...] | None = None,
     seed: int = 0,
     progress: bool = True,
-    layers: Iterable[Layer] | None = None,
+    layers: Iterable[TimedLayer] | None = None,
     chains: int = CHAINS,
     keep: bool = True,
 ) -> DeviceProfile:
@@ -274,9 +268,19 @@ def measure_profile(
         samples, timed = _in_rounds(todo, pairs, bench, bar)
         environment = describe_environment(device) | {"load_average": _load_average()}
     return DeviceProfile(
-        device.type, threads, amp, channels_last, kept, peak, bandwidth, overhead, samples, timed,
-        round(time.perf_counter() - started, 1), environment,
-    )  # fmt: skip
+        device=device.type,
+        threads=threads,
+        amp=amp,
+        channels_last=channels_last,
+        keeps_memory=kept,
+        peak_macs=peak,
+        bandwidth=bandwidth,
+        overhead=overhead,
+        samples=samples,
+        chains=timed,
+        seconds_taken=round(time.perf_counter() - started, 1),
+        environment=environment,
+    )
 
 
 def _load_average() -> float | None:
@@ -287,7 +291,8 @@ def _load_average() -> float | None:
 def _peak(bench: Bench) -> float:
     """MACs a second of the fastest of a few large convolutions."""
     batch = 64 if bench.device.type == "cuda" else 1
-    layers = [Layer("dense", (batch, c, side, side), c, 3) for c, side in ((128, 28), (256, 28), (256, 14), (512, 14))]
+    shapes = ((128, 28), (256, 28), (256, 14), (512, 14))  # channels, side of the maps
+    layers = [TimedLayer("dense", (batch, channels, side, side), channels, 3) for channels, side in shapes]
     return max(layer.macs / bench.seconds([layer.function(bench)], sample_seconds=0.02) for layer in layers)
 
 
@@ -301,12 +306,12 @@ def _bandwidth(bench: Bench) -> float:
 def _overhead(bench: Bench) -> float:
     """Seconds of a layer on eight numbers: the mean of a convolution, a batch norm, a ReLU and a sum."""
     shape = (1, 8, 1, 1)
-    layers = [Layer("pointwise", shape, 8), Layer("batch_norm", shape), Layer("relu", shape), Layer("add", shape)]
+    layers = [TimedLayer("pointwise", shape, 8), *(TimedLayer(kind, shape) for kind in ("batch_norm", "relu", "add"))]
     return sum(bench.seconds([layer.function(bench)]) for layer in layers) / len(layers)
 
 
 def _in_rounds(
-    layers: list[Layer], pairs: list[tuple[int, int]], bench: Bench, bar: tqdm
+    layers: list[TimedLayer], pairs: list[tuple[int, int]], bench: Bench, bar: tqdm
 ) -> tuple[tuple[Sample, ...], tuple[ChainTiming, ...]]:
     """The least time of each layer and chain over the rounds."""
     alone, together = [float("inf")] * len(layers), [float("inf")] * len(pairs)
@@ -328,6 +333,7 @@ def _in_rounds(
 
 
 def _chain_seconds(seed: int, batch: int, bench: Bench) -> float:
+    """Seconds of one forward pass of a random chain."""
     chain = RandomChain(seed)
     size = chain.input_size(batch)
     run = forward_step(chain, size, device=bench.device, amp=bench.amp, channels_last=bench.channels_last)

@@ -30,11 +30,11 @@ OPTIMIZER_STATE = {"sgd": 1, "adam": 2, "adamw": 2, "rmsprop": 1}
 
 _KEEP_RESULT = {"relu", "sigmoid", "tanh", "_softmax", "_log_softmax", "exp", "sqrt"}
 _KEEP_RESULT_IN_PLACE = {"hardtanh_", "leaky_relu_", "elu_", "threshold_"}
-_KEEP_INPUT = {
-    "convolution", "native_batch_norm", "cudnn_batch_norm", "hardtanh", "hardswish", "hardsigmoid", "silu", "gelu",
-    "mish", "leaky_relu", "elu", "threshold", "clamp", "clamp_min", "pow", "max_pool2d_with_indices", "avg_pool2d",
-    "avg_pool3d", "_adaptive_avg_pool2d", "max_pool3d_with_indices",
-}  # fmt: skip
+_KEEP_INPUT = set(
+    """convolution native_batch_norm cudnn_batch_norm hardtanh hardswish hardsigmoid silu gelu mish leaky_relu elu
+    threshold clamp clamp_min pow max_pool2d_with_indices max_pool3d_with_indices avg_pool2d avg_pool3d
+    _adaptive_avg_pool2d""".split()
+)
 _KEEP_BOTH = {"mul", "div", "mm", "bmm", "addmm"}
 _INDEX_BYTES = 8
 
@@ -66,13 +66,6 @@ class TrainingMemory:
         return self.parameters + self.optimizer_state + self.images + self.activations + self.transient
 
 
-def predicted_training_memory(
-    model: nn.Module, input_size: Sequence[int], optimizer: str = "sgd", momentum: bool = True
-) -> int:
-    """Bytes that training takes at its peak; see ``training_memory`` for the parts."""
-    return training_memory(model, input_size, optimizer, momentum).total
-
-
 def training_memory(
     model: nn.Module, input_size: Sequence[int], optimizer: str = "sgd", momentum: bool = True
 ) -> TrainingMemory:
@@ -94,8 +87,7 @@ def training_memory(
     events = trace(model, input_size, training=True)
     states = OPTIMIZER_STATE[optimizer] if optimizer != "sgd" else int(bool(momentum))
     learning = sum(_bytes(parameter) for parameter in model.parameters() if parameter.requires_grad)
-    held = learning + sum(_bytes(parameter) for parameter in model.parameters() if not parameter.requires_grad)
-    held += sum(map(_bytes, model.buffers()))
+    held = sum(map(_bytes, (*model.parameters(), *model.buffers())))
     kept = _kept(events)
     activations = sum(size for sizes in kept for size in sizes.values())
     transient = _transient(events, kept)
@@ -103,7 +95,15 @@ def training_memory(
 
 
 def kept_bytes(model: nn.Module, input_size: Sequence[int]) -> int:
-    """Bytes of what the forward pass keeps for the backward pass, and of the output."""
+    """Bytes of what the forward pass keeps for the backward pass, and of the output.
+
+    Args:
+        model: The network.
+        input_size: (N, C, H, W).
+
+    Raises:
+        ValueError: If the input size is not valid.
+    """
     return sum(size for sizes in _kept(trace(model, input_size, training=True)) for size in sizes.values())
 
 

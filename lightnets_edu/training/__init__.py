@@ -1,27 +1,17 @@
 """Does it learn? Data, a training loop and checkpoints."""
 
-from lightnets_edu.training.batches import Batches, crop_and_flip
+from lightnets_edu.training.batches import Batches
 from lightnets_edu.training.catalogue import list_datasets, load_dataset
-from lightnets_edu.training.checkpoints import (
-    CheckpointBytes,
-    CheckpointError,
-    checkpoint_bytes,
-    seed_everything,
-)
+from lightnets_edu.training.checkpoints import CheckpointBytes, CheckpointError, checkpoint_bytes, seed_everything
 from lightnets_edu.training.config import TrainConfig
 from lightnets_edu.training.data import DatasetError, ImageDataset, Normalisation
+from lightnets_edu.training.evaluation import BatchTooLargeError, evaluate
 from lightnets_edu.training.fashion_mnist import load_fashion_mnist
 from lightnets_edu.training.folders import FolderBatches, FolderDataset, load_image_folder
-from lightnets_edu.training.loop import (
-    BatchTooLargeError,
-    EpochRecord,
-    TrainingDivergedError,
-    TrainResult,
-    evaluate,
-    learning_rate_at,
-    train,
-)
+from lightnets_edu.training.loop import train
+from lightnets_edu.training.results import EpochRecord, TrainResult
 from lightnets_edu.training.shapes import load_shapes, make_shapes
+from lightnets_edu.training.steps import TrainingDivergedError, learning_rate_at
 from lightnets_edu.training.torchvision_sets import load_cifar10, load_imagenette
 
 __all__ = [
@@ -39,7 +29,6 @@ __all__ = [
     "TrainResult",
     "TrainingDivergedError",
     "checkpoint_bytes",
-    "crop_and_flip",
     "evaluate",
     "learning_rate_at",
     "list_datasets",

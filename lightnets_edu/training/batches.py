@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lightnets_edu.checks import one_of, whole_number
-from lightnets_edu.training.data import ImageDataset, Normalisation
+from lightnets_edu.training.data import ImageDataset, LabelledImages, Normalisation
 
 CROP_MARGIN = 4  # pixels on each side, as for CIFAR in the ResNet paper (He et al. 2016, arXiv:1512.03385, section 4.2)
 
@@ -31,9 +32,9 @@ class Order:
 
         Args:
             images: Number of images.
-            batch_size: Images a batch, of all processes together.
+            batch_size: Images in a batch, of all processes together.
             shuffle: See ``Batches``.
-            seed: Of the order.
+            seed: Seed of the order.
             part: (number of this process from 0, number of processes).
 
         Raises:
@@ -55,7 +56,7 @@ class Order:
             )
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Number of batches in an epoch."""
         return self.images // self.batch_size if self.shuffle else -(-self.images // self.batch_size)
 
     def generator(self, epoch: int) -> torch.Generator:
@@ -78,7 +79,50 @@ class Order:
         return slice(rank, None, size)
 
 
-class Batches:
+class SetBatches(ABC):
+    """What batches from memory and from files share: the order of the images, and their normalisation on the device."""
+
+    def __init__(
+        self,
+        dataset: LabelledImages,
+        device: torch.device,
+        order: Order,
+        normalisation: Normalisation | None,
+        channels_last: bool,
+    ) -> None:
+        self.images, self.device = len(dataset), device
+        self.order, self.batch_size = order, order.batch_size
+        self.normalisation = normalisation or dataset.normalisation()
+        self._mean = torch.tensor(self.normalisation.mean, device=device).view(1, -1, 1, 1)
+        self._std = torch.tensor(self.normalisation.std, device=device).view(1, -1, 1, 1)
+        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+
+    def __len__(self) -> int:
+        """Number of batches in an epoch."""
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of epoch 0."""
+        return self.epoch(0)
+
+    @abstractmethod
+    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of one epoch.
+
+        Args:
+            number: The epoch's number, from 0.
+
+        Yields:
+            Images, float32 [N, channels, image_size, image_size], and labels, int64 [N], on the device.
+        """
+
+    def normalised(self, images: Tensor, channels: int) -> Tensor:
+        """uint8 [N, C, H, W] on the device to float32 [N, channels, H, W]; one channel is repeated."""
+        images = ((images.float() / 255 - self._mean) / self._std).expand(-1, channels, -1, -1)
+        return images.contiguous(memory_format=self._memory_format)
+
+
+class Batches(SetBatches):
     """Batches of normalised images, made on the device from the uint8 images that stay there.
 
     Images smaller than ``image_size`` get a black border, so 28 × 28 becomes 32 × 32. Grey images are
@@ -105,7 +149,7 @@ class Batches:
 
         Args:
             dataset: The images.
-            batch_size: Images a batch.
+            batch_size: Images in a batch.
             device: Where the batches are wanted.
             shuffle: Draw a new order each epoch and leave out the incomplete last batch (other images each
                 time; a last batch of one image would break batch normalisation). Without it every image comes
@@ -123,9 +167,7 @@ class Batches:
         Raises:
             ValueError: If an argument is not allowed, or shuffled batches are larger than the set.
         """
-        self.order = Order(len(dataset), batch_size, shuffle, seed, part)
-        self.images = len(dataset)
-        self.batch_size = self.order.batch_size
+        order = Order(len(dataset), batch_size, shuffle, seed, part)
         self.image_size = whole_number("image_size", image_size, 1)
         own_channels, height, width = dataset.images.shape[1:]
         if max(height, width) > self.image_size:
@@ -133,55 +175,26 @@ class Batches:
                 f"image_size={image_size} is smaller than the images of {height} × {width}: they are padded, "
                 "never shrunk."
             )
-        if own_channels != 1:
-            one_of("channels", channels, (own_channels,))
-        else:
-            one_of("channels", channels, (1, 3))
-        self.channels = channels
-        self.augment, self.channels_last = augment, channels_last
-        self.device = device
-        self.normalisation = normalisation or dataset.normalisation()
+        one_of("channels", channels, (1, 3) if own_channels == 1 else (own_channels,))
+        self.channels, self.augment = channels, augment
+        super().__init__(dataset, device, order, normalisation, channels_last)
         if len(self.normalisation.mean) != own_channels:
             raise ValueError(
                 f"the normalisation has {len(self.normalisation.mean)} channels, the images have {own_channels}."
             )
         self._pixels = _pad(dataset.images, self.image_size).to(device)
         self.labels = dataset.labels.to(device)
-        self._mean = torch.tensor(self.normalisation.mean, device=device).view(1, -1, 1, 1)
-        self._std = torch.tensor(self.normalisation.std, device=device).view(1, -1, 1, 1)
-
-    def __len__(self) -> int:
-        """Batches an epoch."""
-        return len(self.order)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of epoch 0."""
-        return self.epoch(0)
 
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch.
-
-        Args:
-            number: The epoch's number, from 0.
-
-        Yields:
-            Images, float32 [N, channels, image_size, image_size], and labels, int64 [N], on the device.
-        """
+        """The batches of one epoch, as for ``SetBatches``."""
         generator = self.order.generator(number)
         for index, chosen in enumerate(self.order.epoch(number, generator)):
             chosen = chosen.to(self.device)
             batch = self._pixels[chosen]
             if self.augment:
                 whole = min(self.batch_size, self.images - index * self.batch_size)
-                choices = _draw(whole, generator, CROP_MARGIN)
-                top, left, mirrored = (choice[self.order.own] for choice in choices)
-                batch = _apply(batch, top, left, mirrored, CROP_MARGIN)
-            yield self._normalise(batch), self.labels[chosen]
-
-    def _normalise(self, images: Tensor) -> Tensor:
-        images = ((images.float() / 255 - self._mean) / self._std).expand(-1, self.channels, -1, -1)
-        memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
-        return images.contiguous(memory_format=memory_format)
+                batch = _crop_and_flip(batch, *(choice[self.order.own] for choice in _draw(whole, generator)))
+            yield self.normalised(batch, self.channels), self.labels[chosen]
 
 
 def _pad(images: Tensor, size: int) -> Tensor:
@@ -191,33 +204,20 @@ def _pad(images: Tensor, size: int) -> Tensor:
     return F.pad(images, (left, size - width - left, top, size - height - top))
 
 
-def crop_and_flip(images: Tensor, generator: torch.Generator, margin: int = CROP_MARGIN) -> Tensor:
-    """Shift each image by up to ``margin`` pixels each way, filling with black, and mirror one in two.
-
-    Args:
-        images: [N, C, H, W].
-        generator: A CPU generator, so that every device gets the same choices.
-        margin: Largest shift in pixels.
-
-    Returns:
-        [N, C, H, W], each image cropped out of its own padded copy at its own place.
-    """
-    return _apply(images, *_draw(len(images), generator, margin), margin)
-
-
-def _draw(count: int, generator: torch.Generator, margin: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Where each crop begins, down and to the right, and whether it is mirrored: three times [N, 1]."""
-    top = torch.randint(0, 2 * margin + 1, (count, 1), generator=generator)
-    left = torch.randint(0, 2 * margin + 1, (count, 1), generator=generator)
+def _draw(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Where each crop begins, down and to the right, and whether it is mirrored: three times [N, 1], on the CPU."""
+    top = torch.randint(0, 2 * CROP_MARGIN + 1, (count, 1), generator=generator)
+    left = torch.randint(0, 2 * CROP_MARGIN + 1, (count, 1), generator=generator)
     return top, left, torch.rand(count, 1, generator=generator) < 0.5
 
 
-def _apply(images: Tensor, top: Tensor, left: Tensor, mirrored: Tensor, margin: int) -> Tensor:
+def _crop_and_flip(images: Tensor, top: Tensor, left: Tensor, mirrored: Tensor) -> Tensor:
+    """Crop each image [N, C, H, W] out of its own padded copy at its own place, and mirror it or not."""
     count, _, height, width = images.shape
     rows = top + torch.arange(height)  # [N, H]
     columns = torch.arange(width)
     columns = left + torch.where(mirrored, columns.flip(0), columns)  # [N, W]
-    padded = F.pad(images, (margin, margin, margin, margin))
+    padded = F.pad(images, (CROP_MARGIN,) * 4)
     device = images.device
     which = torch.arange(count, device=device).view(-1, 1, 1)
     # Indices around a slice put the sliced dimension last: [N, H, W, C].

@@ -34,7 +34,7 @@ class CheckpointBytes:
 
     Attributes:
         parameter_bytes: Parameters: 4 bytes each in float32.
-        buffer_bytes: Buffers: a BN layer has 2 float32 a channel (running mean and variance), and an int64
+        buffer_bytes: Buffers: a BN layer has 2 float32 for each channel (running mean and variance), and an int64
             counter.
         tensors: Number of tensors, parameters and buffers.
         file_bytes: The file that ``torch.save(model.state_dict(), path)`` writes.
@@ -54,19 +54,11 @@ class CheckpointBytes:
     def overhead_bytes(self) -> int:
         """What the file holds beside the tensors' bytes.
 
-        The file is an uncompressed zip archive with one entry a tensor. To each entry belong two headers and
+        The file is an uncompressed zip archive with an entry for each tensor. To an entry belong two headers and
         padding (a tensor's bytes begin at a multiple of 64), and a pickle holds every tensor's name, type and
-        shape: some hundreds of bytes a tensor in all, which do not grow with the tensor.
+        shape: some hundreds of bytes for each tensor, which do not grow with it.
         """
         return self.file_bytes - self.tensor_bytes
-
-    def __str__(self) -> str:
-        """One line for the page."""
-        return (
-            f"{self.file_bytes:,} bytes = parameters {self.parameter_bytes:,} + buffers "
-            f"{self.buffer_bytes:,} + file format {self.overhead_bytes:,} (headers, names and shapes of "
-            f"{self.tensors} tensors)"
-        )
 
 
 def checkpoint_bytes(model: nn.Module) -> CheckpointBytes:

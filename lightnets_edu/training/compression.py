@@ -106,7 +106,7 @@ def pack_weights(model: nn.Module, bits: int) -> bytes:
         ValueError: If ``bits`` is not from 2 to 8, or the network has buffers.
     """
     parts = [bytes([bits])]
-    for _, parameter in _parameters(model):
+    for parameter in _parameters(model):
         if parameter.ndim < 2:
             parts.append(parameter.detach().float().cpu().numpy().tobytes())
         else:
@@ -123,9 +123,8 @@ def unpack_weights(packed: bytes, model: nn.Module) -> None:
     """
     content = bytearray(zlib.decompress(packed))  # torch reads from memory that could be written to
     entries, start = 2 ** content[0], 1
-    wanted = 1 + sum(
-        4 * p.numel() if p.ndim < 2 else 4 * entries + p.numel() for _, p in _parameters(model)
-    )  # fmt: skip
+    parameters = list(_parameters(model))
+    wanted = 1 + sum(4 * p.numel() if p.ndim < 2 else 4 * entries + p.numel() for p in parameters)
     if len(content) != wanted:
         raise ValueError(f"this network needs {wanted:,} bytes of content and the file holds {len(content):,}")
 
@@ -137,7 +136,7 @@ def unpack_weights(packed: bytes, model: nn.Module) -> None:
         return torch.frombuffer(piece, dtype=kind)
 
     with torch.no_grad():
-        for _, parameter in _parameters(model):
+        for parameter in parameters:
             if parameter.ndim < 2:
                 parameter.copy_(take(torch.float32, parameter.numel()))
             else:
@@ -152,7 +151,7 @@ def stored_size(model: nn.Module, bits: int) -> StoredSize:
         ValueError: As for `pack_weights`.
     """
     codes, others = [], 0
-    for _, parameter in _parameters(model):
+    for parameter in _parameters(model):
         if parameter.ndim < 2:
             others += parameter.numel()
         else:
@@ -187,12 +186,12 @@ def _fillers(codes: Tensor) -> int:
     return int(((places - before - 1) // 2**DISTANCE_BITS).sum())
 
 
-def _parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+def _parameters(model: nn.Module) -> Iterator[nn.Parameter]:
+    """All parameters, in the order of their names: making pruning permanent puts a layer's weight after its bias."""
     buffers = [name for name, _ in model.named_buffers()]
     if buffers:
         raise ValueError(
             f"the network has buffers, such as {buffers[0]!r}, which would be lost: fold batch norms into the "
             "convolutions, or make pruning permanent with torch.nn.utils.prune.remove"
         )
-    # By name: making pruning permanent puts a layer's weight behind its bias.
-    yield from sorted(model.named_parameters(), key=lambda item: item[0])
+    yield from dict(sorted(model.named_parameters(), key=lambda item: item[0])).values()

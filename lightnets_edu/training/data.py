@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from abc import abstractmethod
+from collections.abc import Sized
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -26,14 +28,50 @@ class Normalisation:
     std: tuple[float, ...]
 
 
+class LabelledImages(Sized):
+    """What image sets in memory and image sets in files have in common; its length is the number of images."""
+
+    name: str
+    source: str
+    is_real: bool
+    split: str
+
+    @abstractmethod
+    def normalisation(self) -> Normalisation:
+        """The statistics with which the images are normalised."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A checksum (CRC-32, hexadecimal) that tells one set of images from another."""
+
+    def describe(self) -> dict[str, Any]:
+        """What a recorded run says about this set."""
+        described = {"name": self.name, "split": self.split, "images": len(self), "source": self.source}
+        return described | {"is_real": self.is_real, "fingerprint": self.fingerprint()}
+
+    def first(self, limit: int | None) -> Self:
+        """The first ``limit`` images (all of them if it is None).
+
+        Raises:
+            ValueError: If there are fewer.
+        """
+        if limit is None:
+            return self
+        return self._cut(whole_number("limit", limit, 1, len(self), why=f" (the images of this {self.split} split)"))
+
+    @abstractmethod
+    def _cut(self, count: int) -> Self:
+        """The first images, of which there are enough."""
+
+
 @dataclass(frozen=True, eq=False)
-class ImageDataset:
+class ImageDataset(LabelledImages):
     """A labelled image set, held whole in memory.
 
     Attributes:
         images: uint8 [N, C, H, W].
         labels: int64 [N], indices into ``class_names``.
-        class_names: One name a class.
+        class_names: The name of each class.
         name: Short name, such as ``fashion_mnist``.
         source: Where this copy came from, as a clause for the page.
         is_real: False if the images were drawn by this package.
@@ -73,16 +111,8 @@ class ImageDataset:
         """The number of images."""
         return len(self.labels)
 
-    def first(self, limit: int | None) -> ImageDataset:
-        """The first ``limit`` images (all of them if it is None).
-
-        Raises:
-            ValueError: If there are fewer.
-        """
-        if limit is None:
-            return self
-        limit = whole_number("limit", limit, 1, len(self), why=f" (the images of this {self.split} split)")
-        return replace(self, images=self.images[:limit], labels=self.labels[:limit])
+    def _cut(self, count: int) -> Self:
+        return replace(self, images=self.images[:count], labels=self.labels[:count])
 
     def normalisation(self) -> Normalisation:
         """Exact per-channel statistics, from a histogram of the 256 pixel values.
@@ -105,14 +135,3 @@ class ImageDataset:
         """A checksum of images and labels (CRC-32, hexadecimal): the same bytes give the same text."""
         checksum = zlib.crc32(self.images.contiguous().numpy().data)
         return f"{zlib.crc32(self.labels.contiguous().numpy().data, checksum):08x}"
-
-    def describe(self) -> dict[str, Any]:
-        """What a recorded run says about this set."""
-        return {
-            "name": self.name,
-            "split": self.split,
-            "images": len(self),
-            "source": self.source,
-            "is_real": self.is_real,
-            "fingerprint": self.fingerprint(),
-        }

@@ -82,11 +82,6 @@ class World:
         return made[0]
 
 
-def is_launched() -> bool:
-    """Whether ``torchrun`` started this process."""
-    return dist.is_available() and dist.is_torchelastic_launched()
-
-
 @contextmanager
 def process_group(device: str | torch.device = "auto") -> Iterator[torch.device]:
     """Join the processes that ``torchrun`` started; without it, do nothing.
@@ -103,7 +98,7 @@ def process_group(device: str | torch.device = "auto") -> Iterator[torch.device]
         ValueError: If there is no such device here.
     """
     device = resolve_device(device)
-    if not is_launched():
+    if not (dist.is_available() and dist.is_torchelastic_launched()):
         yield device
         return
     if device.type == "cuda":

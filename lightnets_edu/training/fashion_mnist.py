@@ -14,7 +14,6 @@ import os
 import struct
 import urllib.request
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,18 +27,7 @@ from lightnets_edu.training.places import DOWNLOAD_TIMEOUT, cache_folder, named_
 
 SHIPPED_FOLDER = Path(__file__).with_name("fashion_mnist_images")
 SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # Debian's package dataset-fashion-mnist
-CLASSES = (
-    "T-shirt/top",
-    "trouser",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "ankle boot",
-)
+CLASSES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
 
 @dataclass(frozen=True)
@@ -51,60 +39,35 @@ class IdxFile:
     sha256: str
 
 
-# Images and labels of each split. The digests are of the unpacked content: the same images are in circulation packed
-# in more than one way (Debian leaves the file name and the time out of the gzip header, so its packed files have other
-# digests than the original ones).
+def _images(split: str, count: int, sha256: str) -> IdxFile:
+    return IdxFile(f"{split}-images-idx3-ubyte", (count, 28, 28), sha256)
+
+
+def _labels(split: str, count: int, sha256: str) -> IdxFile:
+    return IdxFile(f"{split}-labels-idx1-ubyte", (count,), sha256)
+
+
+# The digests are of the unpacked content: the same images are in circulation packed in more than one way (Debian leaves
+# the file name and the time out of the gzip header, so its packed files have other digests than the original ones).
 FULL = {
     "train": (
-        IdxFile(
-            "train-images-idx3-ubyte",
-            (60000, 28, 28),
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        ),
-        IdxFile(
-            "train-labels-idx1-ubyte",
-            (60000,),
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        ),
+        _images("train", 60_000, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
+        _labels("train", 60_000, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
     ),
     "test": (
-        IdxFile(
-            "t10k-images-idx3-ubyte",
-            (10000, 28, 28),
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        ),
-        IdxFile(
-            "t10k-labels-idx1-ubyte",
-            (10000,),
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-        ),
+        _images("t10k", 10_000, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
+        _labels("t10k", 10_000, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
     ),
 }
-# The first images of each file, which come with the package (written by ship_fashion_mnist.py).
+# The first images of each file, which come with the package, packed by xz (written by ship_fashion_mnist.py).
 SHIPPED = {
     "train": (
-        IdxFile(
-            "train-images-idx3-ubyte",
-            (8000, 28, 28),
-            "9ddac0dec83f58be1469bae68ccc841e9397247fc68ccee036d7fbdc71da3fa8",
-        ),
-        IdxFile(
-            "train-labels-idx1-ubyte",
-            (8000,),
-            "e37df6ecdd9dd86f8dc00c05dc24dbbc5ac9aa591c3b389d170f9c824c41a6b6",
-        ),
+        _images("train", 8_000, "9ddac0dec83f58be1469bae68ccc841e9397247fc68ccee036d7fbdc71da3fa8"),
+        _labels("train", 8_000, "e37df6ecdd9dd86f8dc00c05dc24dbbc5ac9aa591c3b389d170f9c824c41a6b6"),
     ),
     "test": (
-        IdxFile(
-            "t10k-images-idx3-ubyte",
-            (2000, 28, 28),
-            "862035b0a96959b614c9574f4c2b0ae9584ca234813e8d6d7adb7838b12ca46b",
-        ),
-        IdxFile(
-            "t10k-labels-idx1-ubyte",
-            (2000,),
-            "aa3f574d30afaf0d4d9da084a6f8541771e20693d6a97fae6e9a4953fca8f078",
-        ),
+        _images("t10k", 2_000, "862035b0a96959b614c9574f4c2b0ae9584ca234813e8d6d7adb7838b12ca46b"),
+        _labels("t10k", 2_000, "aa3f574d30afaf0d4d9da084a6f8541771e20693d6a97fae6e9a4953fca8f078"),
     ),
 }
 
@@ -136,10 +99,7 @@ def load_fashion_mnist(split: str = "train", limit: int | None = None) -> ImageD
         limit = shipped
     limit = whole_number("limit", limit, 1, full, why=f" (the images of the {split} split)")
     if limit <= shipped:
-        arrays = [
-            read_idx(SHIPPED_FOLDER / f"{file.name}.xz", file, lzma.decompress, "Install lightnets_edu again.")
-            for file in SHIPPED[split]
-        ]
+        arrays = [_read(SHIPPED_FOLDER / f"{file.name}.xz", file) for file in SHIPPED[split]]
         source = "Fashion-MNIST, the first images of the set, which come with lightnets_edu"
     else:
         arrays, source = _full_set(split, limit)
@@ -169,7 +129,7 @@ def _full_set(split: str, limit: int) -> tuple[list[np.ndarray], str]:
     files = FULL[split]
     for folder, source in _folders():
         if all(os.path.isfile(folder / f"{file.name}.gz") for file in files):
-            return [read_idx(folder / f"{file.name}.gz", file) for file in files], source
+            return [_read(folder / f"{file.name}.gz", file) for file in files], source
     try:
         arrays, kept = _download(files)
     except (OSError, DatasetError) as error:
@@ -202,14 +162,13 @@ def _download(files: tuple[IdxFile, ...]) -> tuple[list[np.ndarray], str]:
         The arrays, and a clause for the source sentence: empty if the files were kept.
     """
     packed = [_fetch(f"{file.name}.gz") for file in files]
-    arrays = [
-        _unpack(content, file, f"the download of {file.name}.gz") for content, file in zip(packed, files, strict=True)
-    ]
+    fetched = list(zip(packed, files, strict=True))
+    arrays = [_unpack(content, file, f"the download of {file.name}.gz") for content, file in fetched]
     cache = cache_folder()
     try:
         if cache is None:
             raise OSError("there is no home folder")
-        for content, file in zip(packed, files, strict=True):
+        for content, file in fetched:
             with atomic_file(cache / "fashion-mnist" / f"{file.name}.gz") as handle:
                 handle.write(content)
     except OSError as error:
@@ -238,19 +197,8 @@ def _fetch(name: str) -> bytes:
     raise problem
 
 
-def read_idx(
-    path: Path,
-    file: IdxFile,
-    decompress: Callable[[bytes], bytes] = gzip.decompress,
-    advice: str = "Delete it and get a fresh copy.",
-) -> np.ndarray:
+def _read(path: Path, file: IdxFile) -> np.ndarray:
     """Read and check one packed file.
-
-    Args:
-        path: Where it is.
-        file: What it should hold.
-        decompress: Packed bytes to content.
-        advice: What to do if it is not right; the last sentence of the error.
 
     Raises:
         DatasetError: If it cannot be read, or anything about it is wrong.
@@ -259,18 +207,19 @@ def read_idx(
         packed = path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
-    return _unpack(packed, file, str(path), decompress, advice)
+    return _unpack(packed, file, str(path))
 
 
-def _unpack(
-    packed: bytes,
-    file: IdxFile,
-    where: str,
-    decompress: Callable[[bytes], bytes] = gzip.decompress,
-    advice: str = "Delete it and get a fresh copy.",
-) -> np.ndarray:
+def _unpack(packed: bytes, file: IdxFile, where: str) -> np.ndarray:
+    """The array of a packed file: by xz, as the package carries it, or by gzip, as it circulates.
+
+    Raises:
+        DatasetError: If anything about it is wrong; the sentence begins with ``where`` and ends with what to do.
+    """
+    shipped = where.endswith(".xz")
+    advice = "Install lightnets_edu again." if shipped else "Delete it and get a fresh copy."
     try:
-        content = decompress(packed)
+        content = lzma.decompress(packed) if shipped else gzip.decompress(packed)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DatasetError(f"{where} is corrupt: it cannot be unpacked ({error}). {advice}") from error
     try:

@@ -1,4 +1,4 @@
-"""Image sets that are too large for memory: files in folders, one folder a class."""
+"""Image sets that are too large for memory: files in folders, one folder for each class."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lightnets_edu.checks import one_of, whole_number
-from lightnets_edu.training.batches import Order, mixed_seed
-from lightnets_edu.training.data import SPLITS, DatasetError, Normalisation
+from lightnets_edu.training.batches import Order, SetBatches, mixed_seed
+from lightnets_edu.training.data import SPLITS, DatasetError, LabelledImages, Normalisation
 
 # Of ImageNet's training images; the numbers that torchvision's recipes and weights use.
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -23,13 +23,13 @@ RESIZE = 256 / 224  # the short side before the central crop, as a multiple of t
 
 
 @dataclass(frozen=True, eq=False)
-class FolderDataset:
+class FolderDataset(LabelledImages):
     """A labelled image set whose files are read when their batch comes.
 
     Attributes:
         root: The folder that holds the files.
         files: (path below ``root``, size in bytes, label) of each image. Their order is random, and always the same.
-        class_names: One name a class.
+        class_names: The name of each class.
         name: Short name, such as ``imagenette``.
         source: Where this copy came from, as a clause for the page; it names no path.
         split: ``train`` or ``test``.
@@ -48,16 +48,8 @@ class FolderDataset:
         """The number of images."""
         return len(self.files)
 
-    def first(self, limit: int | None) -> FolderDataset:
-        """The first ``limit`` images (all of them if it is None).
-
-        Raises:
-            ValueError: If there are fewer.
-        """
-        if limit is None:
-            return self
-        limit = whole_number("limit", limit, 1, len(self), why=f" (the images of this {self.split} split)")
-        return replace(self, files=self.files[:limit])
+    def _cut(self, count: int) -> Self:
+        return replace(self, files=self.files[:count])
 
     def normalisation(self) -> Normalisation:
         """ImageNet's statistics, whatever the images: the weights of this book's networks expect them."""
@@ -67,17 +59,6 @@ class FolderDataset:
         """A checksum of the files' names, sizes and labels (CRC-32, hexadecimal). Their content is not read."""
         listing = "".join(f"{path}\0{size}\0{label}\n" for path, size, label in self.files)
         return f"{zlib.crc32(listing.encode(errors='surrogateescape')):08x}"
-
-    def describe(self) -> dict[str, Any]:
-        """What a recorded run says about this set."""
-        return {
-            "name": self.name,
-            "split": self.split,
-            "images": len(self),
-            "source": self.source,
-            "is_real": self.is_real,
-            "fingerprint": self.fingerprint(),
-        }
 
 
 def load_image_folder(folder: str | os.PathLike, split: str = "train", limit: int | None = None) -> FolderDataset:
@@ -114,10 +95,10 @@ def scan(
 
     Args:
         root: The folder.
-        name: As for ``FolderDataset``.
-        source: As for ``FolderDataset``.
-        split: As for ``FolderDataset``.
-        class_names: From a class's folder to its name.
+        name: The set's short name.
+        source: Where this copy came from, as a clause for the page.
+        split: ``train`` or ``test``.
+        class_names: Gives the name of a class from that of its folder.
 
     Raises:
         DatasetError: See ``load_image_folder``.
@@ -148,7 +129,7 @@ def scan(
     return FolderDataset(root, shuffled, tuple(map(class_names, classes)), name, source, split)
 
 
-class FolderBatches:
+class FolderBatches(SetBatches):
     """Batches of normalised images, read and cropped by worker processes, normalised on the device.
 
     For training, torchvision's standard: a random part of the image, resized, mirrored one time in two (Szegedy et al.
@@ -173,33 +154,28 @@ class FolderBatches:
         part: tuple[int, int] = (0, 1),
         workers: int = 0,
     ) -> None:
-        """Arguments as for ``Batches``, beside:
+        """Prepare the batches; arguments that are not named here are as for ``Batches``.
 
         Args:
             dataset: The images.
-            batch_size: Images a batch.
+            batch_size: Images in a batch.
             device: Where the batches are wanted.
-            shuffle: As for ``Batches``.
-            seed: As for ``Batches``.
-            image_size: Side of the crops.
+            shuffle: Draw a new order each epoch.
+            seed: Seed of order and augmentation.
+            image_size: Side of the crops, in pixels.
             channels: 3; grey images are read as such.
             augment: Random crops and mirror images; without it the central crop.
             normalisation: Statistics to normalise with; by default ImageNet's.
-            channels_last: As for ``Batches``.
-            part: As for ``Batches``.
+            channels_last: Memory format.
+            part: (number of this process from 0, number of processes).
             workers: Processes that read images; 0 reads them here.
 
         Raises:
             ValueError: If an argument is not allowed.
         """
         one_of("channels", channels, (3,))
-        self.images, self.device = len(dataset), device
-        self.order = Order(len(dataset), batch_size, shuffle, seed, part)
-        self.batch_size = self.order.batch_size
-        self.normalisation = normalisation or dataset.normalisation()
-        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self._mean = torch.tensor(self.normalisation.mean, device=device).view(1, -1, 1, 1)
-        self._std = torch.tensor(self.normalisation.std, device=device).view(1, -1, 1, 1)
+        order = Order(len(dataset), batch_size, shuffle, seed, part)
+        super().__init__(dataset, device, order, normalisation, channels_last)
         self._workers = whole_number("workers", workers, 0)
         self._sampler = _EpochSampler(self.order)
         transform = _transform(whole_number("image_size", image_size, 1), augment)
@@ -215,16 +191,8 @@ class FolderBatches:
             pin_memory=self.device.type == "cuda",
         )
 
-    def __len__(self) -> int:
-        """Batches an epoch."""
-        return len(self.order)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of epoch 0."""
-        return self.epoch(0)
-
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch, as for ``Batches``.
+        """The batches of one epoch, as for ``SetBatches``.
 
         Raises:
             DatasetError: If a file is no image that can be read.
@@ -232,8 +200,7 @@ class FolderBatches:
         self._sampler.epoch = number
         try:
             for images, labels in self._loader:
-                images = images.to(self.device, non_blocking=True).float() / 255
-                images = ((images - self._mean) / self._std).contiguous(memory_format=self._memory_format)
+                images = self.normalised(images.to(self.device, non_blocking=True), channels=3)
                 yield images, labels.to(self.device, non_blocking=True)
         except DatasetError as error:
             # From a worker comes the whole traceback as text; its last line is the sentence.

@@ -2,166 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from lightnets_edu.runtime.environment import (
-    autocast,
-    compiled,
-    cpu_threads,
-    describe_environment,
-    is_out_of_memory,
-    resolve_amp,
-    resolve_device,
-)
+from lightnets_edu.runtime.environment import cpu_threads, describe_environment, resolve_amp, resolve_device
 from lightnets_edu.runtime.files import check_writable
-from lightnets_edu.training.batches import Batches, mixed_seed
-from lightnets_edu.training.checkpoints import (
-    describe_model,
-    load_checkpoint,
-    save_checkpoint,
-    seed_everything,
-)
+from lightnets_edu.training.batches import SetBatches, mixed_seed
+from lightnets_edu.training.checkpoints import describe_model, load_checkpoint, save_checkpoint, seed_everything
 from lightnets_edu.training.config import TrainConfig
-from lightnets_edu.training.data import ImageDataset, Normalisation
 from lightnets_edu.training.distributed import World
-from lightnets_edu.training.folders import FolderBatches, FolderDataset
+from lightnets_edu.training.evaluation import Dataset, loss_and_accuracy, make_batches, memory_errors_explained
+from lightnets_edu.training.results import EpochRecord, TrainResult
+from lightnets_edu.training.steps import Stepper
 
-Dataset = ImageDataset | FolderDataset
 CHECK_EVERY = 25  # steps between looks at the loss: each look makes a GPU wait for the CPU
-
-
-class TrainingDivergedError(RuntimeError):
-    """The loss is no longer a finite number."""
-
-
-class BatchTooLargeError(RuntimeError):
-    """A training step does not fit in the device's memory."""
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One epoch of a run."""
-
-    epoch: int  # counted from 1
-    train_loss: float  # mean over the epoch's steps, of the label-smoothed loss
-    train_accuracy: float  # part of the training images that were right when their step came, 0 … 1
-    test_loss: float  # cross-entropy on the whole test set after the epoch, not smoothed
-    test_accuracy: float  # part of the test images that are right after the epoch, 0 … 1
-    learning_rate: float  # of the epoch's last step
-    seconds: float  # training and test together
-
-    def __str__(self) -> str:
-        """One line, for ``on_epoch=print``."""
-        return (
-            f"epoch {self.epoch}: loss {self.train_loss:.3f} in training, {self.test_loss:.3f} in the test; right "
-            f"{self.train_accuracy:.1%} and {self.test_accuracy:.1%}; {self.seconds:.1f} s"
-        )
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a run gives, beside the trained network.
-
-    Attributes:
-        model: Class name of the network.
-        parameters: Number of trainable values.
-        config: The settings.
-        history: One record an epoch.
-        environment: See ``describe_environment``, plus the ``amp`` and ``channels_last`` that "auto" came to, and the
-            number of ``processes`` that shared the work.
-        data: The two sets' ``describe()`` under ``train`` and ``test``, and the ``normalisation`` (mean and
-            std).
-    """
-
-    model: str
-    parameters: int
-    config: TrainConfig
-    history: tuple[EpochRecord, ...]
-    environment: dict[str, Any]
-    data: dict[str, Any]
-
-    @property
-    def last_test_accuracy(self) -> float:
-        """Test accuracy after the last epoch: the number to report."""
-        return self.history[-1].test_accuracy
-
-    @property
-    def best_test_accuracy(self) -> float:
-        """Highest test accuracy of all epochs. Being picked on the test set, it flatters: prefer the last."""
-        return max(epoch.test_accuracy for epoch in self.history)
-
-    @property
-    def seconds(self) -> float:
-        """Time of all epochs."""
-        return sum(epoch.seconds for epoch in self.history)
-
-    @property
-    def normalisation(self) -> Normalisation:
-        """The training set's statistics, with which every image was normalised."""
-        return Normalisation(**{key: tuple(value) for key, value in self.data["normalisation"].items()})
-
-    def to_record(self, model: str | None = None, options: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The dictionary that ``save_record`` writes.
-
-        Args:
-            model: The registry's name of the network (default: its class name).
-            options: The registry's options that it was built with.
-        """
-        return {
-            "schema": 1,
-            "kind": "training",
-            "model": model or self.model,
-            "options": dict(options or {}),
-            "parameters": self.parameters,
-            "config": self.config.to_dict(),
-            "data": self.data,
-            "environment": self.environment,
-            "history": [asdict(epoch) for epoch in self.history],
-        }
-
-
-def learning_rate_at(step: int, total_steps: int, warmup_steps: int, peak: float) -> float:
-    """The learning rate of one step: a linear warm-up, then half a cosine down towards 0.
-
-    Warm-up after Goyal et al. 2017 (arXiv:1706.02677, section 2.2); cosine after Loshchilov and Hutter 2017
-    (arXiv:1608.03983, equation 5, without restarts and with the lowest rate 0).
-
-    Args:
-        step: The step, from 0 to ``total_steps`` (at which the rate is 0; the last step taken is one before).
-        total_steps: Steps of the whole run.
-        warmup_steps: Steps of the rise: step 0 has peak / warmup_steps, the last of them the peak.
-        peak: The highest rate.
-    """
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    progress = (step - warmup_steps) / (total_steps - warmup_steps)
-    return peak * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Split the parameters into decayed ones (two dimensions or more: weights) and others (biases and BN).
-
-    Without it, decay would pull BN's scale to 0, which shrinks no weight that matters (He et al. 2019,
-    arXiv:1812.01187, section 3.1, "no bias decay").
-    """
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
-    ]
 
 
 def train(
@@ -246,40 +109,22 @@ def train(
     normalisation = train_batches.normalisation
     test_batches = make_batches(test_set, config.batch_size, device, normalisation=normalisation, **layout)
 
-    optimizer = torch.optim.SGD(
-        parameter_groups(model, config.weight_decay),
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        nesterov=config.momentum > 0,
-    )
-    scaler = torch.amp.GradScaler(device.type, enabled=amp == "float16")
     data = {
         "train": train_set.describe(),
         "test": test_set.describe(),
         "normalisation": {"mean": list(normalisation.mean), "std": list(normalisation.std)},
     }
-    identity = _identity(model, config, data, device, amp, world)
+    steps = len(train_batches)
+    classes = len(train_set.class_names)
+    stepper = Stepper(model, config, device=device, amp=amp, world=world, classes=classes, steps_per_epoch=steps)
+    identity = _identity(stepper, data)
     history: list[EpochRecord] = []
     if checkpoint is not None:
         state = world.from_first(lambda: _saved_state(checkpoint, identity))
         if state is not None:
-            history = _resume(state, model, optimizer, scaler)
+            stepper.load(state)
+            history = [EpochRecord(**entry) for entry in state["history"]]
 
-    steps = len(train_batches)
-    forward = _compiled(model, config)
-    stepper = _Stepper(
-        model=model,
-        forward=forward,
-        train_forward=world.wrap(forward, device),
-        world=world,
-        optimizer=optimizer,
-        scaler=scaler,
-        config=config,
-        device=device,
-        amp=amp,
-        classes=len(train_set.class_names),
-        steps_per_epoch=steps,
-    )
     with (
         cpu_threads(threads),
         tqdm(
@@ -294,16 +139,8 @@ def train(
             record = _run_epoch(stepper, train_batches, test_batches, epoch, bar)
             history.append(record)
             if checkpoint is not None and world.is_first:
-                save_checkpoint(
-                    checkpoint,
-                    {
-                        "identity": identity,
-                        "model": model.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "scaler": scaler.state_dict(),
-                        "history": [asdict(entry) for entry in history],
-                    },
-                )
+                entries = [asdict(entry) for entry in history]
+                save_checkpoint(checkpoint, {"identity": identity, "history": entries, **stepper.state()})
             if on_epoch is not None:
                 on_epoch(record)
         environment = describe_environment(device)
@@ -318,130 +155,24 @@ def train(
     )
 
 
-def make_batches(
-    dataset: Dataset, batch_size: int, device: torch.device, *, workers: int | None = None, **options: Any
-) -> Batches | FolderBatches:
-    """The batches of a set, from the device's memory or from files; ``options`` are those of both kinds.
-
-    Raises:
-        ValueError: If an argument is not allowed.
-    """
-    if isinstance(dataset, ImageDataset):
-        return Batches(dataset, batch_size, device, **options)
-    if workers is None:
-        cores = os.cpu_count() or 1
-        workers = min(8, cores if device.type == "cuda" else cores // 2)
-    return FolderBatches(dataset, batch_size, device, workers=workers, **options)
-
-
-def evaluate(
-    model: nn.Module,
-    dataset: Dataset,
-    *,
-    device: str | torch.device = "auto",
-    batch_size: int = 256,
-    image_size: int = 32,
-    channels: int = 3,
-    normalisation: Normalisation | None = None,
-    amp: str = "off",
-) -> tuple[float, float]:
-    """Test a network.
-
-    Args:
-        model: A network from images [N, channels, H, W] to logits. It is moved to the device; its mode is
-            left as found.
-        dataset: The images.
-        device: See ``resolve_device``.
-        batch_size: Images a batch; it decides memory and time only.
-        image_size: Height and width after padding, or of the central crop of an image folder.
-        channels: Channels that the network takes; grey images are repeated.
-        normalisation: The statistics the network was trained with (``TrainResult.normalisation``). Default:
-            the set's own, which is close but not the same.
-        amp: See ``resolve_amp``.
-
-    Returns:
-        Mean cross-entropy (natural logarithm), and the part of the images that are right, 0 … 1.
-
-    Raises:
-        ValueError: If an argument is not allowed.
-        BatchTooLargeError: If the device's memory does not suffice.
-    """
-    device = resolve_device(device)
-    batches = make_batches(
-        dataset, batch_size, device, image_size=image_size, channels=channels, normalisation=normalisation
-    )
-    was_training = model.training
-    model.to(device)
-    try:
-        with _memory_errors_explained(batch_size):
-            return _evaluate(model, model, batches, resolve_amp(amp, device), World())
-    finally:
-        model.train(was_training)
-
-
-@dataclass
-class _Stepper:
-    """What stays the same from step to step."""
-
-    model: nn.Module
-    forward: Callable[[Tensor], Tensor]  # the model, or its compiled form
-    train_forward: Callable[[Tensor], Tensor]  # the same, averaging gradients over all processes
-    world: World
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    config: TrainConfig
-    device: torch.device
-    amp: str
-    classes: int
-    steps_per_epoch: int
-
-    def learning_rate(self, step: int) -> float:
-        """The rate of a step, counted over all epochs."""
-        return learning_rate_at(
-            step,
-            total_steps=self.config.epochs * self.steps_per_epoch,
-            warmup_steps=round(self.config.warmup_epochs * self.steps_per_epoch),
-            peak=self.config.learning_rate,
-        )
-
-    def take(self, step: int, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of gradient descent; returns the loss and the number of right answers, on the device."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(step)
-        self.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.device, self.amp):
-            logits = self.train_forward(images)
-        if logits.ndim != 2 or logits.shape[1] < self.classes:
-            raise ValueError(
-                f"the network's output has the shape {list(logits.shape)}, but the set has {self.classes} "
-                f"classes: it must be [N, {self.classes}], one logit a class. Build the network with "
-                f"num_classes={self.classes}."
-            )
-        logits = logits.float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        return loss.detach(), (logits.detach().argmax(1) == labels).sum()
-
-
 def _run_epoch(
-    stepper: _Stepper,
-    train_batches: Batches | FolderBatches,
-    test_batches: Batches | FolderBatches,
+    stepper: Stepper,
+    train_batches: SetBatches,
+    test_batches: SetBatches,
     epoch: int,
     bar: tqdm,
 ) -> EpochRecord:
     started = time.perf_counter()
     # Dropout then depends on seed, epoch and process alone, so a resumed run draws what the interrupted one would have.
     seed_everything(mixed_seed(stepper.config.seed, epoch, stepper.world.rank) % 2**32)
-    with _memory_errors_explained(stepper.config.batch_size):
+    with memory_errors_explained(stepper.config.batch_size):
         train_loss, train_accuracy = _train_epoch(stepper, train_batches, epoch, bar)
         stepper.world.share_buffers(stepper.model)
-        test_loss, test_accuracy = _evaluate(stepper.model, stepper.forward, test_batches, stepper.amp, stepper.world)
+        test_loss, test_accuracy = loss_and_accuracy(
+            stepper.model, stepper.forward, test_batches, stepper.amp, stepper.world
+        )
     last_step = (epoch + 1) * len(train_batches) - 1
-    if not math.isfinite(test_loss):
-        raise _diverged("test loss", test_loss, epoch, last_step, stepper)
+    stepper.check("test loss", torch.tensor([test_loss], dtype=torch.float64), last_step)
     return EpochRecord(
         epoch=epoch + 1,
         train_loss=train_loss,
@@ -453,7 +184,7 @@ def _run_epoch(
     )
 
 
-def _train_epoch(stepper: _Stepper, batches: Batches | FolderBatches, epoch: int, bar: tqdm) -> tuple[float, float]:
+def _train_epoch(stepper: Stepper, batches: SetBatches, epoch: int, bar: tqdm) -> tuple[float, float]:
     """One pass over the training set; returns mean loss and accuracy over all processes."""
     stepper.model.train()
     steps = len(batches)
@@ -467,104 +198,24 @@ def _train_epoch(stepper: _Stepper, batches: Batches | FolderBatches, epoch: int
         bar.update()
         if len(recent) == CHECK_EVERY or index + 1 == steps:
             losses.append(stepper.world.sum(torch.stack(recent), stepper.device) / stepper.world.size)
-            _check_losses(losses[-1], epoch, index + 1 - len(recent), stepper)
+            stepper.check("training loss", losses[-1], epoch * steps + index + 1 - len(recent))
             recent = []
     all_right = int(stepper.world.sum(torch.stack(right).sum(), stepper.device))
     return float(torch.cat(losses).double().mean()), all_right / (steps * batches.batch_size)
 
 
-def _check_losses(losses: Tensor, epoch: int, first: int, stepper: _Stepper) -> None:
-    """Look at the losses of the epoch's steps from ``first`` on; all processes see the same ones."""
-    bad = (~torch.isfinite(losses)).nonzero()
-    if len(bad):
-        index = int(bad[0])
-        step = epoch * stepper.steps_per_epoch + first + index
-        raise _diverged("training loss", float(losses[index]), epoch, step, stepper)
-
-
-def _diverged(what: str, value: float, epoch: int, step: int, stepper: _Stepper) -> TrainingDivergedError:
-    config = stepper.config
-    steps = config.epochs * stepper.steps_per_epoch
-    number_format = "float32" if stepper.amp == "off" else stepper.amp
-    wider = "" if stepper.amp == "off" else ", or amp='off'"
-    return TrainingDivergedError(
-        f"the {what} is {value} in epoch {epoch + 1} at step {step + 1} of {steps}, "
-        f"with the learning rate {stepper.learning_rate(step):.4g}: "
-        f"the weights have grown beyond what {number_format} can hold, and the run cannot recover. "
-        f"Try a learning_rate of {config.learning_rate / 10:.3g}, or more warmup_epochs than "
-        f"{config.warmup_epochs:g}{wider}."
-    )
-
-
-@contextmanager
-def _memory_errors_explained(batch_size: int) -> Iterator[None]:
-    """Turn an out-of-memory error into one that says what to do."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        half = f"Try batch_size={batch_size // 2}, half of it"
-        raise BatchTooLargeError(
-            f"batch_size={batch_size} does not fit in the device's memory: the activations of every image "
-            "are kept until the backward pass, so they grow with the batch. "
-            f"{half if batch_size > 1 else 'Take a smaller network or smaller images'}."
-        ) from error
-
-
-@torch.no_grad()
-def _evaluate(
-    model: nn.Module,
-    forward: Callable[[Tensor], Tensor],
-    batches: Batches | FolderBatches,
-    amp: str,
-    world: World,
-) -> tuple[float, float]:
-    model.eval()
-    losses = [torch.zeros((), device=batches.device)]  # a process may have no image of a small set
-    right: list[Tensor | int] = [0]
-    for images, labels in batches:
-        with autocast(batches.device, amp):
-            logits = forward(images)
-        logits = logits.float()
-        losses.append(F.cross_entropy(logits, labels, reduction="sum"))
-        right.append((logits.argmax(1) == labels).sum())
-    own = torch.stack([torch.stack(losses).cpu().double().sum(), torch.as_tensor(sum(right)).cpu().double()])
-    loss, correct = world.sum(own, batches.device)
-    return float(loss) / batches.images, int(correct) / batches.images
-
-
-def _compiled(model: nn.Module, config: TrainConfig) -> Any:
-    if not config.compile:
-        return model
-    return compiled(model, None if config.compile is True else config.compile)
-
-
-def _identity(
-    model: nn.Module, config: TrainConfig, data: dict[str, Any], device: torch.device, amp: str, world: World
-) -> dict[str, Any]:
+def _identity(stepper: Stepper, data: dict[str, Any]) -> dict[str, Any]:
     """What must be equal for a run to go on: settings, network, images, and the kind of device."""
-    identity: dict[str, Any] = {f"setting {name}": value for name, value in config.to_dict().items()}
-    identity.update(describe_model(model))
+    identity: dict[str, Any] = {f"setting {name}": value for name, value in stepper.config.to_dict().items()}
+    identity.update(describe_model(stepper.model))
     for split in ("train", "test"):
         for name in ("name", "images", "fingerprint"):
             identity[f"{split} set's {name}"] = data[split][name]
-    identity["device"] = device.type
-    identity["amp in use"] = amp
-    identity["number of processes"] = world.size
-    return identity
+    identity |= {"device": stepper.device.type, "amp in use": stepper.amp}
+    return identity | {"number of processes": stepper.world.size}
 
 
 def _saved_state(checkpoint: str | os.PathLike, identity: dict[str, Any]) -> dict[str, Any] | None:
     """The state from which the run goes on; None if it has not begun."""
     check_writable(checkpoint)
     return load_checkpoint(checkpoint, identity) if Path(checkpoint).exists() else None
-
-
-def _resume(
-    state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
-) -> list[EpochRecord]:
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    scaler.load_state_dict(state["scaler"])
-    return [EpochRecord(**entry) for entry in state["history"]]

@@ -33,21 +33,23 @@ def _box(u: Tensor, v: Tensor) -> Tensor:
     return torch.maximum(u.abs(), v.abs())
 
 
-def draw_shapes(count: int, seed: int, image_size: int = 28) -> tuple[Tensor, Tensor]:
-    """Draw shapes of random place, size, tilt, brightness and noise.
+def make_shapes(count: int, seed: int, image_size: int = 28, *, split: str = "train") -> ImageDataset:
+    """Ten classes of drawn shapes of random place, size, tilt, brightness and noise: no file and no network is needed.
 
-    The classes are as even as ``count`` allows. The same arguments give the same images.
+    The same arguments give the same images.
 
     Args:
         count: Number of images N.
-        seed: Seed of every random choice.
+        seed: Seed of every random choice; take different ones for training and test.
         image_size: Height and width in pixels, at least 12 (below it stripes and checks blur into a square).
+        split: What the images are for, ``"train"`` or ``"test"``.
 
     Returns:
-        Images, uint8 [N, 1, image_size, image_size], and labels, int64 [N], in the order of ``DRAWINGS``.
+        The data set: images, uint8 [N, 1, image_size, image_size], and labels, in the order of ``DRAWINGS``; the
+        classes are as even as ``count`` allows.
 
     Raises:
-        ValueError: If an argument is no whole number or too small.
+        ValueError: If an argument is not allowed.
     """
     count = whole_number("count", count, 1)
     seed = whole_number("seed", seed, 0, 2**32 - 1)
@@ -78,25 +80,7 @@ def draw_shapes(count: int, seed: int, image_size: int = 28) -> tuple[Tensor, Te
         inside[chosen] = drawing(u[chosen], v[chosen]).float()
     noise = 0.08 * torch.randn(count, image_size, image_size, generator=generator)
     images = (background + contrast * inside + noise).clamp(0, 1)
-    return (images * 255).round().to(torch.uint8).unsqueeze(1), labels
-
-
-def make_shapes(count: int, seed: int, image_size: int = 28, *, split: str = "train") -> ImageDataset:
-    """Ten classes of drawn shapes: a data set that needs no file and no network.
-
-    Args:
-        count: Number of images N.
-        seed: Seed of every random choice; take different ones for training and test.
-        image_size: Height and width in pixels, at least 12.
-        split: What the images are for, ``"train"`` or ``"test"``.
-
-    Returns:
-        The data set, images uint8 [N, 1, image_size, image_size], the classes as even as ``count`` allows.
-
-    Raises:
-        ValueError: If an argument is not allowed.
-    """
-    images, labels = draw_shapes(count, seed, image_size)
+    images = (images * 255).round().to(torch.uint8).unsqueeze(1)
     source = f"procedural shapes made by lightnets_edu from seed {seed}"
     return ImageDataset(images, labels, tuple(DRAWINGS), "shapes", source, is_real=False, split=split)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -119,21 +118,12 @@ def _place(title: str, name: str, content: str, fetch: Callable[[Path], object])
 def _fetch_whole(folder: Path, fetch: Callable[[Path], object]) -> None:
     """Fill a folder that appears under its name only when it is complete."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # torchvision waits for a silent network without limit
     try:
         temporary.mkdir(parents=True)
-        with _limited_waiting():
-            fetch(temporary)
+        fetch(temporary)
         os.replace(temporary, folder)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def _limited_waiting() -> Iterator[None]:
-    """torchvision waits for a silent network without limit: set one for the time of a download."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
-    try:
-        yield
-    finally:
         socket.setdefaulttimeout(before)
+        shutil.rmtree(temporary, ignore_errors=True)

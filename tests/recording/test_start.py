@@ -31,7 +31,7 @@ def test_weights_have_hes_variance_and_the_last_bias_is_one(name):
 
 
 def test_every_image_has_a_score_that_passes_a_gradient():
-    """SqueezeNet's scores stand behind a ReLU."""
+    """SqueezeNet's scores come out of a ReLU."""
     model = get_model("squeezenet1_1", num_classes=10, small_input=True).eval()
     start_without_norm(model)
     with torch.inference_mode():

@@ -102,9 +102,8 @@ def test_threads_are_set_for_the_block_only_also_if_it_fails():
 
 def git(folder, *words) -> str:
     identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
-    return subprocess.run(
-        ["git", "-C", str(folder), *identity, *words], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    command = ["git", "-C", str(folder), *identity, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_commit_only_from_a_checkout_that_tracks_the_package(tmp_path, monkeypatch):

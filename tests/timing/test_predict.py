@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+from itertools import product
+
 import numpy as np
 import pytest
 import torchvision
@@ -32,21 +36,24 @@ def alone(op) -> float:
     return 1e-5 + op.work / speed + 4 * (op.read + op.written) / 2e10
 
 
+@cache
+def work() -> tuple[tuple[Sample, ...], tuple[ChainTiming, ...]]:
+    """Layers that were timed alone, and chains that take what their layers take."""
+    layers = list(sweep(0, (1, 4), 5e7, 2e6))[::3]
+    samples = tuple(Sample(op, alone(op)) for layer in layers for op in operations_of(layer.function()))
+    chains = []
+    for seed, batch in product(range(6), (1, 8)):
+        chain = RandomChain(seed)
+        ops = tuple(operations(chain, chain.input_size(batch)))
+        chains.append(ChainTiming(seed, batch, ops, sum(map(alone, ops))))
+    return samples, tuple(chains)
+
+
 def machine(device: str = "cpu", factor: float = 1.0, extra: float = 0.0) -> DeviceProfile:
     """Its profile. A chain takes ``factor`` times the sum of its layers, and ``extra`` an operation."""
-    samples = []
-    for layer in list(sweep(0, (1, 4), 5e7, 2e6))[::3]:
-        (op,) = operations_of(layer.function())
-        samples.append(Sample(op, alone(op)))
-    chains = []
-    for seed in range(6):
-        for batch in (1, 8):
-            chain = RandomChain(seed)
-            ops = tuple(operations(chain, chain.input_size(batch)))
-            chains.append(ChainTiming(seed, batch, ops, factor * sum(map(alone, ops)) + extra * len(ops)))
-    return DeviceProfile(
-        device, 1, "off", False, False, 1e10, 2e10, OVERHEAD, tuple(samples), tuple(chains), 1.0, {"device_name": "x"}
-    )
+    samples, chains = work()
+    slower = tuple(replace(c, seconds=factor * c.seconds + extra * len(c.operations)) for c in chains)
+    return DeviceProfile(device, 1, "off", False, False, 1e10, 2e10, OVERHEAD, samples, slower, 1.0, {})
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +115,7 @@ def test_a_gpu_waits_for_python():
 
 
 def test_without_samples_and_chains_it_is_the_rung_below():
-    profile = machine()
-    bare = DeviceProfile(**{**profile.__dict__, "samples": (), "chains": ()})
+    bare = replace(machine(), samples=(), chains=())
     model = get_model("squeezenet1_1")
     assert predict(model, SIZE, bare).seconds == pytest.approx(predict(model, SIZE, bare, rung="classes").seconds)
 

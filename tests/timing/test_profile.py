@@ -9,16 +9,27 @@ import pytest
 import torch
 
 from lightnets_edu.timing import DeviceProfile, measure_profile
-from lightnets_edu.timing.microbenchmarks import Layer, RandomChain, sweep
+from lightnets_edu.timing.microbenchmarks import RandomChain, TimedLayer, sweep
 from lightnets_edu.timing.operations import KINDS, operations, operations_of
 
 
+def settings() -> tuple[int, list[int]]:
+    return torch.get_num_threads(), torch.get_rng_state().tolist()
+
+
 @pytest.fixture(scope="module")
-def profile() -> DeviceProfile:
-    layers = [
-        Layer("dense", (1, 8, 8, 8), 8, 3), Layer("pointwise", (1, 8, 8, 8), 16), Layer("relu", (1, 8, 8, 8)),
-    ]  # fmt: skip
-    return measure_profile("cpu", threads=1, layers=layers, chains=1, progress=False, keep=False)
+def measured() -> dict:
+    """A profile of a few layers with one thread, and what a process with two threads is set to before and after."""
+    torch.set_num_threads(2)
+    before, shape = settings(), (1, 8, 8, 8)
+    layers = [TimedLayer("dense", shape, 8, 3), TimedLayer("pointwise", shape, 16), TimedLayer("relu", shape)]
+    profile = measure_profile("cpu", threads=1, layers=layers, chains=1, progress=False, keep=False)
+    return {"profile": profile, "before": before, "after": settings()}
+
+
+@pytest.fixture(scope="module")
+def profile(measured) -> DeviceProfile:
+    return measured["profile"]
 
 
 def test_what_is_measured(profile):
@@ -71,29 +82,30 @@ def test_a_file_cut_short(profile, tmp_path):
         DeviceProfile.load(path)
 
 
-def test_where_it_does_not_belong(profile):
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"device": "cuda"}, r"measured on 'cpu'.*says nothing about 'cuda'"),
+        ({"threads": 2}, "with 1 threads and not 2: layers gain differently"),
+        ({"amp": "bfloat16"}, "amp='off' and not 'bfloat16': another number format"),
+        ({"channels_last": True}, "channels_last=False and not True"),
+        ({"keeps_memory": True}, "keeps_memory=False and not True"),
+        ({"gpu": "Tesla T4"}, "says nothing about 'Tesla T4'"),
+    ],
+)
+def test_where_it_does_not_belong(profile, wanted, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        profile.require(**wanted)
+
+
+def test_where_it_belongs(profile):
     profile.require(device="cpu", threads=1, amp="off", channels_last=False, keeps_memory=False)
-    with pytest.raises(ValueError, match=r"measured on 'cpu'.*says nothing about 'cuda'"):
-        profile.require(device="cuda")
-    with pytest.raises(ValueError, match="with 1 threads and not 2: layers gain differently"):
-        profile.require(threads=2)
-    with pytest.raises(ValueError, match="amp='off' and not 'bfloat16': another number format"):
-        profile.require(amp="bfloat16")
-    with pytest.raises(ValueError, match="channels_last=False and not True"):
-        profile.require(channels_last=True)
-    with pytest.raises(ValueError, match="keeps_memory=False and not True"):
-        profile.require(keeps_memory=True)
-    with pytest.raises(ValueError, match="says nothing about 'Tesla T4'"):
-        profile.require(gpu="Tesla T4")
     profile.require(gpu=profile.environment["device_name"])
     replace(profile, device="cuda").require(threads=7)  # the CPU's threads say nothing about a GPU
 
 
-def test_settings_are_put_back():
-    before, state = torch.get_num_threads(), torch.get_rng_state()
-    measure_profile("cpu", threads=2, layers=[], chains=0, progress=False, keep=False)
-    assert torch.get_num_threads() == before
-    assert torch.equal(torch.get_rng_state(), state)
+def test_settings_are_put_back(measured):
+    assert measured["before"] == measured["after"] and measured["before"][0] == 2
 
 
 def test_what_is_refused():

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
 from torch import nn
 
 from lightnets_edu import get_model
-from lightnets_edu.timing import (
-    kept_bytes,
-    measure_memory,
-    predicted_training_memory,
-    training_memory,
-    training_step,
-)
+from lightnets_edu.timing import measure_memory, training_memory, training_step
 
 MAP = 4 * 2 * 16 * 16  # bytes of one channel at 2 x 16 x 16
 
@@ -36,38 +28,28 @@ def conv(a: int, b: int) -> nn.Conv2d:
     ],
 )
 def test_maps_by_hand(layers, kept):
-    assert kept_bytes(nn.Sequential(*layers), (2, 3, 16, 16)) == kept * MAP
+    assert training_memory(nn.Sequential(*layers), (2, 3, 16, 16)).activations == kept * MAP
 
 
 def test_batch_norm_and_max_pool_by_hand():
     model = nn.Sequential(conv(3, 8), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(2))
     # The convolution's result, two numbers a channel, the batch norm's result, a quarter of a map and its indices.
-    assert kept_bytes(model, (2, 3, 16, 16)) == 8 * MAP + 2 * 4 * 8 + 8 * MAP + 2 * MAP + 2 * 2 * MAP
+    assert training_memory(model, (2, 3, 16, 16)).activations == 8 * MAP + 2 * 4 * 8 + 8 * MAP + 2 * MAP + 2 * 2 * MAP
 
 
 def test_nothing_is_kept_where_nothing_learns():
     model = nn.Sequential(conv(3, 8), nn.ReLU(), conv(8, 4)).requires_grad_(False)
-    assert kept_bytes(model, (2, 3, 16, 16)) == 4 * MAP  # the output, which the caller holds
+    assert training_memory(model, (2, 3, 16, 16)).activations == 4 * MAP  # the output, which the caller holds
 
 
-NETWORKS = [
-    "mobilenet_v1",
-    "resnet50",
-    "shufflenet_v2_x1_0",
-    "shufflenet_v1",
-    "ghostnet",
-    "squeezenet1_1",
-    "mnasnet_a1",
-]
+NETWORKS = "mobilenet_v1 resnet50 shufflenet_v2_x1_0 shufflenet_v1 ghostnet squeezenet1_1 mnasnet_a1".split()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_kept_bytes_are_exact(name):
     model, size = get_model(name).train(), (2, 3, 64, 64)
-    predicted = kept_bytes(model, size)
-    images = torch.randn(size)
-    trained = copy.deepcopy(model)
-    assert predicted == measure_memory(lambda: trained(images), "cpu").kept_bytes
+    predicted, images = training_memory(model, size).activations, torch.randn(size)
+    assert predicted == measure_memory(lambda: model(images)).kept_bytes
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -92,15 +74,14 @@ def test_parts_by_hand():
     assert parts.optimizer_state == 2 * 4 * numbers
     assert parts.images == 3 * MAP
     assert parts.activations == 8 * MAP + 2 * 4 * 8 + 8 * MAP
-    assert parts.total == predicted_training_memory(model, (2, 3, 16, 16), "adam")
 
 
 def test_optimizers():
     model, size = nn.Linear(10, 10, bias=False), (1, 10)
-    totals = [predicted_training_memory(model, size, *o) for o in (("sgd", False), ("sgd", True), ("adam", False))]
+    totals = [training_memory(model, size, *o).total for o in (("sgd", False), ("sgd", True), ("adam", False))]
     assert [total - totals[0] for total in totals] == [0, 400, 800]
     with pytest.raises(ValueError, match=r"optimizer='adan' is unknown.*did you mean 'adam'"):
-        predicted_training_memory(model, size, "adan")
+        training_memory(model, size, "adan")
 
 
 def test_more_images_take_more():

@@ -1,16 +1,13 @@
-"""Bytes of a checkpoint, and files that are never half written."""
+"""Bytes of a checkpoint."""
 
 from __future__ import annotations
 
 import zipfile
 
-import pytest
 import torch
 from torch import nn
 
-from lightnets_edu.runtime.files import atomic_file
 from lightnets_edu.training import checkpoint_bytes
-from lightnets_edu.training.checkpoints import save_checkpoint
 
 
 def network() -> nn.Sequential:
@@ -24,7 +21,6 @@ def test_bytes_by_hand():
     assert size.tensor_bytes == size.parameter_bytes + size.buffer_bytes
     assert size.tensors == 1 + 5 + 2
     assert size.overhead_bytes == size.file_bytes - size.tensor_bytes > 0
-    assert f"{size.parameter_bytes:,} + buffers {size.buffer_bytes:,}" in str(size)
 
 
 def test_file_holds_exactly_these_bytes(tmp_path):
@@ -51,33 +47,3 @@ def test_tied_weights_are_counted_once():
     model[1].weight = model[0].weight
     size = checkpoint_bytes(model)
     assert (size.tensor_bytes, size.tensors) == (4 * 36, 1)
-
-
-def test_failure_in_the_middle_leaves_the_old_file(tmp_path):
-    path = tmp_path / "new" / "file.bin"
-    with atomic_file(path) as handle:
-        handle.write(b"old")
-    with pytest.raises(OSError, match="disk full"), atomic_file(path) as handle:
-        handle.write(b"half of the new")
-        raise OSError("disk full")
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in path.parent.iterdir()] == ["file.bin"]
-    with atomic_file(path) as handle:
-        handle.write(b"new")
-    assert path.read_bytes() == b"new"
-
-
-def test_failure_while_a_checkpoint_is_written(tmp_path, monkeypatch):
-    path = tmp_path / "run.pt"
-    save_checkpoint(path, {"epoch": 1})
-    before = path.read_bytes()
-
-    def break_off(state, handle):
-        handle.write(b"PK")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(torch, "save", break_off)
-    with pytest.raises(KeyboardInterrupt):
-        save_checkpoint(path, {"epoch": 2})
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]

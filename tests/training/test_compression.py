@@ -14,14 +14,12 @@ from lightnets_edu.models.squeezenet import Fire
 from lightnets_edu.training.compression import entropy, pack_weights, share_weights, stored_size, unpack_weights
 
 
-def pruned_fire(seed: int, part: float) -> Fire:
-    torch.manual_seed(seed)
-    fire = Fire(24, 8, 16, 16)
-    layers = [(m, "weight") for m in fire.modules() if isinstance(m, nn.Conv2d)]
+def pruned(model: nn.Module, part: float) -> nn.Module:
+    layers = [(module, "weight") for module in model.modules() if isinstance(module, nn.Conv2d)]
     prune.global_unstructured(layers, prune.L1Unstructured, amount=part)
     for layer in layers:
         prune.remove(*layer)
-    return fire
+    return model
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
@@ -39,7 +37,6 @@ def test_each_weight_has_the_nearest_value_and_zero_stays_zero(bits):
 
 
 def test_k_means_is_at_least_as_good_as_values_at_equal_distances():
-    torch.manual_seed(0)
     weight = torch.randn(5000)
     error = (weight - share_weights(weight, 4).weight).square().mean()
     equal = torch.linspace(float(weight.min()), float(weight.max()), 15)
@@ -69,7 +66,7 @@ def test_infinite_weights_are_refused():
 
 @pytest.mark.parametrize("bits", [4, 6, 8])
 def test_a_packed_file_gives_the_shared_weights_back(bits):
-    fire, other = pruned_fire(0, 0.6), Fire(24, 8, 16, 16)
+    fire, other = pruned(Fire(24, 8, 16, 16), 0.6), Fire(24, 8, 16, 16)
     unpack_weights(pack_weights(fire, bits), other)
     after = dict(other.named_parameters())
     for name, before in fire.named_parameters():  # in another order: pruning moved the weights
@@ -79,7 +76,7 @@ def test_a_packed_file_gives_the_shared_weights_back(bits):
 
 def test_another_network_is_refused():
     with pytest.raises(ValueError, match="bytes of content"):
-        unpack_weights(pack_weights(pruned_fire(0, 0.5), 6), Fire(24, 8, 16, 8))
+        unpack_weights(pack_weights(Fire(24, 8, 16, 16), 6), Fire(24, 8, 16, 8))
 
 
 def test_buffers_are_refused():
@@ -105,12 +102,7 @@ def test_sizes_by_hand():
 
 @pytest.mark.parametrize("part", [0.33, 0.67])
 def test_the_packed_file_lies_between_the_bounds(part):
-    torch.manual_seed(0)
-    model = nn.Sequential(*(Fire(64, 16, 32, 32) for _ in range(3)))
-    layers = [(m, "weight") for m in model.modules() if isinstance(m, nn.Conv2d)]
-    prune.global_unstructured(layers, prune.L1Unstructured, amount=part)
-    for layer in layers:
-        prune.remove(*layer)
+    model = pruned(nn.Sequential(*(Fire(64, 16, 32, 32) for _ in range(3))), part)
     size = stored_size(model, 6)
     assert size.kept == pytest.approx((1 - part) * size.weights, abs=1)
     rest = size.table_bytes + size.other_bytes

@@ -22,18 +22,17 @@ CONFIG = TrainConfig(epochs=3, batch_size=24, learning_rate=0.05, image_size=16,
 TRAIN, TEST = make_shapes(120, 0, image_size=14), make_shapes(49, 1, image_size=14, split="test")
 
 
-def network(norm: type[nn.Module] | None) -> nn.Module:
+def network(norm: bool) -> nn.Module:
     """Without batch norm, the mean of two halves' gradients is the whole's gradient."""
     seed_everything(5)
-    middle = [norm(8)] if norm is nn.BatchNorm2d else []
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1), *middle, nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, 10)
-    )
+    middle = [nn.BatchNorm2d(8)] if norm else []
+    head = nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, 10)
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), *middle, nn.ReLU(), *head)
 
 
-def outcome(norm: type[nn.Module] | None, checkpoint: Path | None = None, config: TrainConfig = CONFIG) -> dict:
+def outcome(norm: bool, checkpoint: Path | None = None, config: TrainConfig = CONFIG, **options) -> dict:
     model = network(norm)
-    result = train(model, TRAIN, TEST, config, device="cpu", progress=False, checkpoint=checkpoint)
+    result = train(model, TRAIN, TEST, config, device="cpu", progress=False, checkpoint=checkpoint, **options)
     history = [{**dataclasses.asdict(epoch), "seconds": 0} for epoch in result.history]
     weights = {name: value.tolist() for name, value in model.state_dict().items()}
     return {"history": history, "weights": weights, "processes": result.environment["processes"]}
@@ -60,31 +59,25 @@ def two(folder: Path, work) -> list:
 
 
 def without_norm(folder: Path) -> dict:
-    return outcome(None)
+    return outcome(norm=False)
 
 
 def with_norm(folder: Path) -> dict:
-    return outcome(nn.BatchNorm2d)
+    return outcome(norm=True)
 
 
 def in_two_parts(folder: Path) -> dict:
     """Stop after an epoch, and go on from the one checkpoint."""
 
-    class Stop(Exception):
-        pass
-
     def stop(epoch):
-        raise Stop
+        raise InterruptedError
 
     path = folder / "run.pt"
-    try:
-        train(
-            network(nn.BatchNorm2d), TRAIN, TEST, CONFIG, device="cpu", progress=False, checkpoint=path, on_epoch=stop
-        )
-    except Stop:
-        dist.barrier()
+    with pytest.raises(InterruptedError):
+        outcome(True, path, on_epoch=stop)
+    dist.barrier()
     files = sorted(found.name for found in folder.glob("*.pt"))
-    return {**outcome(nn.BatchNorm2d, path), "files": files}
+    return {**outcome(True, path), "files": files}
 
 
 def refused(folder: Path) -> dict:
@@ -97,7 +90,7 @@ def refused(folder: Path) -> dict:
         (ValueError, dataclasses.replace(CONFIG, batch_size=25), None),
     ):
         try:
-            outcome(None, path, config)
+            outcome(False, path, config)
         except kind as error:
             sentences.append(str(error))
     return {"sentences": sentences, "loaded": one_by_one(lambda: World.current().rank)}
@@ -105,7 +98,7 @@ def refused(folder: Path) -> dict:
 
 def test_same_loss_curve_as_one_process(tmp_path):
     """Sums of gradients are rounded in another order, so float32's 7 digits lose some over 15 steps."""
-    alone = outcome(None)
+    alone = outcome(norm=False)
     shared = two(tmp_path / "two", without_norm)
     assert alone["processes"] == 1 and shared[0]["processes"] == 2
     assert shared[0]["history"] == shared[1]["history"]
@@ -124,7 +117,7 @@ def test_batch_norm_sees_its_own_part(tmp_path):
     """Each process normalises by its half, so the curve differs from one process's; both test the same network."""
     first, second = two(tmp_path / "two", with_norm)
     assert first["history"] == second["history"] and first["weights"] == second["weights"]
-    alone = outcome(nn.BatchNorm2d)["history"]
+    alone = outcome(norm=True)["history"]
     assert first["history"][0]["train_loss"] != pytest.approx(alone[0]["train_loss"], rel=1e-6)
     assert first["history"][0]["train_loss"] == pytest.approx(alone[0]["train_loss"], rel=0.1)
 
@@ -137,7 +130,7 @@ def test_an_interrupted_run_of_two_goes_on_from_one_checkpoint(tmp_path):
         assert part["history"] == whole["history"]
         assert part["weights"] == whole["weights"]
     with pytest.raises(CheckpointError, match="number of processes was 2 there and is 1 here"):
-        outcome(nn.BatchNorm2d, tmp_path / "parts" / "run.pt")
+        outcome(True, tmp_path / "parts" / "run.pt")
 
 
 def test_all_processes_hear_what_is_wrong(tmp_path):
@@ -167,9 +160,8 @@ def test_alone_without_torchrun(monkeypatch):
     assert one_by_one(lambda: 7) == 7
 
 
-COMMAND = ["train", "squeezenet1_1", "--set", "dropout=0", "--device", "cpu", "--json"]
-COMMAND += ["--data", "shapes", "--limit", "32", "--test-limit", "15", "--epochs", "2"]
-COMMAND += ["--recipe", "batch_size=16", "--recipe", "learning_rate=0.01", "--out"]
+COMMAND = """train squeezenet1_1 --set dropout=0 --data shapes --limit 32 --test-limit 15 --epochs 2
+--recipe batch_size=16 --recipe learning_rate=0.01 --device cpu --json --out""".split()
 
 
 def test_torchrun_writes_one_record_with_the_curve_of_one_process(tmp_path):

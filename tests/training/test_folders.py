@@ -93,10 +93,8 @@ def test_test_batches_are_torchvisions_standard(folder):
     batches = FolderBatches(dataset, 4, CPU, image_size=28)
     assert [len(labels) for _, labels in batches] == [4, 2] and len(batches) == 2
     images = torch.cat([images for images, _ in batches])
-    standard = transforms.Compose([
-        transforms.Resize(32), transforms.CenterCrop(28), transforms.ToTensor(),
-        transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD),
-    ])  # fmt: skip
+    cropped = [transforms.Resize(32), transforms.CenterCrop(28), transforms.ToTensor()]
+    standard = transforms.Compose([*cropped, transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD)])
     for image, (path, _, _) in zip(images, dataset.files, strict=True):
         expected = standard(Image.open(dataset.root / path).convert("RGB"))
         torch.testing.assert_close(image, expected, atol=1e-5, rtol=0)

@@ -13,12 +13,12 @@ from processes import start
 from lightnets_edu.cli import main
 
 EPOCHS = 18
-SETTINGS = ["--data", "shapes", "--limit", "48", "--test-limit", "16", "--epochs", str(EPOCHS), "--device", "cpu"]
-NETWORK = ["mobilenet_v1", "--set", "width_mult=0.1", "--set", "dropout=0.2", "--recipe", "batch_size=16"]
+COMMAND = f"""train mobilenet_v1 --set width_mult=0.1 --set dropout=0.2 --recipe batch_size=16 --data shapes
+--limit 48 --test-limit 16 --epochs {EPOCHS} --device cpu --json --out""".split()
 
 
 def train(out: Path) -> None:
-    if main(["train", *NETWORK, *SETTINGS, "--out", str(out), "--json"]):
+    if main([*COMMAND, str(out)]):
         raise SystemExit(1)
 
 

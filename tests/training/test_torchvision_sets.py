@@ -6,7 +6,6 @@ import hashlib
 import io
 import pickle
 import tarfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -27,19 +26,6 @@ class Answer(io.BytesIO):
     def __init__(self, content: bytes, url: str) -> None:
         super().__init__(content)
         self.length, self.url = len(content), url
-
-
-@pytest.fixture
-def places(tmp_path, monkeypatch):
-    """An empty cache, no folder named, and no network."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("LIGHTNETS_DATA", raising=False)
-
-    def no_network(request, *_, **__):
-        raise urllib.error.URLError("Name or service not known")
-
-    monkeypatch.setattr(urllib.request, "urlopen", no_network)
-    return tmp_path
 
 
 def serve(monkeypatch, content: bytes) -> None:
@@ -70,19 +56,18 @@ LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
 @pytest.fixture
 def cifar(places, monkeypatch) -> bytes:
     """An archive of CIFAR-10's layout with 10 + 2 images, whose checksums torchvision's class then expects."""
-    files = {
-        f"data_batch_{index + 1}": {
-            "data": ROWS[2 * index : 2 * index + 2],
-            "labels": LABELS[2 * index : 2 * index + 2],
-        }
-        for index in range(5)
+    names = [*(f"data_batch_{index}" for index in range(1, 6)), "test_batch"]
+    files: dict[str, dict] = {
+        name: {"data": ROWS[first : first + 2], "labels": LABELS[first : first + 2]}
+        for name, first in zip(names, range(0, 12, 2), strict=True)
     }
-    files |= {"test_batch": {"data": ROWS[10:], "labels": LABELS[10:]}, "batches.meta": {"label_names": NAMES}}
+    files["batches.meta"] = {"label_names": NAMES}
     contents = {name: pickle.dumps(value) for name, value in files.items()}
     sums = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
     archive = packed({f"cifar-10-batches-py/{name}": content for name, content in contents.items()})
-    monkeypatch.setattr(CIFAR10, "train_list", [[f"data_batch_{i}", sums[f"data_batch_{i}"]] for i in range(1, 6)])
-    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
+    listed = [[name, sums[name]] for name in names]
+    monkeypatch.setattr(CIFAR10, "train_list", listed[:5])
+    monkeypatch.setattr(CIFAR10, "test_list", listed[5:])
     monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
     monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(archive).hexdigest())
     return archive
@@ -139,18 +124,11 @@ def test_a_failed_download_leaves_nothing(places, cifar, monkeypatch, answer, ca
     assert not cache.exists() or not list(cache.iterdir())
 
 
-def test_no_home_and_no_such_folder(places, cifar, monkeypatch):
+def test_no_home_and_no_such_folder(places, cifar, no_home, monkeypatch):
+    with pytest.raises(DatasetError, match="no home folder"):
+        load_cifar10()
     monkeypatch.setenv("LIGHTNETS_DATA", str(places / "nowhere"))
     with pytest.raises(DatasetError, match="nowhere', which is no folder"):
-        load_cifar10()
-    monkeypatch.delenv("LIGHTNETS_DATA")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-
-    def no_home():
-        raise RuntimeError("no home")
-
-    monkeypatch.setattr(Path, "home", no_home)
-    with pytest.raises(DatasetError, match="no home folder"):
         load_cifar10()
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from lightnets_edu import count
-from lightnets_edu.timing import format_guidelines, guideline_networks, measure_guidelines
-from lightnets_edu.timing.guidelines import BLOCKS, GUIDELINES, guideline_input
+from lightnets_edu.timing import guideline_networks, measure_guidelines
+from lightnets_edu.timing.guideline_experiments import BLOCKS, GUIDELINES, guideline_input
 
 
 @pytest.mark.parametrize("guideline", GUIDELINES)
@@ -23,13 +23,13 @@ def test_what_varies():
     ratio = [network[0][0].out_channels / network[0][0].in_channels for network in guideline_networks("G1").values()]
     assert ratio == pytest.approx([1, 2, 6, 12], rel=0.05)
     assert [network[0].groups for network in guideline_networks("G2").values()] == [1, 2, 4, 8]
-    convolutions = [
-        sum(isinstance(m, nn.Conv2d) for m in network.modules()) / BLOCKS
-        for network in guideline_networks("G3").values()
-    ]
-    assert convolutions == [1, 2, 4, 2, 4]
-    relus = [sum(isinstance(m, nn.ReLU) for m in network.modules()) for network in guideline_networks("G4").values()]
-    assert relus == [3 * BLOCKS, 3 * BLOCKS, 0, 0]
+
+    def each_block_has(guideline: str, kind: type[nn.Module]) -> list[float]:
+        networks = guideline_networks(guideline).values()
+        return [sum(isinstance(module, kind) for module in network.modules()) / BLOCKS for network in networks]
+
+    assert each_block_has("G3", nn.Conv2d) == [1, 2, 4, 2, 4]
+    assert each_block_has("G4", nn.ReLU) == [3, 3, 0, 0]
 
 
 def test_shortcuts_and_branches_add():
@@ -48,7 +48,6 @@ def test_rows():
     assert rows[0].relative == rows[0].published_relative == 1
     assert [row.memory_access for row in rows] == sorted(row.memory_access for row in rows)
     assert all(row.images_per_second > 0 for row in rows)
-    assert "2451" in format_guidelines(rows)
 
 
 def test_unknown():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -77,28 +78,16 @@ def _conv(a: int, b: int, *, kernel_size: int = 1, groups: int = 1) -> nn.Conv2d
     return nn.Conv2d(a, b, kernel_size, padding=kernel_size // 2, groups=groups, bias=False)
 
 
-def _channel_ratio(narrow: int, wide: int) -> nn.Module:
-    return nn.Sequential(_conv(narrow, wide), _conv(wide, narrow))
-
-
-def _groups(channels: int, groups: int) -> nn.Module:
-    return _conv(channels, channels, groups=groups)
-
-
 def _fragments(channels: int, fragments: int, parallel: bool) -> nn.Module:
     convolutions = [_conv(channels, channels) for _ in range(fragments)]
     return _Parallel(convolutions) if parallel else nn.Sequential(*convolutions)
 
 
-def _element_wise(relu: bool, shortcut: bool) -> nn.Module:
-    return _Bottleneck(WIDTH, relu, shortcut)
-
-
 GUIDELINES: dict[str, tuple[str, Callable[..., nn.Module], tuple[tuple[str, tuple[Any, ...], int | None], ...]]] = {
-    "G1": ("channel ratio", _channel_ratio, TABLE_1),
-    "G2": ("groups", _groups, TABLE_2),
+    "G1": ("channel ratio", lambda narrow, wide: nn.Sequential(_conv(narrow, wide), _conv(wide, narrow)), TABLE_1),
+    "G2": ("groups", lambda channels, groups: _conv(channels, channels, groups=groups), TABLE_2),
     "G3": ("fragments", _fragments, TABLE_3),
-    "G4": ("element-wise operations", _element_wise, TABLE_4),
+    "G4": ("element-wise operations", partial(_Bottleneck, WIDTH), TABLE_4),
 }
 
 
@@ -109,8 +98,8 @@ class GuidelineRow:
     Attributes:
         guideline: G1 … G4.
         about: What is varied.
-        variant: Which one.
-        macs: For one image.
+        variant: How, in a few letters.
+        macs: Multiply-accumulates for one image.
         memory_access: Elements that the convolutions read and write, for one image.
         images_per_second: Measured here, at the median.
         relative: That by the first variant's of the same guideline, as the median over the rounds.
@@ -190,24 +179,17 @@ def measure_guidelines(
         for variant, _, published in table:
             counted = count(networks[variant], (1, *inputs[variant][1:]))
             timing = timings[variant]
-            rows.append(
-                GuidelineRow(
-                    guideline, about, variant, counted.macs, counted.memory_access, batch_size / timing.median,
-                    paired_ratio(first, timing), timing.is_noisy, published,
-                    published / first_published if published and first_published else None,
-                )
-            )  # fmt: skip
+            row = GuidelineRow(
+                guideline=guideline,
+                about=about,
+                variant=variant,
+                macs=counted.macs,
+                memory_access=counted.memory_access,
+                images_per_second=batch_size / timing.median,
+                relative=paired_ratio(first, timing),
+                is_noisy=timing.is_noisy,
+                published=published,
+                published_relative=published / first_published if published and first_published else None,
+            )
+            rows.append(row)
     return rows
-
-
-def format_guidelines(rows: list[GuidelineRow]) -> str:
-    """The rows as text."""
-    head = f"{'':<4}{'variant':<20}{'MMACs':>8}{'access, M':>11}{'images/s':>10}{'relative':>10}"
-    head += f"{'paper':>8}{'relative':>10}"
-    lines = []
-    for row in rows:
-        paper = f"{row.published:>8}{row.published_relative:>10.2f}" if row.published else f"{'–':>8}{'–':>10}"
-        measured = f"{row.images_per_second:>10.1f}{row.relative:>10.2f}"
-        cost = f"{row.macs / 1e6:>8.1f}{row.memory_access / 1e6:>11.2f}"
-        lines.append(f"{row.guideline:<4}{row.variant:<20}{cost}{measured}{paper}{'  noisy' if row.is_noisy else ''}")
-    return "\n".join([head, *lines, "Paper: ShuffleNetV2, tables 1-4, batches a second on its GPU; as published."])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,18 +11,24 @@ import torch
 from lightnets_edu.recording.plan import device_folder
 from lightnets_edu.records import save_record
 from lightnets_edu.runtime import describe_environment, resolve_device
-from lightnets_edu.timing import keep_memory, measure_guidelines
+from lightnets_edu.timing import GuidelineRow, keep_memory, measure_guidelines
 
 BATCH_SIZE = {"cpu": 1, "cuda": 64}  # images; a GPU needs many to be busy
 SECONDS = 4.0  # of samples for each guideline, at least
 
 
-def record_guidelines(folder: str | Path, device: str | torch.device = "auto") -> Path:
+def record_guidelines(
+    folder: str | Path,
+    device: str | torch.device = "auto",
+    *,
+    measurer: Callable[..., list[GuidelineRow]] = measure_guidelines,
+) -> Path:
     """Measure the guidelines and write ``guidelines.json`` into the device's folder (about half a minute).
 
     Args:
         folder: The folder of all records.
         device: As for ``resolve_device``.
+        measurer: Measures them, as ``lightnets_edu.timing.measure_guidelines``.
 
     Returns:
         The file.
@@ -33,7 +40,7 @@ def record_guidelines(folder: str | Path, device: str | torch.device = "auto") -
     device = resolve_device(device)
     kept = device.type == "cpu" and keep_memory()
     batch_size = BATCH_SIZE.get(device.type, 1)
-    rows = measure_guidelines(device, batch_size=batch_size, min_seconds=SECONDS)
+    rows = measurer(device, batch_size=batch_size, min_seconds=SECONDS)
     path = Path(folder, device_folder(device), "guidelines.json")
     record = {
         "schema": 1,

@@ -1,0 +1,131 @@
+"""The command line of training, timing, prediction and recording, and what recording needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lightnets_edu import cli
+from lightnets_edu.counting import count
+from lightnets_edu.models import get_model
+from lightnets_edu.records import load_record
+from lightnets_edu.timing import DeviceProfile, measure_profile
+from lightnets_edu.timing.microbenchmarks import TimedLayer
+
+TINY = "shufflenet_v2_x0_5"
+SMALL_SETS = ["--data", "shapes", "--limit", "32", "--test-limit", "16", "--device", "cpu"]
+ONE_EPOCH = [*SMALL_SETS, "--epochs", "1", "--recipe", "batch_size=16"]
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    status = cli.main(arguments)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_record(tmp_path, capsys):
+    command = ["record", "--only", TINY, "--no-time", *ONE_EPOCH, "--out", str(tmp_path), "--json"]
+    status, out, _ = run(capsys, *command)
+    assert status == 0 and json.loads(out) == {"recorded": [TINY], "skipped": [], "left": [], "failed": {}}
+    status, out, _ = run(capsys, *command)
+    assert status == 0 and json.loads(out)["skipped"] == [TINY]
+    status, out, err = run(capsys, *command, "--recipe", "learning_rate=1e30", "--again")
+    assert status == 2 and out == "" and f"{TINY} failed: the training loss is" in err
+
+
+def test_time(capsys):
+    command = ["time", TINY, "--input-size", "64", "--batch-size", "1,2", "--seconds", "0.001", "--device", "cpu"]
+    status, out, _ = run(capsys, *command, "--json")
+    rows = json.loads(out)["timings"]
+    timed = [(step, batch) for step in ("forward", "training") for batch in (1, 2)]
+    assert status == 0 and [(row["step"], row["input_size"][0]) for row in rows] == timed
+    assert all(row["model"] == TINY and (row["measured"] or "that is noise" in row["refused"]) for row in rows)
+    status, out, _ = run(capsys, *command, "--steps", "forward")
+    assert status == 0 and out.count("forward") >= 2 and "training" not in out
+
+
+def test_a_recipe_from_a_file(tmp_path, capsys):
+    recipe, out = tmp_path / "recipe.json", tmp_path / "run.json"
+    recipe.write_text(json.dumps({"batch_size": 16, "learning_rate": 0.03, "epochs": 9}))
+    command = ["train", TINY, *SMALL_SETS, "--epochs", "1", "--json", "--recipe"]
+    status, _, _ = run(capsys, *command, str(recipe), "--recipe", "learning_rate=0.02", "--out", str(out))
+    config = load_record(out)["config"]
+    assert status == 0
+    assert (config["batch_size"], config["learning_rate"], config["epochs"]) == (16, 0.02, 1)
+    status, _, _ = run(capsys, *command, str(out))  # a record repeats its run
+    assert status == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--recipe", "RECIPE.yaml"], "a recipe is a JSON file, and YAML is not read"),
+        (["--recipe", "LIST.json"], "must hold a JSON object of settings"),
+        (["--recipe", "WRONG.json"], "'speed' is no setting of TrainConfig"),
+        (["--recipe", "absent.json"], "No such file"),
+        (["--data", "imagefolder:EMPTY"], "has no folder 'train'"),
+        (["--data", "imagenet"], "did you mean 'imagenette'"),
+        (["--out", "EMPTY"], "cannot be written (there is a folder of this name)"),
+        (["--out", "RECIPE.yaml/run.json"], "RECIPE.yaml/run.json' cannot be written"),
+        (["--device", "cuda:99"], "device='cuda:99' is not there"),
+    ],
+)
+def test_mistakes_end_with_one_sentence_and_nothing_written(tmp_path, monkeypatch, capsys, arguments, sentence):
+    (tmp_path / "EMPTY").mkdir()
+    (tmp_path / "RECIPE.yaml").write_text("epochs: 3\n")
+    (tmp_path / "LIST.json").write_text("[1]")
+    (tmp_path / "WRONG.json").write_text('{"speed": 3}')
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    device = [] if "--device" in arguments else ["--device", "cpu"]
+    status, out, err = run(capsys, "train", TINY, "--limit", "32", *device, *arguments)
+    assert (status, out) == (2, "") and sentence in err and len(err.splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_recording_needs_torch_torchvision_numpy_and_tqdm_only(tmp_path):
+    """Everything else that this project uses is made impossible to import (PyTorch itself brings SymPy)."""
+    code = """
+import sys
+absent = {"matplotlib", "ipywidgets", "anywidget", "IPython", "jupyter_book", "sphinx", "pandas", "fvcore", "torchinfo",
+          "timm", "pytorchcv", "psutil", "yaml", "scipy", "hypothesis", "pytest", "traitlets", "nbformat", "bs4"}
+from importlib.machinery import PathFinder
+class Installed:
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in absent else PathFinder.find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(PathFinder)] = Installed()
+from lightnets_edu.cli import main
+status = main(sys.argv[1:])
+assert not absent & {name.partition(".")[0] for name in sys.modules}, absent & set(sys.modules)
+sys.exit(status)
+"""
+    command = ["record", "--only", TINY, *ONE_EPOCH, "--out", str(tmp_path), "--no-time"]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "cpu" / f"{TINY}.json").exists()
+
+
+def test_predict_uses_a_profile(tmp_path, capsys):
+    """A profile of one layer: the first rung is arithmetic that can be done by hand."""
+    layers = [TimedLayer("dense", (1, 8, 8, 8), 8, 3)]
+    profile = measure_profile("cpu", layers=layers, chains=0, batch_sizes=(1,), progress=False, keep=False)
+    path = tmp_path / "cpu.json"
+    profile.save(path)
+    assert DeviceProfile.load(path).peak_macs == profile.peak_macs
+    status, out, _ = run(capsys, "predict", TINY, "--profile", str(path), "--batch-size", "1,3", "--json")
+    macs = count(get_model(TINY), (1, 3, 224, 224)).macs
+    for row, images in zip(json.loads(out)["timings"], (1, 3), strict=True):
+        expected = pytest.approx(images * macs / profile.peak_macs)
+        assert row["macs"] == macs and row["predicted_seconds"]["flops"] == expected
+    assert status == 0
+    asked = {}
+    command = ["predict", TINY, "--measure", "--profile", str(path), "--amp", "bfloat16", "--channels-last", "--json"]
+    arguments = cli._parser().parse_args(command)
+    answer, _ = cli._predict(arguments, measurer=lambda **options: asked.update(options) or profile)
+    assert asked == {"amp": "bfloat16", "channels_last": True, "progress": False}
+    assert answer["environment"] == profile.environment
+    status, out, err = run(capsys, "predict", TINY, "--profile", str(tmp_path / "absent.json"))
+    assert status == 2 and "absent.json" in err
