@@ -52,7 +52,10 @@ def call_rule(trace: Trace, name: str, args: tuple, kwargs: dict | None = None) 
             f"there is no counting rule for the operation {name!r}; it would be counted as nothing, so the count "
             "stops here. Write one with @lightnets_edu.counting.rule"
         )
-    return found(trace, *args, **(kwargs or {}))
+    result = found(trace, *args, **(kwargs or {}))
+    if trace.watch is not None:
+        trace.watch(trace, name, args, kwargs or {}, result)
+    return result
 
 
 class ShapeTensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import prod
 from typing import Any, NamedTuple
@@ -69,6 +69,10 @@ class Trace:
     """Collects the rows of one count and knows where in the model it is.
 
     Attributes:
+        model: What is counted.
+        input_size: Shape of its input.
+        watch: Is told of all that has run: ``watch(trace, name of an operation or module, args, kwargs, result)``. The
+            first is "input", which results in the model's input, the last "output", which takes its output.
         rows: What has been counted so far.
         paths: The name of each module, by identity.
         weights: What is known of the model's parameters, by identity.
@@ -76,7 +80,10 @@ class Trace:
         stack: Names of the modules that are running, outermost first.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, input_size: tuple[int, ...], watch: Callable[..., None] | None = None) -> None:
+        self.model = model
+        self.input_size = input_size
+        self.watch = watch
         self.rows: list[LayerCount] = []
         self.paths: dict[int, str] = {}
         self.weights: dict[int, Weight] = {}
