@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from lightnets_edu.counting.rules import LAYER_RULES
+from lightnets_edu.counting.rules.layers import LAYER_RULES
 from lightnets_edu.counting.shapes import ShapeTensor, UnsupportedOperationError, call_rule, find_trace
 from lightnets_edu.counting.table import CountTable
 from lightnets_edu.counting.trace import Trace, watching_modules
@@ -36,7 +36,7 @@ def _call_module(trace: Trace, module: nn.Module, args: tuple, kwargs: dict) -> 
     trace.stack.append(path)
     rule = LAYER_RULES.get(type(module))
     if rule is not None and "forward" not in module.__dict__ and not kwargs and len(args) == 1:
-        result = rule(trace, path, module, *args)
+        result = rule(trace, module, *args)
     elif type(module) is nn.Sequential:
         (result,) = args
         for child in module._modules.values():

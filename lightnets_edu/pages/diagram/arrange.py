@@ -307,7 +307,7 @@ class _Router:
         start_x, bottom = self._start(edge[0])
         fork = (start_x, bottom + STEM)
         if self.layout.forks(edge[0]) and edge[0].name != "split" and fork not in self.drawing.forks:
-            self.drawing.forks.append(fork)  # a dot; but behind a split, each branch gets something else
+            self.drawing.forks.append(fork)  # a dot; but after a split, each branch gets something else
         bend = [fork, (x, bottom + STEM)] if abs(x - start_x) > 0.5 else []
         return [(start_x, bottom), *bend]
 
