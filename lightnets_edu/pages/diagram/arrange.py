@@ -98,11 +98,10 @@ def _branches(ends: Edge, inner: Sequence[Step], edges: Sequence[Edge], outside:
         return (Branches(_sorted(branches, ends[1]), direct, ends),)
     sources, targets = zip(*edges, strict=True)
     free = [(a, b) for a, b in edges if sources.count(a) > 1 and targets.count(b) > 1]
-    if not free:  # all of it in one column
-        column = list(pairwise((ends[0], *inner, ends[1])))
-        outside += [edge for edge in edges if edge not in column]
-        return tuple(inner)
     order = [ends[0], *inner, ends[1]]
+    if not free:  # all of it in one column
+        outside += [edge for edge in edges if edge not in pairwise(order)]
+        return tuple(inner)
     longest = max(free, key=lambda edge: order.index(edge[1]) - order.index(edge[0]))
     outside.append(longest)
     return _series(ends, inner, [edge for edge in edges if edge != longest], outside)
@@ -298,13 +297,10 @@ class _Router:
         left, _, width, _ = self.drawing.boxes[step]
         return left + width / 2
 
-    def _start(self, step: Step) -> Point:
-        _, top, _, height = self.drawing.boxes[step]
-        return self._middle(step), top + height + self.layout.sizes[step].caption_height
-
     def _descend(self, edge: Edge, x: float) -> list[Point]:
         """From a box down to the height where its lines fork, and over to ``x``."""
-        start_x, bottom = self._start(edge[0])
+        _, top, _, height = self.drawing.boxes[edge[0]]
+        start_x, bottom = self._middle(edge[0]), top + height + self.layout.sizes[edge[0]].caption_height
         fork = (start_x, bottom + STEM)
         if self.layout.forks(edge[0]) and edge[0].name != "split" and fork not in self.drawing.forks:
             self.drawing.forks.append(fork)  # a dot; but after a split, each branch gets something else

@@ -67,9 +67,9 @@ def block_diagram(
 ) -> Diagram:
     """Draw a block with its branches, from what its forward does.
 
-    Data flow, shapes and costs are found by the rules of `lightnets_edu.count`. Batch norm behind a
-    convolution and ReLU have no box: they are named in the box of the layer before them. A shortcut without layers is a
-    line. The stronger a box is tinted, the more of the block's MACs are in it.
+    Data flow, shapes and costs are found by the rules of `lightnets_edu.count`. Batch norm behind a convolution and
+    ReLU have no box: they are named in the box of the layer before them. A shortcut without layers is a line. The
+    stronger a box is tinted, the more of the block's MACs are in it.
 
     Args:
         module: The block; its forward takes one tensor.

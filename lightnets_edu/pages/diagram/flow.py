@@ -238,7 +238,7 @@ def _pool_words(call: _Call, plain: str) -> str:
 def _view_words(word: str, before: Shape, after: Shape, args: tuple) -> str:
     """``x[:, 3:6]`` is a range of channels; what has fewer elements is a part of the map; the rest has its own name."""
     if prod(after) >= prod(before):
-        return "reshape" if word == "getitem" else word
+        return "reshape" if word == "getitem" else word.replace("_", " ")
     match word, args:
         case "getitem", (_, (_, slice(step=None | 1) as channels)) if len(after) == len(before):
             start, stop, _ = channels.indices(before[1])
