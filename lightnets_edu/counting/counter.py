@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from lightnets_edu.counting.rules import LAYER_RULES
+from lightnets_edu.counting.rules.layers import LAYER_RULES
 from lightnets_edu.counting.shapes import ShapeTensor, UnsupportedOperationError, call_rule, find_trace
 from lightnets_edu.counting.table import CountTable
 from lightnets_edu.counting.trace import Trace, watching_modules
@@ -36,7 +36,7 @@ def _call_module(trace: Trace, module: nn.Module, args: tuple, kwargs: dict) -> 
     trace.stack.append(path)
     rule = LAYER_RULES.get(type(module))
     if rule is not None and "forward" not in module.__dict__ and not kwargs and len(args) == 1:
-        result = rule(trace, path, module, *args)
+        result = rule(trace, module, *args)
     elif type(module) is nn.Sequential:
         (result,) = args
         for child in module._modules.values():
@@ -45,6 +45,8 @@ def _call_module(trace: Trace, module: nn.Module, args: tuple, kwargs: dict) -> 
         result = module.forward(*args, **kwargs)
     # Not in a finally: after an error the stack still says where it happened.
     trace.stack.pop()
+    if trace.watch is not None:
+        trace.watch(trace, module, args, kwargs, result)
     return result
 
 
@@ -69,6 +71,37 @@ def _unwrapped(model: nn.Module) -> nn.Module:
         return _unwrapped(model.module)
     inner = getattr(model, "_orig_mod", None)
     return model if inner is None else _unwrapped(inner)
+
+
+def follow(model: nn.Module, input_size: Sequence[int], watch: Callable[..., None] | None = None) -> Trace:
+    """Run a model's forward on shapes and collect what it costs; arguments and errors are those of `count`.
+
+    Args:
+        model: As for `count`.
+        input_size: As for `count`.
+        watch: Is told of everything that runs; see `Trace`.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"count needs a torch.nn.Module instead of {type(model).__name__}")
+    model = _unwrapped(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError("count cannot follow a scripted model, whose forward is no longer Python: count the original")
+    trace = Trace(model, _checked_size(input_size), watch)
+    x = ShapeTensor(trace.input_size, trace)
+    try:
+        with _LeaveTensorsAlone(), watching_modules(_call_module):
+            if watch is not None:
+                watch(trace, "input", (), {}, x)
+            result = _call_module(trace, model, (x,), {})
+            if watch is not None:
+                watch(trace, "output", (result,), {}, None)
+    except (ValueError, UnsupportedOperationError) as error:
+        where = next((path for path in reversed(trace.stack) if path), "")
+        place = f"layer {where!r}" if where else "the forward"
+        raise type(error)(f"in {place} of {type(model).__name__}: {error}") from error
+    finally:
+        trace.restore_buffers()
+    return trace
 
 
 def count(model: nn.Module, input_size: Sequence[int] = (1, 3, 224, 224)) -> CountTable:
@@ -97,21 +130,6 @@ def count(model: nn.Module, input_size: Sequence[int] = (1, 3, 224, 224)) -> Cou
         >>> table.params, table.macs  # 11 · 11 · 3 · 6 weights and 6 biases; each weight used at 55 · 55 places
         (2184, 6588450)
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"count needs a torch.nn.Module instead of {type(model).__name__}")
-    model = _unwrapped(model)
-    if isinstance(model, torch.jit.ScriptModule):
-        raise TypeError("count cannot follow a scripted model, whose forward is no longer Python: count the original")
-    size = _checked_size(input_size)
-    trace = Trace(model)
-    try:
-        with _LeaveTensorsAlone(), watching_modules(_call_module):
-            _call_module(trace, model, (ShapeTensor(size, trace),), {})
-    except (ValueError, UnsupportedOperationError) as error:
-        where = next((path for path in reversed(trace.stack) if path), "")
-        place = f"layer {where!r}" if where else "the forward"
-        raise type(error)(f"in {place} of {type(model).__name__}: {error}") from error
-    finally:
-        trace.restore_buffers()
+    trace = follow(model, input_size)
     unused = tuple(weight.name for weight in trace.unmet.values())
-    return CountTable(type(model).__name__, size, trace.params, tuple(trace.rows), unused)
+    return CountTable(type(trace.model).__name__, trace.input_size, trace.params, tuple(trace.rows), unused)

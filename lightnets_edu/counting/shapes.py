@@ -40,6 +40,21 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
+def rule_for_each(*groups: str) -> Callable[[Rule], Rule]:
+    """Register one rule for many operations, which is given as ``kind`` what its row is called.
+
+    Args:
+        groups: Each the names of one operation, separated by spaces; the first is its ``kind``.
+    """
+
+    def register(function: Rule) -> Rule:
+        for names in map(str.split, groups):
+            RULES.update(dict.fromkeys(names, partial(function, kind=names[0])))
+        return function
+
+    return register
+
+
 def call_rule(trace: Trace, name: str, args: tuple, kwargs: dict | None = None) -> Any:
     """Run the rule of the operation called ``name`` (``add``, ``add_``, ``__add__`` and ``__radd__`` are one).
 
@@ -52,7 +67,10 @@ def call_rule(trace: Trace, name: str, args: tuple, kwargs: dict | None = None) 
             f"there is no counting rule for the operation {name!r}; it would be counted as nothing, so the count "
             "stops here. Write one with @lightnets_edu.counting.rule"
         )
-    return found(trace, *args, **(kwargs or {}))
+    result = found(trace, *args, **kwargs) if kwargs else found(trace, *args)
+    if trace.watch is not None:
+        trace.watch(trace, name, args, kwargs or {}, result)
+    return result
 
 
 class ShapeTensor:

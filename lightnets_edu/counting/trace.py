@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import prod
 from typing import Any, NamedTuple
@@ -69,6 +69,10 @@ class Trace:
     """Collects the rows of one count and knows where in the model it is.
 
     Attributes:
+        model: What is counted.
+        input_size: Shape of its input.
+        watch: Is told of all that has run: ``watch(trace, name of an operation or module, args, kwargs, result)``. The
+            first is "input", which results in the model's input, the last "output", which takes its output.
         rows: What has been counted so far.
         paths: The name of each module, by identity.
         weights: What is known of the model's parameters, by identity.
@@ -76,7 +80,10 @@ class Trace:
         stack: Names of the modules that are running, outermost first.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, input_size: tuple[int, ...], watch: Callable[..., None] | None = None) -> None:
+        self.model = model
+        self.input_size = input_size
+        self.watch = watch
         self.rows: list[LayerCount] = []
         self.paths: dict[int, str] = {}
         self.weights: dict[int, Weight] = {}
@@ -117,13 +124,12 @@ class Trace:
         *,
         macs: int = 0,
         weights: tuple = (),
+        bias: torch.Tensor | None = None,
         statistics: int = 0,
         kernel_size: tuple[int, ...] = (),
         groups: int = 1,
-        bias_elements: int = 0,
-        path: str | None = None,
     ) -> ShapeTensor:
-        """Write one row and return the shape of the result.
+        """Write one row, for the module that is running, and return the shape of the result.
 
         Args:
             kind: The layer's class or the operation's name.
@@ -131,12 +137,11 @@ class Trace:
             inputs: The operands: shapes, tensors or numbers. Tensors among them are counted as read.
             shape: Shape of the result.
             macs: Multiply-accumulates of the forward pass.
-            weights: Parameters that are read; None among them is passed over.
+            weights: Parameters that are read, that of a product first; None among them is passed over.
+            bias: A parameter that is read and added to each element of the result.
             statistics: Elements of running statistics that are read.
             kernel_size: For the row.
             groups: For the row.
-            bias_elements: Output elements to which a bias is added.
-            path: The layer's path; by default the module that is running.
         """
         first = inputs[0]
         if len(inputs) == 1 and type(first) is ShapeTensor:
@@ -149,6 +154,11 @@ class Trace:
             read = statistics + sum(prod(x.shape) for x in shapes)
             gradients = sum(x.requires_grad for x in shapes)
             learns = gradients > 0
+        written = prod(shape)
+        bias_elements = 0
+        if bias is not None:
+            weights = (*weights, bias)
+            bias_elements = written
         params = 0
         for index, tensor in enumerate(weights):
             if tensor is None:
@@ -160,9 +170,8 @@ class Trace:
             if weight.requires_grad:
                 learns = True
                 gradients += index == 0
-        written = prod(shape)
         row = (
-            self.stack[-1] if path is None else path,
+            self.stack[-1],
             kind,
             group,
             tuple(getattr(first, "shape", ())),

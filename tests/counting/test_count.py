@@ -110,9 +110,15 @@ def test_a_layer_made_in_the_forward_costs_macs_and_no_parameter_of_the_model():
 
 
 @given(
-    dims=st.integers(1, 3), groups=st.integers(1, 3), transposed=st.booleans(), kernel=st.integers(1, 4),
-    stride=st.integers(1, 3), padding=st.integers(0, 2), dilation=st.integers(1, 2), size=st.integers(8, 13),
-)  # fmt: skip
+    dims=st.integers(1, 3),
+    groups=st.integers(1, 3),
+    transposed=st.booleans(),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    dilation=st.integers(1, 2),
+    size=st.integers(8, 13),
+)
 def test_every_kind_of_convolution(dims, groups, transposed, kernel, stride, padding, dilation, size):
     kind = getattr(nn, f"Conv{'Transpose' if transposed else ''}{dims}d")
     model = kind(2 * groups, 3 * groups, kernel, stride, padding, groups=groups, dilation=dilation)
@@ -250,7 +256,7 @@ def test_the_model_is_left_as_it_was(make, training):
         (nn.Linear(7, 1), ValueError, r"in layer 'last' .*Linear needs 7 input features"),
         (nn.Unfold(3), UnsupportedOperationError, r"in layer 'last' .*no counting rule for the operation"),
     ],
-)  # fmt: skip
+)
 def test_errors_name_the_layer_and_leave_the_model_alone(last, kind, sentence):
     model = Fails(last).train()
     before = snapshot(model)

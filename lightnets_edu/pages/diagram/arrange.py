@@ -7,13 +7,14 @@ taken apart in the same way. Lines that do not fit into such nested branches run
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from lightnets_edu.pages.diagram.flow import Step, users
 
 Edge = tuple[Step, Step]
 Point = tuple[float, float]
+Place = tuple[float, float, float, float]  # left, top, width, height
 
 ARROW = 19  # from a box to the next
 STEM = 9  # from a box down to where its line forks
@@ -59,93 +60,51 @@ class Structure:
 # ---- Taking a block apart ------------------------------------------------------------------------------------------
 
 
-class _NotNestedError(Exception):
-    """These steps between two ends have connections that do not nest."""
-
-    def __init__(self, ends: Edge, inner: list[Step]) -> None:
-        super().__init__()
-        self.ends, self.inner = ends, inner
-
-
 def take_apart(steps: Sequence[Step]) -> Structure:
     """Find the series and branches of a block whose first step is its input and whose last its output."""
-    edges = {(source, step): None for step in steps for source in step.inputs}  # a dict keeps the order
+    first, *inner, last = steps
     outside: list[Edge] = []
-    level = _levels(steps)
-    while True:
-        try:
-            series = _series((steps[0], steps[-1]), list(steps[1:-1]), tuple(edges))
-            return Structure((steps[0], *series, steps[-1]), tuple(outside))
-        except _NotNestedError as problem:
-            involved = {*problem.ends, *problem.inner}
-            free = [
-                (a, b) for a, b in edges
-                if {a, b} <= involved and (a, b) != problem.ends
-                and sum(source is a for source, _ in edges) > 1 and sum(target is b for _, target in edges) > 1
-            ]  # fmt: skip
-            if free:
-                removed = [max(free, key=lambda edge: level[edge[1]] - level[edge[0]])]
-            else:  # all of it in one column, as if each step led to the next
-                start, stop = problem.ends
-                column = list(pairwise([start, *problem.inner, stop]))
-                removed = [edge for edge in edges if set(edge) <= involved and edge not in column]
-                edges |= dict.fromkeys(column)
-            outside += removed
-            edges = {edge: None for edge in edges if edge not in removed}
+    series = _series((first, last), inner, [(source, step) for step in steps for source in step.inputs], outside)
+    return Structure((first, *series, last), tuple(outside))
 
 
-def _levels(steps: Iterable[Step]) -> dict[Step, int]:
-    """Steps on the longest way from the input."""
-    level: dict[Step, int] = {}
-    for step in steps:
-        level[step] = 1 + max((level[source] for source in step.inputs), default=-1)
-    return level
-
-
-def _series(ends: Edge, inner: list[Step], edges: Sequence[Edge]) -> Series:
-    """Split at the steps that every way from one end to the other passes."""
-    start, stop = ends
-    cuts = [start, *_passed_by_all(ends, inner, edges), stop]
+def _series(ends: Edge, inner: Sequence[Step], edges: Sequence[Edge], outside: list[Edge]) -> Series:
+    """Split at the steps that every way from one end to the other passes: no connection leads past them."""
+    order = {step: place for place, step in enumerate((ends[0], *inner, ends[1]))}
+    spans = [(order[source], order[target]) for source, target in edges]
+    cuts = [step for step, place in order.items() if not any(start < place < stop for start, stop in spans)]
     parts: list[Step | Branches] = []
     for fork, join in pairwise(cuts):
-        first = inner.index(fork) + 1 if fork is not start else 0
-        last = inner.index(join) if join is not stop else len(inner)
-        between = inner[first:last]
-        if between:
-            parts.append(_branches((fork, join), between, edges))
-        if join is not stop:
-            parts.append(join)
-    return tuple(parts)
+        if between := inner[order[fork] : order[join] - 1]:
+            near = {fork, *between, join}
+            parts += _branches((fork, join), between, [edge for edge in edges if near.issuperset(edge)], outside)
+        parts.append(join)
+    return tuple(parts[:-1])
 
 
-def _passed_by_all(ends: Edge, inner: list[Step], edges: Sequence[Edge]) -> list[Step]:
-    """All ways pass a step if the ways to it times the ways from it are all the ways there are."""
-    start, stop = ends
-    members = {start, stop, *inner}
-    edges = [(a, b) for a, b in edges if a in members and b in members and a is not stop and b is not start]
-    order = [start, *inner, stop]
-    to, back = dict.fromkeys(order, 0), dict.fromkeys(order, 0)
-    to[start] = back[stop] = 1
-    for step in order:
-        to[step] += sum(to[a] for a, b in edges if b is step)
-    for step in reversed(order):
-        back[step] += sum(back[b] for a, b in edges if a is step)
-    return [step for step in inner if to[step] * back[step] == to[stop]]
-
-
-def _branches(ends: Edge, inner: list[Step], edges: Sequence[Edge]) -> Branches:
-    """Steps that are connected without the two ends are one branch."""
+def _branches(ends: Edge, inner: Sequence[Step], edges: Sequence[Edge], outside: list[Edge]) -> Series:
+    """Steps that are connected without the two ends are one branch; if all are, some connections are left out."""
     groups: list[set[Step]] = []
     for step in inner:
-        near = {a for a, b in edges if b is step} | {b for a, b in edges if a is step} | {step}
+        near = {step}.union(*(edge for edge in edges if step in edge)) - {*ends}
         touched = [group for group in groups if group & near]
-        groups = [group for group in groups if group not in touched] + [set().union({step}, *touched)]
+        groups = [group for group in groups if group not in touched] + [near.union(*touched)]
     direct = ends in edges
-    if len(groups) == 1 and not direct:
-        raise _NotNestedError(ends, inner)
-    others = [edge for edge in edges if edge != ends]
-    branches = [_series(ends, [step for step in inner if step in group], others) for group in groups]
-    return Branches(_sorted(branches, ends[1]), direct, ends)
+    if len(groups) > 1 or direct:
+        branches = []
+        for group in groups:
+            within = [edge for edge in edges if group.intersection(edge)]
+            branches.append(_series(ends, [step for step in inner if step in group], within, outside))
+        return (Branches(_sorted(branches, ends[1]), direct, ends),)
+    sources, targets = zip(*edges, strict=True)
+    free = [(a, b) for a, b in edges if sources.count(a) > 1 and targets.count(b) > 1]
+    order = [ends[0], *inner, ends[1]]
+    if not free:  # all of it in one column
+        outside += [edge for edge in edges if edge not in pairwise(order)]
+        return tuple(inner)
+    longest = max(free, key=lambda edge: order.index(edge[1]) - order.index(edge[0]))
+    outside.append(longest)
+    return _series(ends, inner, [edge for edge in edges if edge != longest], outside)
 
 
 def _sorted(branches: Iterable[Series], join: Step) -> tuple[Series, ...]:
@@ -191,15 +150,17 @@ class Drawing:
     """Where everything lies.
 
     Attributes:
-        boxes: Left, top, width and height of each step's box.
-        lines: The corners of each connection, from its source's bottom to its target.
+        boxes: Each step's box, without the shape below it, in the order of the forward.
+        lines: The corners of each connection, from its source's bottom (or the shape below it) to its target's border.
+        direct: Connections that are a line beside branches, without layers of their own.
         forks: Where a line forks.
         width: Of the whole drawing, from 0.
         height: Of the whole drawing, from 0.
     """
 
-    boxes: dict[Step, tuple[float, float, float, float]] = field(default_factory=dict)
+    boxes: dict[Step, Place] = field(default_factory=dict)
     lines: dict[Edge, list[Point]] = field(default_factory=dict)
+    direct: frozenset[Edge] = frozenset()
     forks: list[Point] = field(default_factory=list)
     width: float = 0
     height: float = 0
@@ -214,7 +175,6 @@ class _Part:
     height: float = 0
     places: dict[Step, Point] = field(default_factory=dict)  # middle of the box's top
     lanes: dict[Edge, float] = field(default_factory=dict)
-    join_width: float = 0  # what the box below needs
 
     def add(self, part: _Part, x: float, y: float) -> None:
         self.left, self.right = min(self.left, x + part.left), max(self.right, x + part.right)
@@ -233,7 +193,7 @@ def arrange(structure: Structure, size: Callable[[Step], Size], margin: float) -
     """
     layout = _Layout(structure, size)
     whole = layout.series(structure.series)
-    drawing = Drawing(height=whole.height + 2 * margin)
+    drawing = Drawing(height=whole.height + 2 * margin, direct=frozenset(whole.lanes))
     for step, (x, y) in whole.places.items():
         width = layout.sizes[step].width
         drawing.boxes[step] = (x - width / 2, y + margin, width, layout.sizes[step].height)
@@ -266,8 +226,6 @@ class _Layout:
             y += self._gap(before, item)
             if isinstance(item, Branches):
                 inner = self.branches(item)
-                join = item.ends[1]
-                self.sizes[join] = replace(self.sizes[join], width=max(self.sizes[join].width, inner.join_width))
             else:
                 room = self.sizes[item]
                 half = max(room.width, room.caption_width) / 2
@@ -291,14 +249,12 @@ class _Layout:
         axes = _axes(inner, BETWEEN)
         if len(axes) > 1 and -INSIDE < axes[-1] - half < SIDE:  # a line would come down on the corner of the join
             axes = _axes(inner, BETWEEN + 2 * (half + SIDE - axes[-1]) / (len(axes) - 1))
-        if any(abs(axis) > half - INSIDE for axis in axes[1:-1]):  # a join as wide as all that comes down into it
-            half = axes[-1] + 2 * INSIDE
-        part = _Part(join_width=2 * half)
+        part = _Part()
         for branch, each, axis in zip(item.branches, inner, axes, strict=True):
             part.add(each, axis, 0)
             if isinstance(last := branch[-1], Step):  # room for what the line out of the branch does
                 enters_above = abs(axis) <= half - INSIDE
-                need = self._gap(last, item.ends[1]) if enters_above else STEM + 4 if self.forks(last) else JOIN
+                need = self._gap(last, item.ends[1]) if enters_above else JOIN
                 part.height = max(part.height, each.height + need - JOIN)
         if item.direct:
             lane = max(part.right + LANE, half + SIDE)
@@ -341,16 +297,13 @@ class _Router:
         left, _, width, _ = self.drawing.boxes[step]
         return left + width / 2
 
-    def _start(self, step: Step) -> Point:
-        _, top, _, height = self.drawing.boxes[step]
-        return self._middle(step), top + height + self.layout.sizes[step].caption_height
-
     def _descend(self, edge: Edge, x: float) -> list[Point]:
         """From a box down to the height where its lines fork, and over to ``x``."""
-        start_x, bottom = self._start(edge[0])
+        _, top, _, height = self.drawing.boxes[edge[0]]
+        start_x, bottom = self._middle(edge[0]), top + height + self.layout.sizes[edge[0]].caption_height
         fork = (start_x, bottom + STEM)
         if self.layout.forks(edge[0]) and edge[0].name != "split" and fork not in self.drawing.forks:
-            self.drawing.forks.append(fork)  # a dot; but behind a split, each branch gets something else
+            self.drawing.forks.append(fork)  # a dot; but after a split, each branch gets something else
         bend = [fork, (x, bottom + STEM)] if abs(x - start_x) > 0.5 else []
         return [(start_x, bottom), *bend]
 
@@ -372,35 +325,13 @@ class _Router:
             self._enter_from_side(edge, x)
 
     def outside(self, edge: Edge) -> None:
-        """A line down the side of the whole drawing that crosses the fewest others."""
-        choices = []
-        for side in (-1, 1):
-            x = self.left - LANE if side < 0 else self.right + LANE
-            _, top, _, height = self.drawing.boxes[edge[1]]
-            middle = top + height / 2
-            points = [*self._descend(edge, x), (x, middle), (self._middle(edge[1]), middle)]
-            choices.append((self._crossings(edge, points), side, x))
-        _, _, x = min(choices)
-        self.left, self.right = min(self.left, x), max(self.right, x)
+        """A line down the side of the whole drawing, at the right only if its ends lie there."""
+        if self._middle(edge[0]) + self._middle(edge[1]) > 0:
+            self.right = x = self.right + LANE
+        else:
+            self.left = x = self.left - LANE
         self.drawing.lines[edge] = self._descend(edge, x)
         self._enter_from_side(edge, x)
-
-    def _crossings(self, edge: Edge, points: list[Point]) -> int:
-        """How often a line would cross others (one that enters from the side goes on to where it enters)."""
-        count = 0
-        for other, corners in self.drawing.lines.items():
-            if other[0] is edge[0]:
-                continue
-            side = [entry for (step, _), found in self.entries.items() for entry in found if entry[1] == other]
-            if side:
-                _, top, _, height = self.drawing.boxes[other[1]]
-                corners = [*corners, (side[0][0], top + height / 2), (self._middle(other[1]), top + height / 2)]
-            count += sum(crosses(one, two) for one in pairwise(points) for two in pairwise(corners))
-        for step, (x, y, width, height) in self.drawing.boxes.items():
-            if step not in edge:
-                border = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
-                count += 10 * any(crosses(one, two) for one in pairwise(points) for two in pairwise(border))
-        return count
 
     def _enter_from_side(self, edge: Edge, x: float) -> None:
         side = -1 if x < self._middle(edge[1]) else 1
@@ -415,14 +346,3 @@ class _Router:
             for index, (x, edge) in enumerate(found):
                 y = top + height / 2 + (index - (len(found) - 1) / 2) * gap
                 self.drawing.lines[edge] += [(x, y), (left if side < 0 else left + width, y)]
-
-
-def crosses(one: tuple[Point, Point], two: tuple[Point, Point]) -> bool:
-    """Whether a horizontal and a vertical piece of line cross inside both."""
-    if one[0][1] == one[1][1] and two[0][0] == two[1][0]:
-        (ax, y), (bx, _) = one
-        (x, ay), (_, by) = two
-        return min(ax, bx) < x < max(ax, bx) and min(ay, by) < y < max(ay, by)
-    if one[0][0] == one[1][0] and two[0][1] == two[1][1]:
-        return crosses(two, one)
-    return False

@@ -12,24 +12,18 @@ from itertools import pairwise
 from torch import nn
 
 from lightnets_edu.pages.diagram.arrange import (
-    Branches,
     Drawing,
     Edge,
+    Place,
+    Point,
     Series,
     Size,
     Structure,
     arrange,
-    flatten,
     is_shortcut,
     take_apart,
 )
-from lightnets_edu.pages.diagram.flow import (
-    Shape,
-    Step,
-    block_steps,
-    fold_branches,
-    fold_repeats,
-)
+from lightnets_edu.pages.diagram.flow import Shape, Step, block_steps, fold_branches
 
 WIDEST = 372  # what a telephone of 390 pixels shows of a page
 BOX_WIDTHS = (236, 216, 196, 180, 166, 152, 138, 124, 112, 102, 94)  # tried one after the other
@@ -37,46 +31,7 @@ MARGIN = 8
 PADDING = 6  # left and right of the text in a box
 NAME, SMALL = 13.0, 11.5  # sizes of letters
 LINE = {NAME: 17.0, SMALL: 15.0}  # heights of lines
-MOST_REPEATS = 4
 PLAIN = ("input", "output")  # text without a box
-
-
-@dataclass(frozen=True)
-class Box:
-    """One box of a drawing, in the units of its view box.
-
-    Attributes:
-        label: What it says: the layer and what follows it at once.
-        params: Learnable numbers in it.
-        macs: Multiply-accumulates in it.
-        left: Of the box.
-        top: Of the box.
-        width: Of the box.
-        height: Of the box, without the shape below it.
-    """
-
-    label: str
-    params: int
-    macs: int
-    left: float
-    top: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True)
-class Line:
-    """One arrow of a drawing.
-
-    Attributes:
-        source: Place of the box where it starts, among the drawing's boxes.
-        target: Place of the box where it ends.
-        points: Its corners, from the source's bottom (or the shape below it) to the target's border.
-    """
-
-    source: int
-    target: int
-    points: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -86,14 +41,12 @@ class Diagram:
     Attributes:
         svg: The drawing.
         text: The same in words; it is also what a terminal shows.
-        boxes: What is drawn, in the order of the forward.
-        lines: How it is connected.
+        drawing: Where its boxes and lines lie, in the units of its view box.
     """
 
     svg: str
     text: str
-    boxes: tuple[Box, ...] = ()
-    lines: tuple[Line, ...] = ()
+    drawing: Drawing
 
     def __str__(self) -> str:
         return self.text
@@ -114,9 +67,9 @@ def block_diagram(
 ) -> Diagram:
     """Draw a block with its branches, from what its forward does.
 
-    The data flow is found by torch.fx, shapes and costs by the rules of `lightnets_edu.count`. Batch norm behind a
-    convolution and ReLU have no box: they are named in the box of the layer before them. A shortcut without layers is a
-    line. The stronger a box is tinted, the more of the block's MACs are in it.
+    Data flow, shapes and costs are found by the rules of `lightnets_edu.count`. Batch norm behind a convolution and
+    ReLU have no box: they are named in the box of the layer before them. A shortcut without layers is a line. The
+    stronger a box is tinted, the more of the block's MACs are in it.
 
     Args:
         module: The block; its forward takes one tensor.
@@ -136,22 +89,23 @@ def block_diagram(
             f"most_branches should be a whole number of at least 2 instead of {most_branches!r}: one branch that is "
             "drawn and one box for the others"
         )
-    all_steps = fold_repeats(block_steps(module, input_size, leaves), MOST_REPEATS)
     for most in range(most_branches, 1, -1):
-        structure = take_apart(fold_branches(all_steps, most))
-        drawing, box_width = _fitted(structure)
-        if drawing.width <= WIDEST:
-            break
-    return _Painter(structure, drawing, box_width, title).diagram()
+        structure = take_apart(fold_branches(block_steps(module, input_size, leaves), most))
+        for box_width in BOX_WIDTHS:
+            drawing = arrange(structure, partial(_size, box_width=box_width), MARGIN)
+            if drawing.width <= WIDEST:
+                return _diagram(structure, drawing, box_width, title)
+    return _diagram(structure, drawing, box_width, title)
 
 
-def _fitted(structure: Structure) -> tuple[Drawing, float]:
-    """With boxes as wide as the page allows."""
-    for box_width in BOX_WIDTHS:
-        drawing = arrange(structure, partial(_size, box_width=box_width), MARGIN)
-        if drawing.width <= WIDEST:
-            break
-    return drawing, box_width
+def _diagram(structure: Structure, drawing: Drawing, box_width: float, title: str) -> Diagram:
+    costs = [
+        f"{sum(step.params for step in drawing.boxes):,} params",
+        f"{sum(step.macs for step in drawing.boxes):,} MACs",
+    ]
+    words = [f"{title}.", *_words(structure, structure.series), f"In all {', '.join(costs)}."]
+    text = "\n".join(words)
+    return Diagram(_svg(drawing, box_width, text, f"in all {' · '.join(costs)}"), text, drawing)
 
 
 # ---- What stands in a box ------------------------------------------------------------------------------------------
@@ -230,7 +184,7 @@ def _contents(step: Step, box_width: float) -> list[_Text]:
 
 def _caption(step: Step) -> str:
     """The shape below a box, where it changes."""
-    if step.family == "output" or step.name == "split":
+    if step.family == "output":
         return ""
     changes = not step.inputs or any(source.shape != step.shape for source in step.inputs)
     return shape_words(step.shape) if changes else ""
@@ -251,94 +205,64 @@ def _size(step: Step, box_width: float) -> Size:
 # ---- Painting ------------------------------------------------------------------------------------------------------
 
 
-class _Painter:
-    """Turns a drawing into SVG and words."""
-
-    def __init__(self, structure: Structure, drawing: Drawing, box_width: float, title: str) -> None:
-        self.structure, self.drawing, self.box_width, self.title = structure, drawing, box_width, title
-        self.steps = list(flatten(structure.series))
-        self.macs = sum(step.macs for step in self.steps)
-        self.params = sum(step.params for step in self.steps)
-
-    def diagram(self) -> Diagram:
-        places = {step: index for index, step in enumerate(self.steps)}
-        boxes = tuple(Box(step.label, step.params, step.macs, *self.drawing.boxes[step]) for step in self.steps)
-        lines = tuple(
-            Line(places[source], places[target], tuple(points))
-            for (source, target), points in self.drawing.lines.items()
-        )
-        text = "\n".join(_Words(self.structure).lines(self.title, self.params, self.macs))
-        return Diagram(self._svg(text), text, boxes, lines)
-
-    def _svg(self, text: str) -> str:
-        footer = [f"in all {self.params:,} params · {self.macs:,} MACs"]
-        if sum(step.macs > 0 for step in self.steps) > 1:
-            footer.append("tint: a box’s share of the MACs")
-        width = max(self.drawing.width, *(_text_width(line, SMALL) + 2 * MARGIN for line in footer))
-        height = self.drawing.height + LINE[SMALL] * len(footer) + 4
-        left = (self.drawing.width - width) / 2
-        inside = [
-            *(self._box(step) for step in self.steps),
-            '<g fill="none" stroke="currentColor" stroke-width="1.3">',
-            *map(self._line, self.drawing.lines),
-            "</g>",
-            *(_arrow_head(*points[-2:]) for points in self.drawing.lines.values()),
-            *(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="2.6"/>' for x, y in self.drawing.forks),
-            *map(self._identity, self.drawing.lines),
-            *(
-                _line_of_text(_Text(line), left + width / 2, self.drawing.height + LINE[SMALL] * index + 8, 0.8)
-                for index, line in enumerate(footer)
-            ),
-        ]
-        return (
-            f'<svg role="img" aria-label="{html.escape(text)}" viewBox="{_n(left)} 0 {_n(width)} {_n(height)}" '
-            f'width="{_n(width)}" height="{_n(height)}" '
-            'style="max-width:100%;height:auto;font-variant-numeric:tabular-nums" fill="currentColor" '
-            f'text-anchor="middle" font-size="{_n(SMALL)}" xmlns="http://www.w3.org/2000/svg">{"".join(inside)}</svg>'
-        )
-
-    def _box(self, step: Step) -> str:
-        x, y, width, height = self.drawing.boxes[step]
-        lines = _contents(step, self.box_width)
-        parts = []
-        if step.family not in PLAIN:
-            has_costs = bool(step.params or step.macs)
-            tint = 0.03 + 0.24 * step.macs / self.macs if step.macs else 0
-            dashes = ' stroke-dasharray="4 3"' if step.family == "more" else ""
-            parts.append(
-                f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" '
-                f'rx="{_n(5 if has_costs else min(height / 2, 12))}" fill-opacity="{tint:.3f}" stroke="currentColor" '
-                f'stroke-width="{1.5 if step.macs else 1}"{dashes}/>'
-            )
-        baseline = y + (height - sum(LINE[line.size] for line in lines)) / 2
-        for line in lines:
-            baseline += LINE[line.size]
-            parts.append(_line_of_text(line, x + width / 2, baseline - 4))
-        if caption := _caption(step):
-            parts.append(_line_of_text(_Text(caption), x + width / 2, y + height + LINE[SMALL] - 2, 0.8))
-        return "".join(parts)
-
-    def _line(self, edge: Edge) -> str:
-        dashes = ' stroke-dasharray="4 3"' if any(step.family == "more" for step in edge) else ""
-        return f'<path d="{_rounded_path(self.drawing.lines[edge])}"{dashes}/>'
-
-    def _identity(self, edge: Edge) -> str:
-        """A word along a shortcut that is nothing but a line."""
-        points = self.drawing.lines[edge]
-        (x, top), (_, bottom) = max(pairwise(points), key=lambda piece: abs(piece[1][1] - piece[0][1]))
-        if not is_shortcut(edge) or not _is_direct(self.structure.series, edge) or bottom - top < 90:
-            return ""
-        y = (top + bottom) / 2
-        return f'<text transform="translate({_n(x + 12)} {_n(y)}) rotate(-90)" fill-opacity=".8">identity</text>'
-
-
-def _is_direct(series: Series, edge: Edge) -> bool:
-    """Whether a connection is the line beside the branches of a fork."""
-    return any(
-        (part.direct and part.ends == edge) or any(_is_direct(branch, edge) for branch in part.branches)
-        for part in series
-        if isinstance(part, Branches)
+def _svg(drawing: Drawing, box_width: float, text: str, total: str) -> str:
+    macs = sum(step.macs for step in drawing.boxes)
+    footer = [total]
+    if sum(step.macs > 0 for step in drawing.boxes) > 1:
+        footer.append("tint: a box’s share of the MACs")
+    width = max(drawing.width, *(_text_width(line, SMALL) + 2 * MARGIN for line in footer))
+    height = drawing.height + LINE[SMALL] * len(footer) + 4
+    left = (drawing.width - width) / 2
+    inside = [
+        *(_box(step, place, box_width, macs) for step, place in drawing.boxes.items()),
+        '<g fill="none" stroke="currentColor" stroke-width="1.3">',
+        *(f'<path d="{_rounded_path(points)}"{_dashes(*edge)}/>' for edge, points in drawing.lines.items()),
+        "</g>",
+        *(_arrow_head(*points[-2:]) for points in drawing.lines.values()),
+        *(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="2.6"/>' for x, y in drawing.forks),
+        *(_identity(drawing.lines[edge]) for edge in drawing.lines if edge in drawing.direct and is_shortcut(edge)),
+        *(
+            _line_of_text(_Text(line), left + width / 2, drawing.height + LINE[SMALL] * index + 8, 0.8)
+            for index, line in enumerate(footer)
+        ),
+    ]
+    return (
+        f'<svg role="img" aria-label="{html.escape(text)}" viewBox="{_n(left)} 0 {_n(width)} {_n(height)}" '
+        f'width="{_n(width)}" height="{_n(height)}" '
+        'style="max-width:100%;height:auto;font-variant-numeric:tabular-nums" fill="currentColor" '
+        f'text-anchor="middle" font-size="{_n(SMALL)}" xmlns="http://www.w3.org/2000/svg">{"".join(inside)}</svg>'
     )
+
+
+def _box(step: Step, place: Place, box_width: float, all_macs: int) -> str:
+    x, y, width, height = place
+    lines = _contents(step, box_width)
+    parts = []
+    if step.family not in PLAIN:
+        radius = 5 if step.params or step.macs else min(height / 2, 12)
+        tint = 0.03 + 0.24 * step.macs / all_macs if step.macs else 0
+        parts.append(
+            f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" rx="{_n(radius)}" '
+            f'fill-opacity="{tint:.3f}" stroke="currentColor" stroke-width="{1.5 if step.macs else 1}"{_dashes(step)}/>'
+        )
+    baseline = y + (height - sum(LINE[line.size] for line in lines)) / 2
+    for line in lines:
+        baseline += LINE[line.size]
+        parts.append(_line_of_text(line, x + width / 2, baseline - 4))
+    if caption := _caption(step):
+        parts.append(_line_of_text(_Text(caption), x + width / 2, y + height + LINE[SMALL] - 2, 0.8))
+    return "".join(parts)
+
+
+def _dashes(*steps: Step) -> str:
+    return ' stroke-dasharray="4 3"' if any(step.family == "more" for step in steps) else ""
+
+
+def _identity(points: Sequence[Point]) -> str:
+    """A word along a shortcut that is nothing but a line."""
+    (x, top), (_, bottom) = max(pairwise(points), key=lambda piece: abs(piece[1][1] - piece[0][1]))
+    place = f"translate({_n(x + 12)} {_n((top + bottom) / 2)})"
+    return f'<text transform="{place} rotate(-90)" fill-opacity=".8">identity</text>'
 
 
 def _n(number: float) -> str:
@@ -352,7 +276,7 @@ def _line_of_text(line: _Text, x: float, y: float, opacity: float = 1) -> str:
     return f'<text x="{_n(x)}" y="{_n(y)}"{size}{weight}{faint}>{html.escape(line.text)}</text>'
 
 
-def _rounded_path(points: Sequence[tuple[float, float]], radius: float = 5) -> str:
+def _rounded_path(points: Sequence[Point], radius: float = 5) -> str:
     """A line with round corners, up to the arrow's head."""
     path = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
@@ -362,14 +286,14 @@ def _rounded_path(points: Sequence[tuple[float, float]], radius: float = 5) -> s
     return "".join([*path, f"L{_n(end[0])} {_n(end[1])}"])
 
 
-def _towards(start: tuple[float, float], goal: tuple[float, float], far: float) -> tuple[float, float]:
+def _towards(start: Point, goal: Point, far: float) -> Point:
     dx, dy = goal[0] - start[0], goal[1] - start[1]
     length = abs(dx) + abs(dy)  # lines run along the axes
     share = min(far / length, 0.5) if length else 0
     return start[0] + share * dx, start[1] + share * dy
 
 
-def _arrow_head(before: tuple[float, float], tip: tuple[float, float]) -> str:
+def _arrow_head(before: Point, tip: Point) -> str:
     back = _towards(tip, before, 7)
     dx, dy = (tip[1] - back[1]) / 2, (tip[0] - back[0]) / 2
     corners = (tip, (back[0] + dx, back[1] + dy), (back[0] - dx, back[1] - dy))
@@ -379,41 +303,34 @@ def _arrow_head(before: tuple[float, float], tip: tuple[float, float]) -> str:
 # ---- The same in words ---------------------------------------------------------------------------------------------
 
 
-class _Words:
-    """Tells a structure line by line."""
+def _words(structure: Structure, series: Series, number: str = "", indent: str = "") -> list[str]:
+    """Tell a series of a structure line by line."""
+    lines, named = [], 0
+    for part in series:
+        if isinstance(part, Step):
+            lines.append(indent + _step_words(part, structure.outside))
+            continue
+        lines.append(f"{indent}{len(part.branches) + part.direct} branches:")
+        for branch in part.branches:
+            named += 1
+            inner = _words(structure, branch, f"{number}{named}.", indent + "  ")
+            lines += [f"{indent}Branch {number}{named}:", *inner]
+        if part.direct:
+            named += 1
+            lines.append(f"{indent}Branch {number}{named}: {_output_of(part.ends[0])}, unchanged.")
+        if part is not series[-1]:  # else they end where the branch around them ends
+            lines.append(f"{indent}The branches meet:")
+    return lines
 
-    def __init__(self, structure: Structure) -> None:
-        self.structure = structure
 
-    def lines(self, title: str, params: int, macs: int) -> list[str]:
-        return [f"{title}.", *self._series(self.structure.series, "", 0), f"In all {params:,} params, {macs:,} MACs."]
-
-    def _series(self, series: Series, number: str, depth: int) -> list[str]:
-        lines, indent, named = [], "  " * depth, 0
-        for index, part in enumerate(series):
-            if isinstance(part, Step):
-                lines.append(indent + self._step(part))
-                continue
-            lines.append(f"{indent}{len(part.branches) + part.direct} branches:")
-            for branch in part.branches:
-                named += 1
-                name = f"{number}{named}"
-                lines += [f"{indent}Branch {name}:", *self._series(branch, f"{name}.", depth + 1)]
-            if part.direct:
-                named += 1
-                lines.append(f"{indent}Branch {number}{named}: {_output_of(part.ends[0])}, unchanged.")
-            if index + 1 < len(series):  # else they end where the branch around them ends
-                lines.append(f"{indent}The branches meet:")
-        return lines
-
-    def _step(self, step: Step) -> str:
-        costs = f": {', '.join(_costs(step))}" if step.params or step.macs else ""
-        shape = f" → {shape_words(step.shape)}" if _caption(step) else ""
-        others = [_output_of(source) for source, target in self.structure.outside if target is step]
-        takes = "also takes" if len(others) < len(step.inputs) else "takes only"
-        also = f" ({takes} {' and '.join(others)})" if others else ""
-        name = f"{step.label} like these" if step.family == "more" else _capital(step.label)
-        return f"{name}{also}{costs}{shape}."
+def _step_words(step: Step, outside: Sequence[Edge]) -> str:
+    costs = f": {', '.join(_costs(step))}" if step.params or step.macs else ""
+    shape = f" → {shape_words(step.shape)}" if _caption(step) else ""
+    others = [_output_of(source) for source, target in outside if target is step]
+    takes = "also takes" if len(others) < len(step.inputs) else "takes only"
+    also = f" ({takes} {' and '.join(others)})" if others else ""
+    name = f"{step.label} like these" if step.family == "more" else _capital(step.label)
+    return f"{name}{also}{costs}{shape}."
 
 
 def _output_of(step: Step) -> str:
