@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
+import copy
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
+from lightnets_edu.counting.calls import ModuleCalls
+from lightnets_edu.counting.inputs import InputSize, make_inputs
+from lightnets_edu.counting.meta import Kernels
 from lightnets_edu.counting.rules.layers import LAYER_RULES
-from lightnets_edu.counting.shapes import ShapeTensor, UnsupportedOperationError, call_rule, find_trace
+from lightnets_edu.counting.shapes import ShapeTensor, UnsupportedOperationError
+from lightnets_edu.counting.state import ModelState
 from lightnets_edu.counting.table import CountTable
-from lightnets_edu.counting.trace import Trace, watching_modules
+from lightnets_edu.counting.trace import Shape, Trace, storage_of
 
-
-class _LeaveTensorsAlone(TorchFunctionMode):
-    """While counting, no real tensor is written to: a batch norm in training mode would step its counters."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        name = getattr(func, "__name__", "")
-        trace = find_trace(args, kwargs)
-        if trace is not None:
-            return call_rule(trace, name, args, kwargs)
-        in_place = name.endswith("_") and not name.endswith("__")
-        if in_place or name in ("__iadd__", "__imul__", "__isub__", "__itruediv__", "__setitem__"):
-            return args[0] if args else kwargs["tensor"]  # nn.init passes its tensor by name
-        return func(*args, **(kwargs or {}))
+_NOT_MODELS = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 
 
 def _call_module(trace: Trace, module: nn.Module, args: tuple, kwargs: dict) -> Any:
     """Count one call of a module: by its rule if it is one of torch's layers, else by running its forward."""
     path = trace.paths.get(id(module), "")
     trace.stack.append(path)
-    rule = LAYER_RULES.get(type(module))
-    if rule is not None and "forward" not in module.__dict__ and not kwargs and len(args) == 1:
-        result = rule(trace, module, *args)
-    elif type(module) is nn.Sequential:
+    kind = type(module)
+    result: Any = NotImplemented
+    if (rule := LAYER_RULES.get(kind)) is not None:
+        own = module.__dict__
+        plain = "forward" not in own and not own["_forward_pre_hooks"]
+        if plain and not kwargs and len(args) == 1 and type(args[0]) is ShapeTensor:
+            result = rule(trace, module, args[0])
+    elif kind is nn.Sequential and len(args) == 1:
         (result,) = args
         for child in module._modules.values():
-            result = _call_module(trace, child, (result,), {})
-    else:
-        result = module.forward(*args, **kwargs)
+            result = _call_module(trace, child, (result,), {})  # type: ignore[arg-type]  # no child is None
+    if result is NotImplemented:
+        result = _run_forward(trace, module, args, kwargs)
     # Not in a finally: after an error the stack still says where it happened.
     trace.stack.pop()
     if trace.watch is not None:
@@ -50,61 +49,90 @@ def _call_module(trace: Trace, module: nn.Module, args: tuple, kwargs: dict) -> 
     return result
 
 
-def _checked_size(input_size: Sequence[int]) -> tuple[int, ...]:
-    try:
-        size = tuple(map(operator.index, input_size))
-    except TypeError:
-        raise ValueError(
-            f"input_size should be whole numbers such as (1, 3, 224, 224) instead of {input_size!r}"
-        ) from None
-    if len(size) < 2 or min(size) < 1:
-        raise ValueError(
-            f"input_size should be a batch size, then channels, then sides, all at least 1, such as (1, 3, 224, 224), "
-            f"instead of {size}"
-        )
-    return size
+def _run_forward(trace: Trace, module: nn.Module, args: tuple, kwargs: dict) -> Any:
+    """A module's own forward. Of the hooks, those run with which torch.nn.utils makes weights."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return _run_script(trace, module, args, kwargs)
+    for hook in module._forward_pre_hooks.values():
+        if type(hook).__module__.startswith("torch.nn.utils"):
+            hook(module, args)
+    inner = module._modules.get("_orig_mod")  # what torch.compile wraps
+    return (module if inner is None else inner).forward(*args, **kwargs)
 
 
-def _unwrapped(model: nn.Module) -> nn.Module:
+def _run_script(trace: Trace, module: torch.jit.ScriptModule, args: tuple, kwargs: dict) -> Any:
+    """A scripted forward is no longer Python: a twin of the module runs it on the meta device."""
+    twin = copy.deepcopy(module)
+    known: dict[int, torch.Tensor] = {}
+    for part, original in zip(twin.modules(), module.modules(), strict=True):
+        script: Any = part._c
+        for name, tensor in (*original.named_parameters(recurse=False), *original.named_buffers(recurse=False)):
+            empty = torch.empty_like(tensor, device="meta", requires_grad=tensor.requires_grad)
+            script.setattr(name, empty)
+            known[storage_of(empty)] = tensor
+    return trace.ask_torch(twin.forward, module.original_name, args, kwargs, known)
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
     """The user's module inside torch.compile's and DataParallel's wrappers."""
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        return _unwrapped(model.module)
+        return unwrapped(model.module)
     inner = getattr(model, "_orig_mod", None)
-    return model if inner is None else _unwrapped(inner)
+    return model if inner is None else unwrapped(inner)
 
 
-def follow(model: nn.Module, input_size: Sequence[int], watch: Callable[..., None] | None = None) -> Trace:
+def _where(error: BaseException) -> str:
+    """The line of the model's own code that an error comes from, if it comes from one."""
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_NOT_MODELS)
+    ]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno}: {frames[-1].line})" if frames else ""
+
+
+def follow(
+    model: nn.Module, input_size: InputSize, watch: Callable[..., None] | None = None
+) -> tuple[Trace, tuple[Shape, ...]]:
     """Run a model's forward on shapes and collect what it costs; arguments and errors are those of `count`.
 
     Args:
         model: As for `count`.
         input_size: As for `count`.
         watch: Is told of everything that runs; see `Trace`.
+
+    Returns:
+        What was collected, and the shapes of the inputs.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"count needs a torch.nn.Module instead of {type(model).__name__}")
-    model = _unwrapped(model)
-    if isinstance(model, torch.jit.ScriptModule):
-        raise TypeError("count cannot follow a scripted model, whose forward is no longer Python: count the original")
-    trace = Trace(model, _checked_size(input_size), watch)
-    x = ShapeTensor(trace.input_size, trace)
+    model = unwrapped(model)
+    trace = Trace(model, watch)
+    args, kwargs = make_inputs(input_size, trace.dtype, lambda shape, dtype: ShapeTensor(shape, trace, dtype=dtype))
+    sizes = tuple(tuple(leaf.shape) for leaf in tree_leaves((args, kwargs)))
+    kernels = Kernels(trace)
+    trace.ask_torch = kernels.ask
+    state = ModelState(trace.modules, LAYER_RULES)
     try:
-        with _LeaveTensorsAlone(), watching_modules(_call_module):
+        with torch.enable_grad(), kernels, ModuleCalls(partial(_call_module, trace), state.remember_attributes):
             if watch is not None:
-                watch(trace, "input", (), {}, x)
-            result = _call_module(trace, model, (x,), {})
+                watch(trace, "input", (), {}, [args, kwargs])
+            result = _call_module(trace, model, args, kwargs)
             if watch is not None:
                 watch(trace, "output", (result,), {}, None)
-    except (ValueError, UnsupportedOperationError) as error:
-        where = next((path for path in reversed(trace.stack) if path), "")
-        place = f"layer {where!r}" if where else "the forward"
-        raise type(error)(f"in {place} of {type(model).__name__}: {error}") from error
+        if shapes := [leaf for leaf in tree_leaves(result) if type(leaf) is ShapeTensor]:
+            trace.forget_unused_gradients(shapes)
+    except Exception as error:  # the forward is anybody's code
+        layer = next((path for path in reversed(trace.stack) if path), "")
+        place = f"layer {layer!r}" if layer else "the forward"
+        kind = UnsupportedOperationError if isinstance(error, UnsupportedOperationError) else ValueError
+        said = str(error) if isinstance(error, (kind, ValueError)) else f"{type(error).__name__}: {error}"
+        raise kind(f"in {place} of {type(model).__name__}: {said}{_where(error)}") from error
     finally:
-        trace.restore_buffers()
-    return trace
+        state.restore()
+        kernels.restore()
+    return trace, sizes
 
 
-def count(model: nn.Module, input_size: Sequence[int] = (1, 3, 224, 224)) -> CountTable:
+def count(model: nn.Module, input_size: InputSize = (1, 3, 224, 224)) -> CountTable:
     """Count parameters, multiply-accumulates, activations and memory access of a model.
 
     The model's own ``forward`` runs on a `ShapeTensor`: an object that has a shape and no numbers. So the count takes
@@ -113,8 +141,10 @@ def count(model: nn.Module, input_size: Sequence[int] = (1, 3, 224, 224)) -> Cou
     Forward hooks are not run.
 
     Args:
-        model: Any module whose forward takes one tensor. Its weights may lie on any device, meta included.
-        input_size: Shape of the input, batch first.
+        model: Any module. Its weights may lie on any device, meta included.
+        input_size: Shape of the input, batch first. A forward with several inputs takes a list of shapes, or a dict by
+            the names of its arguments. A shape may come with a type, as in ``((1, 128), torch.long)``; without one it
+            has that of the model's parameters. A list inside stands for a list of tensors.
 
     Returns:
         The totals and one row a layer. MACs are multiply-accumulates of convolutions, linear layers and matrix
@@ -123,13 +153,15 @@ def count(model: nn.Module, input_size: Sequence[int] = (1, 3, 224, 224)) -> Cou
     Raises:
         TypeError: If ``model`` is not a module that can be followed.
         ValueError: If the input size is not valid or does not fit the model; the message names the layer.
-        UnsupportedOperationError: If the model calls an operation without a rule; it names operation and layer.
+        UnsupportedOperationError: If the forward depends on the values of its input, or PyTorch cannot run it on
+            shapes; it names operation, layer and line.
 
     Example:
         >>> table = count(nn.Conv2d(3, 6, kernel_size=11, stride=4), input_size=(1, 3, 227, 227))
         >>> table.params, table.macs  # 11 · 11 · 3 · 6 weights and 6 biases; each weight used at 55 · 55 places
         (2184, 6588450)
     """
-    trace = follow(model, input_size)
-    unused = tuple(weight.name for weight in trace.unmet.values())
-    return CountTable(type(trace.model).__name__, trace.input_size, trace.params, tuple(trace.rows), unused)
+    trace, sizes = follow(model, input_size)
+    unused = tuple(name for name, _ in trace.unmet.values())
+    size = sizes[0] if len(sizes) == 1 else sizes
+    return CountTable(type(trace.model).__name__, size, trace.params, tuple(trace.rows), unused)

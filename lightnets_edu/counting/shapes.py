@@ -1,9 +1,9 @@
-"""A stand-in for a tensor that has a shape and nothing else, so that a model's own ``forward`` can be run for free.
+"""A stand-in for a tensor that has a shape and no numbers, so that a model's own ``forward`` can be run for free.
 
-A `ShapeTensor` is handed to the model in place of an image. Every call that would compute something (``x + y``,
-``F.conv2d(x, w)``, ``torch.cat([x, y])``) reaches `call_rule`, which looks the operation up by its name in the rules of
-`lightnets_edu.counting.rules`, notes what it costs, and returns the shape of the result. There is no data, no device
-and no hook, so nothing of the model can change; an operation without a rule raises instead of counting as nothing.
+A `ShapeTensor` is handed to the model in place of an image. Every call that would compute something with it (``x + y``,
+``F.conv2d(x, w)``, ``torch.cat([x, y])``) reaches `call`. Frequent ones have a rule that knows the shape of
+the result and what it costs (`lightnets_edu.counting.rules`); all others are put to PyTorch itself
+(`lightnets_edu.counting.meta`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch._ops import OpOverload, OpOverloadPacket
 
 if TYPE_CHECKING:
     from lightnets_edu.counting.trace import Trace
@@ -23,14 +24,15 @@ RULES: dict[str, Rule] = {}
 
 
 class UnsupportedOperationError(NotImplementedError):
-    """The model calls an operation that no counting rule is written for."""
+    """The model does something that cannot be followed by shapes alone."""
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
     """Register a rule for operations of these names, whether called as functions, methods or in place.
 
-    A rule takes ``(trace, *args, **kwargs)`` with the operation's own arguments and returns the result's shape as a
-    `ShapeTensor` (or several), after noting its cost with ``trace.record``.
+    A rule takes ``(trace, ...)`` with those of the operation's arguments, by torch's names, that it understands, and
+    returns the result's shape as a `ShapeTensor` (or several) after noting its cost with ``trace.record``. Called with
+    others, or where it returns NotImplemented, PyTorch is asked instead.
     """
 
     def register(function: Rule) -> Rule:
@@ -55,39 +57,67 @@ def rule_for_each(*groups: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def call_rule(trace: Trace, name: str, args: tuple, kwargs: dict | None = None) -> Any:
-    """Run the rule of the operation called ``name`` (``add``, ``add_``, ``__add__`` and ``__radd__`` are one).
+def call(trace: Trace, function: Callable, args: tuple, kwargs: dict | None = None) -> Any:
+    """Count one call of one of torch's functions or methods: by its rule, or by asking PyTorch.
+
+    ``add``, ``add_``, ``__add__`` and ``__radd__`` have one rule.
 
     Raises:
-        UnsupportedOperationError: If there is none.
+        ValueError: If PyTorch refuses the call; the sentence is its own.
+        UnsupportedOperationError: If the result's shape depends on values.
     """
-    found = RULES.get(name) or RULES.get(name.strip("_"))
-    if found is None:
-        raise UnsupportedOperationError(
-            f"there is no counting rule for the operation {name!r}; it would be counted as nothing, so the count "
-            "stops here. Write one with @lightnets_edu.counting.rule"
-        )
-    result = found(trace, *args, **kwargs) if kwargs else found(trace, *args)
+    name = _name_of(function)
+    result = _by_rule(trace, name, args, kwargs)
+    if result is NotImplemented:
+        result = trace.ask_torch(function, name, args, kwargs or {})
     if trace.watch is not None:
         trace.watch(trace, name, args, kwargs or {}, result)
     return result
+
+
+def _by_rule(trace: Trace, name: str, args: tuple, kwargs: dict | None) -> Any:
+    """What the rule of an operation gives; NotImplemented if there is none for these arguments."""
+    found = RULES.get(name) or RULES.get(name.strip("_"))
+    in_place = name[-1] == "_" and (name[:3] == "__i" or name[-2:] != "__")
+    if found is None or (in_place and type(args[0]) is not ShapeTensor):
+        return NotImplemented
+    try:
+        result = found(trace, *args, **kwargs) if kwargs else found(trace, *args)
+    except TypeError as error:
+        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            raise  # not about the arguments of the rule
+        return NotImplemented
+    if not in_place or result is NotImplemented or result.shape != args[0].shape:
+        return result
+    # The operand itself, which from now on learns what the result learns.
+    operand: ShapeTensor = args[0]
+    operand.requires_grad, operand.made_by = result.requires_grad, result.made_by
+    return operand
+
+
+def _name_of(function: Callable) -> str:
+    """Its name; that of an operator outside torch's own namespace comes with the namespace."""
+    if isinstance(function, (OpOverload, OpOverloadPacket)):
+        packet: Any = getattr(function, "overloadpacket", function)
+        return packet._qualified_op_name.removeprefix("aten::")
+    return getattr(function, "__name__", str(function))
 
 
 class ShapeTensor:
     """A shape that can be passed through a model.
 
     Attributes:
-        shape: The sizes, as a tuple of ints.
+        shape: The sizes.
         trace: Where the operations note what they cost.
         requires_grad: Whether training would send a gradient through it.
-        dtype: The element type, which decides nothing here but is asked for by some models.
+        dtype: The element type.
+        made_by: The place in the trace's history of what computed it; -1 for an input and what is detached.
     """
 
-    __slots__ = ("dtype", "requires_grad", "shape", "trace")
+    __slots__ = ("dtype", "made_by", "requires_grad", "shape", "trace")
 
-    device = torch.device("cpu")
     layout = torch.strided
-    is_cuda = is_meta = is_sparse = is_quantized = is_nested = is_mkldnn = is_complex = False
+    is_cuda = is_meta = is_sparse = is_quantized = is_nested = is_mkldnn = is_leaf = False
     grad = grad_fn = None
 
     def __init__(
@@ -96,11 +126,13 @@ class ShapeTensor:
         trace: Trace,
         requires_grad: bool = False,
         dtype: torch.dtype = torch.float32,
+        made_by: int = -1,
     ) -> None:
-        self.shape = shape
+        self.shape = torch.Size(shape)
         self.trace = trace
         self.requires_grad = requires_grad
         self.dtype = dtype
+        self.made_by = made_by
 
     @property  # type: ignore[misc]  # it stands for another class on purpose
     def __class__(self) -> type:
@@ -112,11 +144,16 @@ class ShapeTensor:
         """Where PyTorch hands over when a ShapeTensor is among a function's arguments."""
         trace = find_trace(args, kwargs)
         assert trace is not None  # PyTorch hands over only because of a ShapeTensor
-        return call_rule(trace, getattr(func, "__name__", str(func)), args, kwargs)
+        return call(trace, func, args, kwargs)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's parameters are."""
+        return self.trace.device
 
     def like(self, shape: tuple[int, ...]) -> ShapeTensor:
         """Another shape computed from this one."""
-        return ShapeTensor(shape, self.trace, self.requires_grad, self.dtype)
+        return ShapeTensor(shape, self.trace, self.requires_grad, self.dtype, self.made_by)
 
     def size(self, dim: int | None = None) -> tuple[int, ...] | int:
         """As torch.Tensor.size."""
@@ -132,6 +169,8 @@ class ShapeTensor:
         """As torch.Tensor.numel."""
         return prod(self.shape)
 
+    nelement = numel
+
     def is_floating_point(self) -> bool:
         """As torch.Tensor.is_floating_point."""
         return self.dtype.is_floating_point
@@ -141,50 +180,57 @@ class ShapeTensor:
         return True
 
     def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d tensor")
         return self.shape[0]
 
     def __iter__(self):
-        return (self[i] for i in range(self.shape[0]))
-
-    def __getitem__(self, index):
-        return call_rule(self.trace, "getitem", (self, index))
+        return (self[i] for i in range(len(self)))  # type: ignore[index]  # operators are added below
 
     def __getattr__(self, name: str) -> Any:
-        """Any other tensor method is the operation of that name."""
+        """Any other attribute is a tensor's: an operation of that name, or a property."""
         if name.startswith("__"):
             raise AttributeError(name)
-        if name not in RULES and name.strip("_") not in RULES and not hasattr(torch.Tensor, name):
-            raise AttributeError(f"a tensor has no attribute {name!r}")
-        return partial(_method, self, name)
+        try:
+            found = getattr(torch.Tensor, name)
+        except AttributeError:
+            raise AttributeError(f"a tensor has no attribute {name!r}") from None
+        if callable(found):
+            return partial(_method, self, found)
+        return self.trace.ask_torch(lambda tensor: getattr(tensor, name), name, (self,), {})
 
     def __bool__(self):
         raise UnsupportedOperationError(
-            "the model branches on the values of a tensor; a count by shapes has no values, so it cannot follow"
+            "the model asks for the values of a tensor that depends on its input; a count by shapes has no values, so "
+            "it cannot follow"
         )
 
-    __int__ = __float__ = __index__ = item = tolist = numpy = __bool__
+    __int__ = __float__ = __index__ = __complex__ = __contains__ = item = tolist = numpy = __bool__
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         return f"ShapeTensor{tuple(self.shape)}"
 
 
-def _method(tensor: ShapeTensor, name: str, *args: Any, **kwargs: Any) -> Any:
-    return call_rule(tensor.trace, name, (tensor, *args), kwargs)
+def _method(tensor: ShapeTensor, function: Callable, *args: Any, **kwargs: Any) -> Any:
+    return call(tensor.trace, function, (tensor, *args), kwargs)
 
 
 def _operator(name: str) -> Callable:
+    function = getattr(torch.Tensor, name)
+
     def method(self, *others):
-        return call_rule(self.trace, name, (self, *others))
+        return call(self.trace, function, (self, *others))
 
     return method
 
 
-_OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
-for _name in _OPERATORS:
-    for _prefix in ("", "r", "i"):
-        setattr(ShapeTensor, f"__{_prefix}{_name}__", _operator(_name))
-for _name in ("neg", "abs", "lt", "le", "gt", "ge"):
-    setattr(ShapeTensor, f"__{_name}__", _operator(_name))
+_BOTH_SIDES = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+for _name in (
+    *(f"{side}{name}" for name in _BOTH_SIDES for side in ("", "r", "i") if hasattr(torch.Tensor, f"__{side}{name}__")),
+    *"neg pos abs invert eq ne lt le gt ge getitem setitem".split(),
+):
+    setattr(ShapeTensor, f"__{_name}__", _operator(f"__{_name}__"))
 
 
 def find_trace(args: Iterable[Any], kwargs: Mapping[str, Any] | None = None) -> Trace | None:

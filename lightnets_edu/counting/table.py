@@ -15,7 +15,9 @@ COLUMNS = ("layer", "kind", "output shape", "params", "MACs", "activations", "me
 NOTE = "Totals: all parameters; MACs and memory access of convolutions and linear layers; activations of convolutions."
 
 
-def _shape_text(shape: tuple[int, ...]) -> str:
+def _shape_text(shape: tuple) -> str:
+    if shape and isinstance(shape[0], tuple):
+        return " and ".join(map(_shape_text, shape))
     return " × ".join(map(str, shape))
 
 
@@ -25,14 +27,14 @@ class CountTable:
 
     Attributes:
         model_name: The model's class.
-        input_size: The input's shape, batch first.
+        input_size: The input's shape, batch first; of several inputs, all their shapes.
         params: All learnable numbers of the model, shared ones once.
         rows: One `LayerCount` a call of a layer, in the order of the forward pass.
         unused: Names of parameters that the forward pass never touched.
     """
 
     model_name: str
-    input_size: tuple[int, ...]
+    input_size: tuple
     params: int
     rows: tuple[LayerCount, ...]
     unused: tuple[str, ...] = ()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from lightnets_edu.counting.shapes import ShapeTensor, find_trace
+from lightnets_edu.counting.shapes import ShapeTensor, UnsupportedOperationError
 
+Shape = tuple[int, ...]
 MULTIPLYING = frozenset({"convolution", "linear", "matmul"})
 
 
@@ -50,83 +49,82 @@ class LayerCount(NamedTuple):
     bias_elements: int = 0
 
 
-class Weight(NamedTuple):
-    """What a count needs to know of a parameter, read once before the forward runs."""
-
-    name: str
-    shape: tuple[int, ...]
-    elements: int
-    requires_grad: bool
-
-    @classmethod
-    def of(cls, name: str, tensor: torch.Tensor) -> Weight:
-        """Read it off a tensor of any device."""
-        # Straight to the tuple's own constructor: a network has hundreds of parameters.
-        return tuple.__new__(cls, (name, tensor.shape, tensor.numel(), tensor.requires_grad))
-
-
 class Trace:
     """Collects the rows of one count and knows where in the model it is.
 
     Attributes:
         model: What is counted.
-        input_size: Shape of its input.
         watch: Is told of all that has run: ``watch(trace, name of an operation or module, args, kwargs, result)``. The
-            first is "input", which results in the model's input, the last "output", which takes its output.
+            first is "input", which results in the model's inputs, the last "output", which takes its output.
         rows: What has been counted so far.
-        paths: The name of each module, by identity.
-        weights: What is known of the model's parameters, by identity.
-        unmet: Parameters that no operation has read yet, by identity.
+        modules: All modules, each once.
+        paths: Their names, by identity.
+        params: Elements of all parameters, shared ones once.
+        unmet: Parameters that no operation has read yet, with their names, by identity.
         stack: Names of the modules that are running, outermost first.
+        device: Where the model's first parameter lies.
+        dtype: The first parameter's type.
+        ask_torch: Counts a call that has no rule.
     """
 
-    def __init__(self, model: nn.Module, input_size: tuple[int, ...], watch: Callable[..., None] | None = None) -> None:
+    def __init__(self, model: nn.Module, watch: Callable[..., None] | None = None) -> None:
         self.model = model
-        self.input_size = input_size
         self.watch = watch
         self.rows: list[LayerCount] = []
+        self.modules: list[nn.Module] = []
         self.paths: dict[int, str] = {}
-        self.weights: dict[int, Weight] = {}
-        self.unmet: dict[int, Weight] = {}
+        self.params = 0
+        self.unmet: dict[int, tuple[str, torch.Tensor]] = {}
         self.stack: list[str] = []
-        self._buffers: list[tuple[dict, dict]] = []
+        self.device, self.dtype = torch.device("cpu"), torch.float32
+        self.ask_torch: Callable[..., Any] = _refuse
+        self._owners: dict[int, int] | None = None
+        self._history: list[tuple[int, tuple[int, ...]]] = []
         self._walk(model, "")
-        self.params = sum(weight.elements for weight in self.unmet.values())
+        for _, parameter in self.unmet.values():
+            self.device, self.dtype = parameter.device, parameter.dtype
+            break
 
     def _walk(self, module: nn.Module, path: str) -> None:
-        state = module.__dict__
         self.paths[id(module)] = path
+        self.modules.append(module)
         prefix = path + "." if path else ""
-        for name, parameter in state["_parameters"].items():
-            if parameter is not None and id(parameter) not in self.weights:
-                if isinstance(parameter, nn.parameter.UninitializedParameter):
+        for name, parameter in module._parameters.items():
+            if parameter is not None and id(parameter) not in self.unmet:
+                if type(parameter) is not nn.Parameter and isinstance(parameter, nn.parameter.UninitializedParameter):
                     raise ValueError(
                         f"parameter {prefix}{name} has no shape yet: run the model once on real data before counting it"
                     )
-                weight = Weight.of(prefix + name, parameter)
-                self.weights[id(parameter)] = self.unmet[id(parameter)] = weight
-        if buffers := state["_buffers"]:
-            self._buffers.append((buffers, buffers.copy()))
-        for name, child in state["_modules"].items():
+                self.unmet[id(parameter)] = (prefix + name, parameter)
+                self.params += parameter.numel()
+        for name, child in module._modules.items():
             if child is not None and id(child) not in self.paths:
                 self._walk(child, prefix + name)
 
-    def weight(self, tensor: torch.Tensor) -> Weight:
-        """What is known of a tensor; one that the forward has computed itself is read now."""
-        return self.weights.get(id(tensor)) or Weight.of("", tensor)
+    def meet(self, tensor: torch.Tensor) -> int:
+        """Note that a tensor is read; returns the elements of a parameter that is read here for the first time.
+
+        A view of a parameter is that parameter: they share their storage.
+        """
+        met = self.unmet.pop(id(tensor), None)
+        if met is None and self.unmet and type(tensor) is not nn.Parameter:
+            if self._owners is None:
+                self._owners = {storage_of(parameter): identity for identity, (_, parameter) in self.unmet.items()}
+            met = self.unmet.pop(self._owners.get(storage_of(tensor), 0), None)
+        return 0 if met is None else met[1].numel()
 
     def record(
         self,
         kind: str,
         group: str,
         inputs: tuple,
-        shape: tuple[int, ...],
+        shape: Shape,
         *,
         macs: int = 0,
         weights: tuple = (),
         bias: torch.Tensor | None = None,
         statistics: int = 0,
-        kernel_size: tuple[int, ...] = (),
+        kernel_size: Shape = (),
         groups: int = 1,
     ) -> ShapeTensor:
         """Write one row, for the module that is running, and return the shape of the result.
@@ -148,33 +146,38 @@ class Trace:
             read = statistics + prod(first.shape)
             learns = first.requires_grad  # does this layer or anything before it learn?
             gradients = int(learns)  # how many operands of the product need a gradient
+            sources: tuple[int, ...] = (first.made_by,)
         else:
             shapes = [x for x in inputs if type(x) is ShapeTensor]
             weights = (*weights, *(x for x in inputs if type(x) is not ShapeTensor and isinstance(x, torch.Tensor)))
             read = statistics + sum(prod(x.shape) for x in shapes)
             gradients = sum(x.requires_grad for x in shapes)
             learns = gradients > 0
+            sources = tuple(x.made_by for x in shapes)
+        if weights and weights[0] is not None:
+            gradients += weights[0].requires_grad
         written = prod(shape)
         bias_elements = 0
         if bias is not None:
             weights = (*weights, bias)
             bias_elements = written
         params = 0
-        for index, tensor in enumerate(weights):
-            if tensor is None:
-                continue
-            weight = self.weights.get(id(tensor)) or self.weight(tensor)
-            read += weight.elements
-            if self.unmet.pop(id(tensor), None) is not None:
-                params += weight.elements
-            if weight.requires_grad:
-                learns = True
-                gradients += index == 0
+        for tensor in weights:
+            if tensor is not None:
+                elements = tensor.numel()
+                read += elements
+                if self.unmet.pop(id(tensor), None) is not None:
+                    params += elements
+                elif type(tensor) is not nn.Parameter:
+                    params += self.meet(tensor)
+                learns = learns or tensor.requires_grad
+        if learns and not torch.is_grad_enabled():
+            learns, gradients = False, 0
         row = (
             self.stack[-1],
             kind,
             group,
-            tuple(getattr(first, "shape", ())),
+            first.shape,
             shape,
             params,
             macs,
@@ -186,44 +189,62 @@ class Trace:
             bias_elements,
         )
         self.rows.append(tuple.__new__(LayerCount, row))
-        return ShapeTensor(shape, self, learns, getattr(first, "dtype", torch.float32))
+        if not learns:
+            return ShapeTensor(shape, self, False, first.dtype)
+        self._history.append((len(self.rows), sources))
+        return ShapeTensor(shape, self, True, first.dtype, len(self._history) - 1)
 
-    def restore_buffers(self) -> None:
-        """Undo what a forward may have rebound: ``self.running_mean = ...`` on a module."""
-        for buffers, before in self._buffers:
-            if any(buffers.get(name) is not tensor for name, tensor in before.items()):
-                buffers.clear()
-                buffers.update(before)
+    def remember(self, sources: tuple[int, ...]) -> int:
+        """Close an entry of the history: all rows since the last one; returns its place."""
+        self._history.append((len(self.rows), sources))
+        return len(self._history) - 1
+
+    def forget_unused_gradients(self, results: Iterable[ShapeTensor]) -> None:
+        """Take the backward pass from rows that no result depends on in a way that learns."""
+        todo = [tensor.made_by for tensor in results]
+        needed: set[int] = set()
+        while todo:
+            if (place := todo.pop()) >= 0 and place not in needed:
+                needed.add(place)
+                todo.extend(self._history[place][1])
+        start = 0
+        for place, (end, _) in enumerate(self._history):
+            if place not in needed:
+                for index in range(start, end):
+                    if self.rows[index].backward_macs:
+                        self.rows[index] = self.rows[index]._replace(backward_macs=0)
+            start = end
+
+    def add(
+        self, kind: str, group: str, input_shape: Shape, shape: Shape, params: int, read: int, **others: Any
+    ) -> None:
+        """Write one row of the module that is running; see `LayerCount`."""
+        written = prod(shape)
+        settings = {"macs": 0, "backward_macs": 0, **others}
+        self.rows.append(
+            LayerCount(
+                self.stack[-1],
+                kind,
+                group,
+                tuple(input_shape),
+                tuple(shape),
+                params,
+                activations=written,
+                memory_access=read + written,
+                **settings,
+            )
+        )
 
 
-_lock = threading.Lock()
-_users = 0
-_original_call = nn.Module.__call__
+def storage_of(tensor: torch.Tensor) -> int:
+    """What two tensors have in common if they share memory."""
+    return tensor.untyped_storage()._cdata
 
 
-@contextmanager
-def watching_modules(call: Any) -> Iterator[None]:
-    """While open, calls of modules on shapes go to ``call``; calls on real tensors, in any thread, go on as ever.
+def _refuse(function: Callable, name: str, args: tuple, kwargs: dict) -> Any:
+    """Where only operations with a rule are of interest.
 
-    This is how torch.fx follows a model too. It replaces hooks, of which a model would keep traces.
+    Raises:
+        UnsupportedOperationError: Always.
     """
-    global _users, _original_call
-
-    def dispatch(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        first = args[0] if args else None
-        trace = first.trace if type(first) is ShapeTensor else find_trace(args, kwargs)
-        return original(module, *args, **kwargs) if trace is None else call(trace, module, args, kwargs)
-
-    with _lock:
-        if _users == 0:
-            _original_call = nn.Module.__call__
-            original = _original_call
-            nn.Module.__call__ = dispatch  # type: ignore[method-assign]
-        _users += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                nn.Module.__call__ = _original_call  # type: ignore[method-assign]
+    raise UnsupportedOperationError(f"there is no rule for the operation {name!r}")

@@ -2,68 +2,82 @@
 
 from __future__ import annotations
 
+import torch
+
 from lightnets_edu.counting.rules.sizes import broadcast
 from lightnets_edu.counting.shapes import ShapeTensor, rule, rule_for_each
 from lightnets_edu.counting.trace import Trace
 
 
-@rule_for_each("batch_norm instance_norm")
+def is_float(x) -> bool:
+    """Whether it is a map of floating-point numbers."""
+    return type(x) is ShapeTensor and x.dtype.is_floating_point
+
+
+@rule("batch_norm")
 def batch_norm(
-    trace: Trace, x, running_mean=None, running_var=None, weight=None, bias=None, *args, kind: str, **kwargs
+    trace: Trace, input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
 ) -> ShapeTensor:
+    """The functional form."""
+    if any(tensor is not None and tensor.shape != input.shape[1:2] for tensor in (running_mean, weight)):
+        return NotImplemented
+    return channel_norm(trace, "batch_norm", input, weight, bias, running_mean is not None)
+
+
+def channel_norm(trace: Trace, kind: str, x: ShapeTensor, weight, bias, has_statistics: bool) -> ShapeTensor:
     """A scale and a shift a channel; its running statistics are read; no MACs by convention."""
-    statistics = 0 if running_mean is None else 2 * x.shape[1]
+    statistics = 2 * x.shape[1] if has_statistics else 0
     return trace.record(kind, "normalization", (x,), x.shape, weights=(weight, bias), statistics=statistics)
 
 
 @rule("layer_norm")
-def layer_norm(trace: Trace, x, normalized_shape, weight=None, bias=None, *args, **kwargs) -> ShapeTensor:
+def layer_norm(trace: Trace, input, normalized_shape, weight=None, bias=None, eps=1e-5) -> ShapeTensor:
     """Statistics over the last axes, a scale and a shift an element of them."""
-    return trace.record("layer_norm", "normalization", (x,), x.shape, weights=(weight, bias))
+    normalized = tuple(normalized_shape)
+    last = tuple(input.shape[len(input.shape) - len(normalized) :])
+    if last != normalized or (weight is not None and weight.shape != normalized):
+        return NotImplemented
+    return trace.record("layer_norm", "normalization", (input,), input.shape, weights=(weight, bias))
 
 
 @rule("group_norm")
-def group_norm(trace: Trace, x, num_groups, weight=None, bias=None, *args, **kwargs) -> ShapeTensor:
+def group_norm(trace: Trace, input, num_groups, weight=None, bias=None, eps=1e-5) -> ShapeTensor:
     """Statistics over groups of channels, a scale and a shift a channel."""
-    return trace.record("group_norm", "normalization", (x,), x.shape, weights=(weight, bias))
+    if input.shape[1] % num_groups or (weight is not None and weight.shape != input.shape[1:2]):
+        return NotImplemented
+    return trace.record("group_norm", "normalization", (input,), input.shape, weights=(weight, bias))
 
 
 @rule("local_response_norm")
-def local_response_norm(trace: Trace, x, *args, **kwargs) -> ShapeTensor:
+def local_response_norm(trace: Trace, input, size, alpha=1e-4, beta=0.75, k=1.0) -> ShapeTensor:
     """Each element divided by a power of a sum over neighbouring channels (Krizhevsky et al. 2012, section 3.3)."""
-    return trace.record("local_response_norm", "normalization", (x,), x.shape)
+    return trace.record("local_response_norm", "normalization", (input,), input.shape)
 
 
-@rule_for_each(
-    *"relu relu6 hardtanh hardswish hardsigmoid sigmoid silu gelu mish elu leaky_relu softplus tanh".split(),
-    *"softmax log_softmax logsigmoid selu celu".split(),
-)
-def activation(trace: Trace, x, *args, kind: str, **kwargs) -> ShapeTensor:
-    """A function of each element, or of each vector for a softmax."""
-    return trace.record(kind, "activation", (x,), x.shape)
+@rule_for_each(*"relu relu6 hardswish hardsigmoid sigmoid silu gelu mish tanh".split())
+def activation(trace: Trace, input, inplace=False, *, approximate="none", kind: str) -> ShapeTensor:
+    """A function of each element."""
+    return trace.record(kind, "activation", (input,), input.shape) if is_float(input) else NotImplemented
 
 
-@rule("prelu")
-def prelu(trace: Trace, x, weight) -> ShapeTensor:
-    """A learned slope for negative inputs."""
-    return trace.record("prelu", "activation", (x,), x.shape, weights=(weight,))
+@rule_for_each("softmax", "log_softmax")
+def softmax(trace: Trace, input, dim=None, _stacklevel=3, dtype=None, *, kind: str) -> ShapeTensor:
+    """Exponentials divided by their sum along an axis."""
+    if dtype is not None or not isinstance(dim, int) or not -len(input.shape) <= dim < len(input.shape):
+        return NotImplemented
+    return activation(trace, input, kind=kind)
 
 
-@rule_for_each(
-    "add iadd radd",
-    "sub isub rsub",
-    "mul imul rmul multiply",
-    "div truediv itruediv rtruediv true_divide",
-    "floordiv floor_divide",
-    "pow rpow",
-    "neg negative",
-    "clamp clip",
-    *"abs exp log sqrt rsqrt square maximum minimum lt le gt ge clone floor erf".split(),
-)
-def arithmetic(trace: Trace, *operands, kind: str, **kwargs) -> ShapeTensor:
-    """One result an element, of one operand or of two that broadcast."""
-    shapes = [tuple(x.shape) for x in operands if hasattr(x, "shape")]
-    if len(operands) == 2 and type(operands[0]) is not ShapeTensor:
-        operands = operands[::-1]
-    shape = shapes[0] if len(shapes) == 1 or shapes[0] == shapes[1] else broadcast(*shapes)
-    return trace.record(kind, "elementwise", operands, shape)
+@rule_for_each("add iadd radd", "sub isub rsub", "mul imul rmul multiply", "div truediv itruediv rtruediv")
+def arithmetic(trace: Trace, input, other, *, kind: str) -> ShapeTensor:
+    """One result an element: of a map and a number, or of two maps of one type that broadcast."""
+    if not is_float(input):
+        input, other = other, input
+        if not is_float(input):
+            return NotImplemented
+    if type(other) is float or type(other) is int:
+        return trace.record(kind, "elementwise", (input, other), input.shape)
+    if not isinstance(other, torch.Tensor) or other.dtype != input.dtype:
+        return NotImplemented
+    shape = input.shape if input.shape == other.shape else broadcast(input.shape, other.shape)
+    return trace.record(kind, "elementwise", (input, other), shape)

@@ -1,11 +1,12 @@
-"""Operations that make one number of many, or the other way round: pools, reductions, resizing."""
+"""Operations that make one number of many: pools and means."""
 
 from __future__ import annotations
 
-from math import ceil, floor
+from math import ceil
 
-from lightnets_edu.counting.rules.sizes import named_axes, per_axis
-from lightnets_edu.counting.shapes import ShapeTensor, rule, rule_for_each
+from lightnets_edu.counting.rules.elementwise import is_float
+from lightnets_edu.counting.rules.sizes import per_axis
+from lightnets_edu.counting.shapes import ShapeTensor, rule_for_each
 from lightnets_edu.counting.trace import Trace
 
 
@@ -24,7 +25,7 @@ def _pool_size(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
 @rule_for_each("max_pool1d", "max_pool2d", "max_pool3d")
 def max_pool(
     trace: Trace,
-    x,
+    input,
     kernel_size,
     stride=None,
     padding=0,
@@ -36,6 +37,9 @@ def max_pool(
 ) -> ShapeTensor:
     """A pool over windows; output side as of a convolution, rounded down or up."""
     dims = _dims(kind)
+    x = input
+    if return_indices or len(x.shape) not in (dims + 1, dims + 2):
+        return NotImplemented
     kernel_size = per_axis(kernel_size, dims)
     stride = kernel_size if stride in (None, (), []) else per_axis(stride, dims)
     settings = (kernel_size, stride, per_axis(padding, dims), per_axis(dilation, dims))
@@ -51,44 +55,37 @@ def max_pool(
 @rule_for_each("avg_pool1d", "avg_pool2d", "avg_pool3d")
 def avg_pool(
     trace: Trace,
-    x,
+    input,
     kernel_size,
     stride=None,
     padding=0,
     ceil_mode=False,
     count_include_pad=True,
-    divisor_override=None,
     *,
     kind: str,
 ) -> ShapeTensor:
     """As a max pool; what the padding counts does not matter here."""
-    return max_pool(trace, x, kernel_size, stride, padding, 1, ceil_mode, kind=kind)
+    return max_pool(trace, input, kernel_size, stride, padding, 1, ceil_mode, kind=kind)
 
 
 @rule_for_each(*(f"adaptive_{pool}_pool{dims}d" for pool in ("avg", "max") for dims in (1, 2, 3)))
-def adaptive_pool(trace: Trace, x, output_size, return_indices=False, *, kind: str) -> ShapeTensor:
+def adaptive_pool(trace: Trace, input, output_size, *, kind: str) -> ShapeTensor:
     """A pool to a given output size; None keeps that side."""
-    dims = _dims(kind)
+    dims, sizes = _dims(kind), input.shape
+    if len(sizes) not in (dims + 1, dims + 2):
+        return NotImplemented
     wanted = (None,) * dims if output_size is None else per_axis(output_size, dims)
-    out = tuple(n if size is None else size for n, size in zip(x.shape[-dims:], wanted, strict=True))
-    return trace.record(kind, "pooling", (x,), (*x.shape[:-dims], *out))
+    out = tuple(n if size is None else size for n, size in zip(sizes[-dims:], wanted, strict=True))
+    return trace.record(kind, "pooling", (input,), (*sizes[:-dims], *out))
 
 
-@rule_for_each("mean", "sum", "amax", "amin", "norm", "var", "std", "logsumexp")
-def reduction(trace: Trace, x, dim=None, keepdim=False, *, kind: str, **kwargs) -> ShapeTensor:
+@rule_for_each("mean", "sum")
+def reduction(trace: Trace, input, dim=None, keepdim=False, *, kind: str) -> ShapeTensor:
     """One number of all along some axes."""
-    gone = named_axes(x.shape, dim)
-    shape = tuple(1 if i in gone else n for i, n in enumerate(x.shape) if keepdim or i not in gone)
-    return trace.record(kind, "pooling", (x,), shape)
-
-
-@rule("interpolate", "upsample")
-def interpolate(trace: Trace, x, size=None, scale_factor=None, *args, **kwargs) -> ShapeTensor:
-    """Resize the map to a size, or by a factor."""
-    dims = len(x.shape) - 2
-    if size is not None:
-        out = per_axis(size, dims)
-    else:
-        factors = (scale_factor,) * dims if isinstance(scale_factor, (int, float)) else scale_factor
-        out = tuple(floor(n * f) for n, f in zip(x.shape[2:], factors, strict=True))
-    return trace.record("interpolate", "pooling", (x,), (*x.shape[:2], *out))
+    axes = len(input.shape)
+    dims = range(axes) if dim is None or dim == () else (dim,) if isinstance(dim, int) else dim
+    if not is_float(input) or not all(isinstance(d, int) and -axes <= d < axes for d in dims):
+        return NotImplemented
+    gone = {d % axes for d in dims}
+    shape = tuple(1 if i in gone else n for i, n in enumerate(input.shape) if keepdim or i not in gone)
+    return trace.record(kind, "pooling", (input,), shape)

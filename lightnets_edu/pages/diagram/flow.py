@@ -69,10 +69,7 @@ def block_steps(block: nn.Module, input_size: Sequence[int], leaves: tuple[type[
         UnsupportedOperationError: If the forward cannot be counted.
     """
     steps = _Steps(leaves)
-    try:
-        follow(block, input_size, steps.watch)
-    except TypeError as error:
-        raise ValueError(f"only a module whose forward takes one tensor can be drawn: {error}") from error
+    follow(block, input_size, steps.watch)
     needed = _needed(steps.all)
     if needed[0].family != "input":
         raise ValueError(f"{type(block).__name__} cannot be drawn: its output does not depend on its input")
@@ -125,7 +122,7 @@ class _Steps:
         sources = list(dict.fromkeys(self.of[tensor] for tensor in _tensors((args, kwargs))))
         path = trace.paths.get(id(what), "")
         if what == "input":
-            self._add(Step("input", "input", result.shape), results)
+            self._add(Step("input", "input", results[0].shape), results)
             named = trace.model.named_modules()
             self.leaves = frozenset(path for path, module in named if path and isinstance(module, self.classes))
         elif what == "output":
