@@ -51,7 +51,7 @@ def right_and_wrong(name: str) -> tuple[str, str] | None:
     if isinstance(one, CodeExercise):
         return None
     if isinstance(one, ChoiceExercise):
-        return one.right.key, next(option.key for option in one.options if not option.right)
+        return tuple(next(k for k, option in one.by_letter.items() if option.right == right) for right in (True, False))
     assert isinstance(one, NumberExercise)
     wrong = one.mistakes[0].wrong() if one.mistakes else 2 * one.answer()
     return f"{float(one.answer()):.17g}", f"{float(wrong):.17g}"
@@ -103,7 +103,7 @@ def test_keyboard_alone_from_a_disk(visit, chapter):
             page.keyboard.type(right)
         else:
             page.keyboard.press("Space")
-            for _ in range([option.key for option in get_exercise(name).options].index(right)):
+            for _ in range(list(get_exercise(name).by_letter).index(right)):
                 page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         assert host.get_by_role("status").text_content().startswith("✓ Passed")

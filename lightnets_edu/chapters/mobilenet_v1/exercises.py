@@ -14,14 +14,7 @@ from lightnets_edu.formulas import depthwise_conv2d
 from lightnets_edu.models import get_model
 from lightnets_edu.models.cost import Layer, network_cost
 from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable, layers
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 #: A small network is quick to try.
 SMALL: dict[str, Any] = {"width_mult": 0.25, "num_classes": 10, "small_input": True}
@@ -69,11 +62,7 @@ def _judge_widening(widen: Callable) -> list[Comparison]:
     params = Comparison("parameters", right.params, sum(p.numel() for p in changed.parameters()))
     if not side.equal:  # with wrong paddings no map may be left further on
         return [side, params]
-    return [
-        side,
-        params,
-        Comparison("MACs", right.macs, count(changed, (1, 3, SMALL_SIDE, SMALL_SIDE)).macs),
-    ]
+    return [side, params, Comparison("MACs", right.macs, count(changed, (1, 3, SMALL_SIDE, SMALL_SIDE)).macs)]
 
 
 def _widened(**changes: Any) -> Callable[[nn.Module], nn.Module]:
@@ -123,20 +112,17 @@ EXERCISES = (
         "the rule of thumb. Which layers are to blame? Look at the table below the sliders, at both settings.",
         options=(
             Option(
-                "a",
                 "All of them: their channels were rounded up to multiples of 8.",
                 "Half of each width in table 1 is a multiple of 8 already: nothing was rounded.",
             ),
             Option(
-                "b",
                 "The depthwise ones, the first one and the classifier.",
                 r"The first two shrink with $\alpha$ and not with $\alpha^2$, and the classifier does not see the "
                 "image's size.",
                 right=True,
             ),
-            Option("c", "The pointwise ones.", r"These are the ones that follow both rules exactly."),
+            Option("The pointwise ones.", r"These are the ones that follow both rules exactly."),
             Option(
-                "d",
                 "All of them: 160 is not a multiple of 32, so the maps were rounded up.",
                 r"$160 = 5 \cdot 32$: no map was rounded.",
             ),
@@ -152,23 +138,19 @@ EXERCISES = (
         "read the table of layers above.",
         options=(
             Option(
-                "a",
                 "The classifier; the first convolution.",
                 "Close for the parameters, but look again. And the first convolution reads three channels only.",
             ),
             Option(
-                "b",
                 "The last pointwise convolution; the same one.",
                 "Right for the parameters. But is it alone with its MACs?",
             ),
             Option(
-                "c",
                 "The last pointwise convolution; eight pointwise ones tie.",
                 "More inputs and outputs make up for fewer pixels.",
                 right=True,
             ),
             Option(
-                "d",
                 "The classifier; eight pointwise ones tie.",
                 "Right for the MACs. For the parameters, compare the classifier with the convolution before it.",
             ),
@@ -188,8 +170,7 @@ EXERCISES = (
         mistakes=(
             Mistake(lambda: 100 - _kept_share(10), "That is the share that went. How much is left?"),
             Mistake(
-                lambda: _share_without_classifier(),
-                "You took the whole classifier away. Ten classes need a small one.",
+                lambda: _share_without_classifier(), "You took the whole classifier away. Ten classes need a small one."
             ),
             Mistake(lambda: _kept_share(10) / 100, "Right as a fraction; here it should be in per cent."),
         ),

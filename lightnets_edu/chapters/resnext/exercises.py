@@ -8,14 +8,7 @@ import torch
 from torch import Tensor
 
 from lightnets_edu.formulas import resnext_bottleneck
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 # --- Weights of a block ---------------------------------------------------------------------------------------------
 
@@ -132,27 +125,20 @@ EXERCISES = (
         "Watch the channels $C \\cdot d$ of the $3 \\times 3$ convolution. ResNet has 64. What happens?",
         options=(
             Option(
-                "a",
                 "They stay at 64: the cost is the same.",
                 "The cost is. But a grouped convolution is cheaper, and the saving is spent on channels.",
             ),
             Option(
-                "b",
                 "They double each time the cardinality doubles.",
                 "Watch from 32 to 64. The two $1 \\times 1$ convolutions have no groups and must be paid in full.",
             ),
             Option(
-                "c",
                 "They grow at first, then hardly: to about twice ResNet's.",
                 "Yes. The saving ends where the $3 \\times 3$ costs almost nothing: the rest goes to the two "
                 "$1 \\times 1$ convolutions, whose cost is proportional to $C \\cdot d$.",
                 right=True,
             ),
-            Option(
-                "d",
-                "They fall: each path becomes narrower.",
-                "Each path does, but there are more of them. Multiply.",
-            ),
+            Option("They fall: each path becomes narrower.", "Each path does, but there are more of them. Multiply."),
         ),
         hint="Write down $C$, $d$ and $C \\cdot d$ in a small table.",
         solution="64 channels at $C = 1$, 80 at 2, 112 at 8, 128 at 32 and at 64. At most it could be "

@@ -6,14 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from lightnets_edu.pages.board.explore import pareto_front
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 from lightnets_edu.timing import spearman
 
 _MACS = (100, 200, 300, 400, 500)
@@ -110,12 +103,10 @@ EXERCISES = (
         "and for those below 1 G MACs only. Why do they differ?",
         options=(
             Option(
-                "a",
                 "Small networks are measured less exactly, so their order is noise.",
                 "The recorded spread of most is a few per cent, and the best prediction sorts the same networks well.",
             ),
             Option(
-                "b",
                 "Among all, the large differences in size decide; among the light ones they are gone.",
                 "From 40 M to 32 G MACs nearly any number sorts well. Take a narrow range, and what MACs leave out, "
                 "such as memory and the number of layers, decides. (With 16 images at a time MACs sort the light ones "
@@ -123,7 +114,6 @@ EXERCISES = (
                 right=True,
             ),
             Option(
-                "c",
                 "Light networks have so few parameters that all of them fit into the cache.",
                 "Then their time should follow the MACs more closely, not less.",
             ),
