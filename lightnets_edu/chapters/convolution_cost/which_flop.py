@@ -7,15 +7,7 @@ from typing import Any
 import sympy as sp
 
 from lightnets_edu.counting.counters import CONSTITUENTS, CONVENTIONS
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Lookup,
-    Output,
-    Row,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Row, Table, Widget, number
 
 NETWORKS = (
     ("alexnet", "AlexNet"),

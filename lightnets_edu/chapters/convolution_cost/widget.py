@@ -5,16 +5,7 @@ from __future__ import annotations
 from lightnets_edu.formulas import Check, conv2d, conv_output_size, depthwise_conv2d, pointwise_conv2d
 from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.formulas.layers import DILATION, IN_SIZE
-from lightnets_edu.pages.widget.widgets import (
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Toggle,
-    Widget,
-    number,
-)
+from lightnets_edu.pages.widget.widgets import Output, Picture, Row, Slider, Table, Toggle, Widget, number
 
 IN_CHANNELS = Slider("in_channels", "Input channels", 1, 512, 64)
 OUT_CHANNELS = Slider("out_channels", "Output channels", 1, 512, 128)

@@ -7,17 +7,7 @@ from typing import Any
 import sympy as sp
 
 from lightnets_edu.formulas import Check, conv2d
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Lookup,
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
 
 PEAK = Slider("peak_gflops", "Peak", 10, 2000, 400, step=10, unit="GFLOP/s")
 BANDWIDTH = Slider("bandwidth_gbs", "Bandwidth", 1, 500, 40, unit="GB/s")
@@ -101,7 +91,11 @@ class RooflineExplorer(Widget):
         Output("arithmetic_us", "Time for the arithmetic", number("flops") / (1000 * peak), "µs", digits=2),
         Output("memory_us", "Time for the memory", number("bytes_moved") / (1000 * bandwidth), "µs", digits=2),
         Output(
-            "time_us", "Time at best", sp.Max(number("arithmetic_us"), number("memory_us")), "µs", digits=2,
+            "time_us",
+            "Time at best",
+            sp.Max(number("arithmetic_us"), number("memory_us")),
+            "µs",
+            digits=2,
             help="the longer of the two",
         ),
         Output(
@@ -111,7 +105,7 @@ class RooflineExplorer(Widget):
             digits=2,
             help="above 1 the layer waits for memory, below 1 it computes",
         ),
-    )  # fmt: skip
+    )
     headline = ("attainable_gflops", "time_us")
     tables = (
         Table(
