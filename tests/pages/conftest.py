@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -37,6 +38,13 @@ def in_engine(page, names: str, body: str, *arguments):
         }}""",
         [engine, *arguments],
     )
+
+
+def png_size(figure) -> int:
+    """Bytes of a matplotlib figure as a notebook saves it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    return len(buffer.getvalue())
 
 
 def _inline(script: str) -> str:
