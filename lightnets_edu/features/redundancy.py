@@ -164,22 +164,19 @@ def reconstruct(maps: Tensor, source: int, target: int, kernel_size: int = 3) ->
             kernel size is even, or the fitted half has fewer pixels than there are unknowns.
     """
     maps = checked_maps(maps)
-    pair = [
-        _checked_channel(name, channel, maps.shape[1]) for name, channel in (("source", source), ("target", target))
-    ]
-    halves = _Halves.of(maps[:, pair], kernel_size)
+    for name, channel in (("source", source), ("target", target)):
+        _checked_channel(name, channel, maps.shape[1])
+    halves = _Halves.of(maps[:, [source, target]], kernel_size)
     if not halves.live[1]:
         raise ValueError(
             f"channel {target} is dead: it has the same value everywhere in one half of the images, so R² means nothing"
         )
-    fitted, judged = (halves.shifts(half[0]) for half in (halves.fitted, halves.judged))
-    weights, bias = _least_squares(fitted, halves.fitted[1:])
-    prediction = torch.cat([weights @ fitted, weights @ judged], dim=1) + bias
+    weights, bias, fitted, judged = _fit(halves, 0, halves, torch.tensor([1]))
     return Reconstruction(
-        r2=float(_r2(weights @ judged + bias, halves.judged[1:])),
+        r2=float(_r2(judged, halves.judged[1:])),
         kernel=weights.view(kernel_size, kernel_size).to(maps.dtype),
         bias=float(bias),
-        prediction=prediction.view(len(maps), *maps.shape[2:]).to(maps.dtype),
+        prediction=torch.cat([fitted, judged], dim=1).view(len(maps), *maps.shape[2:]).to(maps.dtype),
         fitted_images=halves.images,
     )
 
@@ -229,7 +226,7 @@ def shuffled_control(maps: Tensor, kernel_size: int = 3, every_source: bool = Fa
     return _redundancy(_Halves.of(maps, kernel_size), _Halves.of(maps[order], kernel_size), every_source)
 
 
-# --- Behind them --------------------------------------------------------------------------------------------
+# --- How they are computed ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,17 +283,14 @@ def _redundancy(sources: _Halves, targets: _Halves, every_source: bool) -> Redun
             "the images): at least two live ones are needed to compare"
         )
     allowed = (live[:, None] & live[None, :]).fill_diagonal_(False)  # [source, target]
-
-    def best_source(score: Tensor) -> Tensor:
-        return score.masked_fill(~allowed, -torch.inf).argmax(0)
-
-    if every_source:
-        fitted_r2, r2 = _all_pairs(sources, targets, allowed)
-        twin = best_source(fitted_r2)
-    else:
-        twin = best_source(cross_similarity(sources.fitted, targets.fitted))
-        _, r2 = _all_pairs(sources, targets, allowed & (torch.arange(channels)[:, None] == twin))
     columns = torch.arange(channels)
+    if every_source:
+        score, r2 = _all_pairs(sources, targets, allowed)
+        twin = score.argmax(0)
+    else:
+        score = cross_similarity(sources.fitted, targets.fitted)
+        twin = score.masked_fill(~allowed, -torch.inf).argmax(0)
+        _, r2 = _all_pairs(sources, targets, allowed & (columns[:, None] == twin))
     found = cross_similarity(sources.judged, targets.judged)
     return Redundancy(
         twin=twin.masked_fill(~live, -1),
@@ -313,20 +307,26 @@ def _all_pairs(sources: _Halves, targets: _Halves, wanted: Tensor) -> tuple[Tens
     judged_r2 = fitted_r2.clone()
     for source in wanted.any(1).nonzero().flatten().tolist():
         chosen = wanted[source].nonzero().flatten()
-        fitted, judged = (sources.shifts(half[source]) for half in (sources.fitted, sources.judged))
-        weights, bias = _least_squares(fitted, targets.fitted[chosen])
-        fitted_r2[source, chosen] = _r2(weights @ fitted + bias, targets.fitted[chosen])
-        judged_r2[source, chosen] = _r2(weights @ judged + bias, targets.judged[chosen])
+        _, _, fitted, judged = _fit(sources, source, targets, chosen)
+        fitted_r2[source, chosen] = _r2(fitted, targets.fitted[chosen])
+        judged_r2[source, chosen] = _r2(judged, targets.judged[chosen])
     return fitted_r2, judged_r2
 
 
-def _least_squares(shifts: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights ``[T, K]`` and bias ``[T, 1]`` that make targets ``[T, P]`` from shifts ``[K, P]``; the shortest ones."""
-    shifts_mean, targets_mean = shifts.mean(1, keepdim=True), targets.mean(1, keepdim=True)
-    centred = shifts - shifts_mean  # which leaves the bias out of the equations
+def _fit(sources: _Halves, source: int, targets: _Halves, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Least squares on the fitted half: the shortest weights and biases that make the chosen targets from one source.
+
+    Returns:
+        Weights ``[T, d * d]``, biases ``[T, 1]``, and what they make of the fitted and of the judged half,
+        ``[T, pixels]``.
+    """
+    fitted, judged = (sources.shifts(half[source]) for half in (sources.fitted, sources.judged))
+    mean, goals = fitted.mean(1, keepdim=True), targets.fitted[chosen]
+    centred = fitted - mean  # which leaves the bias out of the equations
     inverse = torch.linalg.pinv(centred @ centred.T, rtol=TINY, hermitian=True)
-    weights = targets @ centred.T @ inverse
-    return weights, targets_mean - weights @ shifts_mean
+    weights = goals @ centred.T @ inverse
+    bias = goals.mean(1, keepdim=True) - weights @ mean
+    return weights, bias, weights @ fitted + bias, weights @ judged + bias
 
 
 def _r2(prediction: Tensor, target: Tensor) -> Tensor:

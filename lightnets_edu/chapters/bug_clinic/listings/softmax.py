@@ -22,7 +22,7 @@ def loss_floor(classes: int) -> float:
 
 
 def gradient_ratio(logits: Tensor, labels: Tensor) -> float:
-    """How many times smaller the loss's gradient is behind a softmax too many.
+    """How many times smaller the loss's gradient becomes with a softmax too many.
 
     Args:
         logits: [N, classes]; what the classifier gives.
