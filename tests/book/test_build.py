@@ -10,13 +10,7 @@ import pytest
 import yaml
 
 from lightnets_edu.pages.site import build as build_module
-from lightnets_edu.pages.site.build import (
-    PACKAGE,
-    book_digest,
-    build,
-    code_digest,
-    outdated_notebooks,
-)
+from lightnets_edu.pages.site.build import PACKAGE, book_digest, build, code_digest, outdated_notebooks
 
 from .conftest import ROOT
 

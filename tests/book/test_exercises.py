@@ -8,11 +8,7 @@ import pytest
 
 from lightnets_edu.pages.exercise import get_exercise
 from lightnets_edu.pages.exercise.judging import SENTENCES, judge
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    NumberExercise,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, NumberExercise
 
 from .conftest import HTML, PAGES, ROOT, accessibility_faults
 

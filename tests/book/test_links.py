@@ -14,11 +14,7 @@ from fontTools.ttLib import TTFont
 
 from lightnets_edu.pages.site.build import build
 from lightnets_edu.pages.site.links import broken_links
-from lightnets_edu.pages.site.publish import (
-    complete_base_url,
-    description,
-    write_sitemap,
-)
+from lightnets_edu.pages.site.publish import complete_base_url, description, write_sitemap
 
 from .conftest import PAGES, ROOT
 from .test_build import project, write  # noqa: F401

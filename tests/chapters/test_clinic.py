@@ -12,18 +12,9 @@ from torch.nn import functional
 
 from lightnets_edu import count, get_model
 from lightnets_edu.chapters.bug_clinic.listings import cost_formulas, softmax
-from lightnets_edu.chapters.bug_clinic.listings.ghost import (
-    Repairs,
-    TransientGate,
-    counted_cost,
-    listing_cost,
-)
+from lightnets_edu.chapters.bug_clinic.listings.ghost import Repairs, TransientGate, counted_cost, listing_cost
 from lightnets_edu.chapters.bug_clinic.listings.groups import grouped_by_width
-from lightnets_edu.chapters.bug_clinic.listings.mobilenet import (
-    REPAIRED,
-    ListedMobileNet,
-    MobileNetRepairs,
-)
+from lightnets_edu.chapters.bug_clinic.listings.mobilenet import REPAIRED, ListedMobileNet, MobileNetRepairs
 from lightnets_edu.chapters.bug_clinic.listings.transfer import (
     cut_last_child,
     last_linear,
