@@ -212,7 +212,7 @@ def shuffled_control(maps: Tensor, kernel_size: int = 3, every_source: bool = Fa
         maps: ``[N, C, H, W]``, at least 4 images.
         kernel_size: As for `redundancy`.
         every_source: As for `redundancy`.
-        seed: Of the order: within each half the images stand in a random circle, and targets come from the next one.
+        seed: Decides the order: each half's images stand in a random circle, and targets come from the next one.
 
     Raises:
         ValueError: As `redundancy`, and if there are fewer than 4 images.

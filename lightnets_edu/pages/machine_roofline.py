@@ -160,7 +160,7 @@ def draw_roofline(
     """Draw a machine's roofline, with the layers that were timed on it.
 
     Args:
-        profile: Of the machine; by default this one is measured now, without layers (about two seconds).
+        profile: The machine's profile; by default this one is measured now, without layers (about two seconds).
         marks: Layers that are only placed on the roof: label to FLOPs a byte.
         title: What the figure says; by default the machine's name.
     """

@@ -100,18 +100,18 @@ def bar_chart(
     number_format: str = "{:,.0f}",
     log: bool = False,
 ) -> Figure:
-    """Horizontal bars, one group a label, each with its number.
+    """Horizontal bars, a group for each label, each bar with its number.
 
     Args:
         labels: The groups, from top to bottom.
-        series: For each series (a hatch and a colour) one value a label.
+        series: For each series (a hatch and a colour) one value for each label.
         title: What the figure says.
         unit: What the values count.
         number_format: How a value is written beside its bar.
         log: Whether the axis is logarithmic.
 
     Raises:
-        ValueError: If a series does not have one value a label.
+        ValueError: If a series does not have one value for each label.
     """
     for name, values in series.items():
         if len(values) != len(labels):
@@ -235,8 +235,8 @@ def roofline_chart(
     """The most that a machine can reach, by arithmetic intensity, and what layers do reach.
 
     Args:
-        peak_gflops: Of the flat roof, in 1e9 FLOPs a second.
-        bandwidth_gbs: Of the sloping roof, in 1e9 bytes a second.
+        peak_gflops: The flat roof, in 1e9 FLOPs a second.
+        bandwidth_gbs: The sloping roof, in 1e9 bytes a second.
         points: For each class of layer (a marker and a colour) FLOPs a byte and 1e9 FLOPs a second.
         title: What the figure says.
         marks: Layers that are only placed on the roof: label to FLOPs a byte.
@@ -327,7 +327,7 @@ def agreement_chart(
     Args:
         panels: For each panel and each series (a marker and a colour) the measured and the predicted values.
         title: What the figure says.
-        unit: Of both.
+        unit: The unit of both.
     """
     values = [v for series in panels.values() for pair in series.values() for side in pair for v in side]
     limits = (min(values) / 1.5, max(values) * 1.5)
@@ -364,12 +364,12 @@ def heat_map(
     """A matrix as shades of grey: dark is much.
 
     Args:
-        values: One row a tick of the vertical axis.
+        values: One row for each tick of the vertical axis.
         title: What the figure says.
         x_label: What the columns are.
         y_ticks: A word for each row.
         scale: What the shades mean.
-        limits: Of the shades; by default the smallest and the largest value.
+        limits: What the lightest and the darkest shade mean; by default the smallest and the largest value.
     """
     low, high = limits or (None, None)
     figure, axes = plt.subplots(figsize=(WIDTH, 1.2 + 0.24 * len(y_ticks)))

@@ -95,7 +95,7 @@ def accessibility_faults(page: Page, **options: object) -> list[tuple[str, str]]
 
     Args:
         page: An open page.
-        options: Of axe's run, such as ``runOnly`` (rules); ``include`` is a selector: only what is in it.
+        options: Options of axe's run, such as ``runOnly`` (rules); ``include`` is a selector: only what is in it.
     """
     include = options.pop("include", None)
     # Asked for violations only, axe is twice as fast on a long page.

@@ -13,7 +13,7 @@ CODE = "import sys; from lightnets_edu.pages.site import build; sys.exit(build.m
 
 
 def test_two_builds_at_once_without_a_home(project):  # noqa: F811
-    """Of the same folder; HOME is no folder, so that nobody, root included, can write there."""
+    """Both build the same folder; HOME is no folder, so that nobody, root included, can write there."""
     write(project, "print('seen')")
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "JUPYTER_"))}

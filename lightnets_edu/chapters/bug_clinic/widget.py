@@ -1,4 +1,4 @@
-"""The repair of a broken GhostNet listing: one switch a mistake."""
+"""The repair of a broken GhostNet listing: each mistake has a switch."""
 
 from __future__ import annotations
 

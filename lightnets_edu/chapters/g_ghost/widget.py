@@ -116,7 +116,7 @@ def _stage_outputs() -> tuple[Output, ...]:
 
 
 def _part_outputs() -> tuple[Output, ...]:
-    """Of all G-Ghost stages together, by part."""
+    """Parameters and MACs of each part, over all G-Ghost stages together."""
     outputs = []
     for part, label in PARTS.items():
         for quantity in ("params", "macs"):

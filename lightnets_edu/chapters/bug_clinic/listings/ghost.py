@@ -198,8 +198,8 @@ class ListingCost:
 
     Attributes:
         params: Trainable numbers that an optimiser would see.
-        macs: Of the registered layers, for one image of 224 x 224.
-        transient_macs: Of layers that are made while the network runs.
+        macs: The MACs of the registered layers, for one image of 224 x 224.
+        transient_macs: The MACs of layers that are made while the network runs.
     """
 
     params: int = 0
