@@ -41,15 +41,13 @@ class Reconstruction:
             0: no better than the mean; negative: worse.
         kernel: ``[d, d]``, as ``torch.nn.functional.conv2d`` takes it.
         bias: Added to every pixel.
-        prediction: ``[N, H, W]``, of all images, the fitted ones too.
-        fitted_images: The first so many images were fitted; the rest was judged.
+        prediction: ``[N, H, W]``, of all images: the first half was fitted, the rest judged.
     """
 
     r2: float
     kernel: Tensor
     bias: float
     prediction: Tensor
-    fitted_images: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,29 +62,12 @@ class Redundancy:
         similarity: ``[C]``, absolute centred cosine of channel and twin.
         r2: ``[C]``, R² of the channel made from its twin.
         dead: bool ``[C]``, channels that are constant in either half.
-        kernel_size: d of the d x d kernels.
     """
 
     twin: Tensor
     similarity: Tensor
     r2: Tensor
     dead: Tensor
-    kernel_size: int
-
-    @property
-    def channels(self) -> int:
-        """All channels, dead ones too."""
-        return len(self.dead)
-
-    @property
-    def dead_channels(self) -> int:
-        """The number of dead channels."""
-        return int(self.dead.sum())
-
-    @property
-    def median_similarity(self) -> float:
-        """Median over the live channels."""
-        return float(self.similarity[~self.dead].quantile(0.5))
 
     @property
     def median_r2(self) -> float:
@@ -177,7 +158,6 @@ def reconstruct(maps: Tensor, source: int, target: int, kernel_size: int = 3) ->
         kernel=weights.view(kernel_size, kernel_size).to(maps.dtype),
         bias=float(bias),
         prediction=torch.cat([fitted, judged], dim=1).view(len(maps), *maps.shape[2:]).to(maps.dtype),
-        fitted_images=halves.images,
     )
 
 
@@ -203,7 +183,7 @@ def redundancy(maps: Tensor, kernel_size: int = 3, every_source: bool = False) -
     return _redundancy(halves, halves, every_source)
 
 
-def shuffled_control(maps: Tensor, kernel_size: int = 3, every_source: bool = False, seed: int = 0) -> Redundancy:
+def shuffled_control(maps: Tensor, kernel_size: int = 3, seed: int = 0) -> Redundancy:
     """Chance level of `redundancy`: the same, but each map is to be made from a map of another image.
 
     It is above 0 where all images have something in common, such as a bright centre.
@@ -211,7 +191,6 @@ def shuffled_control(maps: Tensor, kernel_size: int = 3, every_source: bool = Fa
     Args:
         maps: ``[N, C, H, W]``, at least 4 images.
         kernel_size: As for `redundancy`.
-        every_source: As for `redundancy`.
         seed: Decides the order: each half's images stand in a random circle, and targets come from the next one.
 
     Raises:
@@ -223,7 +202,7 @@ def shuffled_control(maps: Tensor, kernel_size: int = 3, every_source: bool = Fa
     generator = torch.Generator().manual_seed(seed)
     half = len(maps) // 2
     order = torch.cat([_circle(half, generator), half + _circle(len(maps) - half, generator)])
-    return _redundancy(_Halves.of(maps, kernel_size), _Halves.of(maps[order], kernel_size), every_source)
+    return _redundancy(_Halves.of(maps, kernel_size), _Halves.of(maps[order], kernel_size))
 
 
 # --- How they are computed ------------------------------------------------------------------------------------------
@@ -236,14 +215,12 @@ class _Halves:
     Attributes:
         fitted: ``[C, pixels]`` of the first half of the images.
         judged: ``[C, pixels]`` of the rest.
-        images: Images in the first half.
         size: (H, W).
         kernel_size: Checked.
     """
 
     fitted: Tensor
     judged: Tensor
-    images: int
     size: tuple[int, int]
     kernel_size: int
 
@@ -261,7 +238,7 @@ class _Halves:
                 f"half of the images have {fitted.shape[1]} pixels a channel, too few to fit the {kernel_size**2 + 1} "
                 f"unknowns of a {kernel_size} x {kernel_size} kernel with bias: take more images"
             )
-        return _Halves(fitted, judged, half, (maps.shape[2], maps.shape[3]), kernel_size)
+        return _Halves(fitted, judged, (maps.shape[2], maps.shape[3]), kernel_size)
 
     def shifts(self, channel: Tensor) -> Tensor:
         """What each weight of the kernel is multiplied by: ``[pixels] -> [d * d, pixels]``, zero outside the map."""
@@ -274,7 +251,7 @@ class _Halves:
         return is_live(self.fitted) & is_live(self.judged)
 
 
-def _redundancy(sources: _Halves, targets: _Halves, every_source: bool) -> Redundancy:
+def _redundancy(sources: _Halves, targets: _Halves, every_source: bool = False) -> Redundancy:
     live = sources.live & targets.live
     channels = len(live)
     if live.sum() < 2:
@@ -297,7 +274,6 @@ def _redundancy(sources: _Halves, targets: _Halves, every_source: bool) -> Redun
         similarity=found[twin, columns].masked_fill(~live, torch.nan),
         r2=r2[twin, columns].masked_fill(~live, torch.nan),
         dead=~live,
-        kernel_size=sources.kernel_size,
     )
 
 

@@ -184,12 +184,11 @@ def recorded_training(name: str) -> NumberTable | Note:
     )
 
 
-def recorded_curves(runs: Mapping[str, str], *, title: str = "Recorded runs: how they learned") -> Figure:
+def recorded_curves(runs: Mapping[str, str]) -> Figure:
     """Test accuracy by epoch of recorded runs.
 
     Args:
         runs: Label to the run's name, such as ``{"GhostNet": "cpu/ghostnet"}``.
-        title: What the figure says.
     """
     from lightnets_edu.pages.plots import line_chart
 
@@ -201,7 +200,7 @@ def recorded_curves(runs: Mapping[str, str], *, title: str = "Recorded runs: how
             for label, r in records.items()
         },
         x_ticks=range(1, epochs + 1, -(-epochs // 8)),
-        title=title,
+        title="Recorded runs: how they learned",
         x_label="epoch",
         y_label="test images right, per cent",
     )

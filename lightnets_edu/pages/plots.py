@@ -145,7 +145,6 @@ def line_chart(
     x_label: str,
     y_label: str,
     log_x: bool = False,
-    log_y: bool = False,
     x_ticks: Sequence[float] = (),
 ) -> Figure:
     """Lines that differ in marker and dash as well as in colour.
@@ -156,7 +155,6 @@ def line_chart(
         x_label: The horizontal axis, with its unit.
         y_label: The vertical axis, with its unit.
         log_x: Whether the horizontal axis is logarithmic.
-        log_y: Whether the vertical axis is logarithmic.
         x_ticks: Where the horizontal axis is labelled, if not where matplotlib likes.
     """
     figure, axes = plt.subplots()
@@ -165,7 +163,6 @@ def line_chart(
         axes.plot(x, y, label=name, linestyle=dashes, markevery=max(1, len(x) // 12), **_mark(index))
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.set_xscale("log" if log_x else "linear")
-    axes.set_yscale("log" if log_y else "linear")
     if x_ticks:
         axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
         axes.set_xticks([], minor=True)
@@ -204,17 +201,16 @@ def connectivity_chart(matrices: Mapping[str, Sequence[Sequence[bool]]], *, unit
 
 
 @house_style()
-def map_grid(maps: Sequence, titles: Sequence[str], *, title: str, columns: int = 4) -> Figure:
-    """Images or feature maps side by side, each scaled to its own range, in grey.
+def map_grid(maps: Sequence, titles: Sequence[str], *, title: str) -> Figure:
+    """Images or feature maps, four in a row, each scaled to its own range, in grey.
 
     Args:
         maps: Arrays [H, W].
         titles: A few words above each.
         title: What the figure shows.
-        columns: Maps in a row.
     """
-    rows = -(-len(maps) // columns)
-    figure, panels = plt.subplots(rows, columns, figsize=(WIDTH, 1.55 * rows + 0.4), squeeze=False)
+    rows = -(-len(maps) // 4)
+    figure, panels = plt.subplots(rows, 4, figsize=(WIDTH, 1.55 * rows + 0.4), squeeze=False)
     for axes in panels.flat:
         axes.axis("off")
     for axes, image, words in zip(panels.flat, maps, titles, strict=False):

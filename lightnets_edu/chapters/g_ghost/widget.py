@@ -104,28 +104,11 @@ DEFINITIONS, STAGE_TERMS, ENDS = _network()
 QUANTITIES = {"params": "parameters", "macs": "MACs", "activations": "activations"}
 
 
-def _stage_outputs() -> tuple[Output, ...]:
-    outputs = []
-    for stage in STAGE_NUMBERS:
-        terms = STAGE_TERMS[f"stage_{stage}"]
-        for quantity, label in QUANTITIES.items():
-            ghost, plain = (getattr(terms[which], quantity) for which in ("parts_together", "plain"))
-            cost = sp.Piecewise((ghost, is_g_ghost(stage)), (plain, True))
-            outputs.append(Output(f"stage_{stage}_{quantity}", f"Stage {stage}: {label}", cost))
-    return tuple(outputs)
-
-
-def _part_outputs() -> tuple[Output, ...]:
-    """Parameters and MACs of each part, over all G-Ghost stages together."""
-    outputs = []
-    for part, label in PARTS.items():
-        for quantity in ("params", "macs"):
-            cost = sum(
-                sp.Piecewise((getattr(STAGE_TERMS[f"stage_{stage}"][part], quantity), is_g_ghost(stage)), (0, True))
-                for stage in STAGE_NUMBERS
-            )
-            outputs.append(Output(f"{part}_{quantity}", f"{label}: {QUANTITIES[quantity]}", cost))
-    return tuple(outputs)
+def _in_stage(stage: int, quantity: str, ghost: str, plain: str = "") -> sp.Expr:
+    """A quantity of a stage's part if it has ghosts, else that of another part, or nothing."""
+    terms = STAGE_TERMS[f"stage_{stage}"]
+    otherwise = getattr(terms[plain], quantity) if plain else 0
+    return sp.Piecewise((getattr(terms[ghost], quantity), is_g_ghost(stage)), (otherwise, True))
 
 
 def _together(quantity: str) -> sp.Expr:
@@ -155,7 +138,15 @@ class GGhostExplorer(Widget):
         ),
     )
     outputs = (
-        *_stage_outputs(),
+        *(
+            Output(
+                f"stage_{stage}_{quantity}",
+                f"Stage {stage}: {label}",
+                _in_stage(stage, quantity, "parts_together", "plain"),
+            )
+            for stage in STAGE_NUMBERS
+            for quantity, label in QUANTITIES.items()
+        ),
         *(
             Output(f"ends_{quantity}", f"First convolution, classifier: {label}", getattr(ENDS, quantity))
             for quantity, label in QUANTITIES.items()
@@ -177,7 +168,15 @@ class GGhostExplorer(Widget):
             digits=1,
             help="the rest is a whole number of groups of the thin blocks",
         ),
-        *_part_outputs(),
+        *(
+            Output(
+                f"{part}_{quantity}",
+                f"{label}: {QUANTITIES[quantity]}",
+                sum(_in_stage(stage, quantity, part) for stage in STAGE_NUMBERS),
+            )
+            for part, label in PARTS.items()
+            for quantity in ("params", "macs")
+        ),
     )
     headline = ("params", "macs", "activations")
     tables = (

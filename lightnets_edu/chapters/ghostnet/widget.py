@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import sympy as sp
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, depthwise_conv2d, ghost_bottleneck, ghost_module
-from lightnets_edu.models.cost import Layer
+from lightnets_edu.formulas import conv2d, depthwise_conv2d, ghost_bottleneck, ghost_module
+from lightnets_edu.models.cost import Layer, network_terms
 from lightnets_edu.models.ghostnet import layers
 from lightnets_edu.pages.widget.naming import name_values
 from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
@@ -138,20 +138,14 @@ def _of_any_width() -> tuple[list[Layer], dict[str, dict[str, int]]]:
     return network, {str(percent): dict(zip(names.values(), row, strict=True)) for percent, row in by_width}
 
 
-def _in_parts(network: list[Layer]) -> dict[str, dict[str, Any]]:
-    """Parameters and MACs of the network's parts."""
-    parts: dict[str, dict[str, Any]] = {part: {"params": 0, "macs": 0} for part in LABELS}
-    for name, formula, settings in network:
-        part = parts["blocks" if formula is ghost_bottleneck else "head" if name in HEAD else "rest"]
-        part["params"] += formula.params(**settings)
-        if formula is not batch_norm2d:
-            part["macs"] += formula.macs(**settings)
-    return parts
+def _part(layer: Layer) -> str:
+    name, formula, _ = layer
+    return "blocks" if formula is ghost_bottleneck else "head" if name in HEAD else "rest"
 
 
 LAYERS, CHANNELS = _of_any_width()
 NAMED, DEFINITIONS = name_values(LAYERS)
-PARTS = _in_parts(NAMED)
+PARTS = {part: network_terms(layer for layer in NAMED if _part(layer) == part) for part in LABELS}
 
 
 class GhostNetExplorer(Widget):
@@ -164,8 +158,8 @@ class GhostNetExplorer(Widget):
     lookups = (Lookup("channels", (WIDTH.name,), tuple(next(iter(CHANNELS.values())))),)
     definitions: ClassVar = DEFINITIONS
     outputs = (
-        *(Output(f"{part}_params", f"{LABELS[part]}: parameters", totals["params"]) for part, totals in PARTS.items()),
-        *(Output(f"{part}_macs", f"{LABELS[part]}: MACs", totals["macs"]) for part, totals in PARTS.items()),
+        *(Output(f"{part}_params", f"{LABELS[part]}: parameters", terms.params) for part, terms in PARTS.items()),
+        *(Output(f"{part}_macs", f"{LABELS[part]}: MACs", terms.macs) for part, terms in PARTS.items()),
         Output("params", "Parameters", sum(number(f"{part}_params") for part in PARTS)),
         Output("macs", "MACs", sum(number(f"{part}_macs") for part in PARTS), help="of one image"),
     )
