@@ -10,9 +10,7 @@ from lightnets_edu.pages.exercise import get_exercise
 from lightnets_edu.pages.exercise.judging import SENTENCES, judge
 from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, NumberExercise
 
-from .conftest import HTML, PAGES, ROOT, accessibility_faults
-
-CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
+from .conftest import CHAPTERS, HTML, PAGES, ROOT, accessibility_faults, fits
 
 
 def declared(page: str) -> list[str]:
@@ -75,7 +73,7 @@ def test_forms_judge_remember_and_are_accessible(visit, server, chapter):
     for summary in page.locator("[data-exercise] summary").all():
         summary.click()
     page.wait_for_function("() => [...document.querySelectorAll('.math')].every(e => e.querySelector('mjx-container'))")
-    assert page.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
+    assert fits(page), "scrolls sideways"
     assert accessibility_faults(page, include="[data-exercise]") == []
     page.reload()
     page.wait_for_function("() => document.querySelector('.ln-progress')")

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 
 from lightnets_edu.pages.board.explore import Column, ScatterTable, explore, static_script
 
-from .conftest import PAGES, accessibility_faults
+from .conftest import PAGES, accessibility_faults, fits, focus_by_tab
 
 COLUMNS = (
     Column("network", "Network", text=True),
@@ -321,23 +321,15 @@ def check_labels(board: Board) -> None:
         assert a[0] >= b[2] or b[0] >= a[2] or a[1] + 2 >= b[3] or b[1] + 2 >= a[3], "two labels overlap"
 
 
-def focus_by_tab(board: Board, place) -> None:
-    for _ in range(400):
-        board.page.keyboard.press("Tab")
-        if place.evaluate("element => element === document.activeElement"):
-            return
-    raise AssertionError("Tab never reaches it")
-
-
 def check_keyboard(board: Board) -> None:
     press = board.page.keyboard.press
     plot = board.host.locator(".lx-plot")
-    focus_by_tab(board, board.input("find"))
+    focus_by_tab(board.page, board.input("find"))
     board.page.keyboard.type(board.rows[0][board.label])
     assert len(board.state()["names"]) < len(board.rows) or len(board.rows) == 1
     for _ in board.rows[0][board.label]:
         press("Backspace")
-    focus_by_tab(board, plot)
+    focus_by_tab(board.page, plot)
     assert plot.evaluate("plot => getComputedStyle(plot).outlineStyle") != "none"
     points = board.state()["points"]
     by_x = sorted(points, key=lambda name: points[name][0])
@@ -357,13 +349,13 @@ def check_keyboard(board: Board) -> None:
     press("Enter")
     assert board.host.locator("[aria-pressed=true]").all_text_contents() == board.state()["active"]
     key = board.numbers[0]["key"]
-    focus_by_tab(board, board.input(f"sort_{key}"))
+    focus_by_tab(board.page, board.input(f"sort_{key}"))
     press("Enter")
     assert board.host.locator(f"th[data-key='{key}']").get_attribute("aria-sort") == "ascending"
     names = board.state()["names"]
     button = board.host.locator(".lx-name[tabindex='0']")
     assert button.count() == 1
-    focus_by_tab(board, button)
+    focus_by_tab(board.page, button)
     press("Home")
     for name in names[:3]:
         assert board.state()["active"] == [name]
@@ -420,7 +412,7 @@ def test_accessible_wide_and_narrow(browser, scheme, width):
         (board,) = Board.all(page)
         board.host.get_by_role("button", name="Net_7", exact=True).focus()
         assert accessibility_faults(page) == []
-        assert page.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
+        assert fits(page), "scrolls sideways"
         right = board.host.evaluate("host => host.getBoundingClientRect().right")
         for place in (".lx-plot svg", ".lx-box", ".lx-tip", ".lx-controls"):
             assert board.host.locator(place).evaluate("e => e.getBoundingClientRect().right") <= right
