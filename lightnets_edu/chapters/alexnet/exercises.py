@@ -22,7 +22,7 @@ NEW_CLASSES = 5
 HEADS = {"shufflenet_v2_x0_5": "fc", "mnasnet0_5": "classifier.1", "squeezenet1_1": "classifier.1"}
 
 
-def _saved_by_groups(quantity: str) -> int:
+def _saved(quantity: str) -> int:
     """What the 2012 network has less than the same network without groups, for 227 x 227 images."""
     whole, split = (network_cost(layers("2012", groups=groups, size=227)) for groups in (1, 2))
     return getattr(whole, quantity) - getattr(split, quantity)
@@ -94,20 +94,19 @@ EXERCISES = (
         question="The 2012 network has two groups in its second, fourth and fifth convolution. How many parameters do "
         "these groups save? The channels are 96 → 256 → 384 → 384 → 256, the kernels of these three layers 5 × 5, "
         "3 × 3 and 3 × 3.",
-        answer=lambda: _saved_by_groups("params"),
+        answer=lambda: _saved("params"),
         unit="parameters",
         hint="Two groups halve the weights of a convolution: each output reads half of the input channels. Biases are "
         "not weights.",
         mistakes=(
             Mistake(
-                lambda: 2 * _saved_by_groups("params"),
-                "That is what the three layers have without groups. Half of it stays.",
+                lambda: 2 * _saved("params"), "That is what the three layers have without groups. Half of it stays."
             ),
             Mistake(
-                lambda: _saved_by_groups("params") + (256 + 384 + 256) // 2,
+                lambda: _saved("params") + (256 + 384 + 256) // 2,
                 "You halved the biases too. Each output channel keeps its own.",
             ),
-            Mistake(lambda: _saved_by_groups("macs"), "Those are the MACs: parameters do not know the map's size."),
+            Mistake(lambda: _saved("macs"), "Those are the MACs: parameters do not know the map's size."),
         ),
         solution=r"Half of $25 \cdot 96 \cdot 256 + 9 \cdot 384 \cdot 384 + 9 \cdot 384 \cdot 256$: {answer}. That is "
         "2 % of the network's parameters, but more than a third of its MACs.",

@@ -18,23 +18,17 @@ CASES = (
 )
 
 
-def _conv_cost(
-    in_channels: int, out_channels: int, kernel_size: int, out_size: int, groups: int, bias: bool
-) -> tuple[int, int]:
-    maps = {"out_height": out_size, "out_width": out_size}
-    channels = {"in_channels": in_channels, "out_channels": out_channels}
-    cost = conv2d(**channels, kernel_size=kernel_size, groups=groups, bias=bias, **maps)
+def _conv_cost(c_in: int, c_out: int, kernel_size: int, side: int, groups: int, bias: bool) -> tuple[int, int]:
+    shape = {"in_channels": c_in, "out_channels": c_out, "out_height": side, "out_width": side}
+    cost = conv2d(**shape, kernel_size=kernel_size, groups=groups, bias=bias)
     return cost.params, cost.macs
 
 
-def _wrong_cost(formula: Callable[[int, int, int, int], tuple[int, int]]) -> Callable[..., tuple[int, int]]:
+def _wrong(formula: Callable[[int, int, int, int], tuple[int, int]]) -> Callable[..., tuple[int, int]]:
     """A wrong `conv_cost`: a formula of the right weights, the groups, the biases and the pixels of the output."""
 
-    def conv_cost(
-        in_channels: int, out_channels: int, kernel_size: int, out_size: int, groups: int, bias: bool
-    ) -> tuple[int, int]:
-        weights = in_channels // groups * out_channels * kernel_size**2
-        return formula(weights, groups, bias * out_channels, out_size**2)
+    def conv_cost(c_in: int, c_out: int, kernel_size: int, side: int, groups: int, bias: bool) -> tuple[int, int]:
+        return formula(c_in // groups * c_out * kernel_size**2, groups, bias * c_out, side**2)
 
     return conv_cost
 
@@ -129,22 +123,21 @@ EXERCISES = (
         hint=r"Each output channel reads $C_\text{in}/g$ input channels, and has one bias if there is any.",
         mistakes=(
             Mistake(
-                _wrong_cost(lambda w, g, b, p: (g * w + b, g * w * p)),
+                _wrong(lambda w, g, b, p: (g * w + b, g * w * p)),
                 "Divide by the groups: an output channel reads only the inputs of its own group.",
             ),
             Mistake(
-                _wrong_cost(lambda w, g, b, p: (w // g + b, w // g * p)),
+                _wrong(lambda w, g, b, p: (w // g + b, w // g * p)),
                 "You divided by the groups twice. All output channels remain; each reads fewer.",
             ),
             Mistake(
-                _wrong_cost(lambda w, g, b, p: (w, w * p)),
-                "The bias is missing: one parameter for each output channel.",
+                _wrong(lambda w, g, b, p: (w, w * p)), "The bias is missing: one parameter for each output channel."
             ),
             Mistake(
-                _wrong_cost(lambda w, g, b, p: (w + b, (w + b) * p)),
+                _wrong(lambda w, g, b, p: (w + b, (w + b) * p)),
                 "A bias is added, not multiplied: it is a parameter but no MAC.",
             ),
-            Mistake(_wrong_cost(lambda w, g, b, p: (w + b, 2 * w * p)), "That is twice the MACs: you counted FLOPs."),
+            Mistake(_wrong(lambda w, g, b, p: (w + b, 2 * w * p)), "That is twice the MACs: you counted FLOPs."),
         ),
         solution="""
 def conv_cost(in_channels, out_channels, kernel_size, out_size, groups, bias):

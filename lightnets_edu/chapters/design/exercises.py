@@ -16,15 +16,10 @@ _SEPARABLE = inverted_residual(**_MAPS, kernel_size=3, expand_ratio=1)
 PARAMS, MACS = 40_000, 3_000_000
 
 
-def _at_most(limit: int, value: int) -> tuple[str, str]:
+def _limit(label: str, side: str, limit: int, value: int) -> Comparison:
     """What is expected and what came: the same words if the limit holds, else the number that breaks it."""
-    words = f"at most {limit:,}"
-    return words, words if value <= limit else f"{value:,}"
-
-
-def _at_least(limit: int, value: int) -> tuple[str, str]:
-    words = f"at least {limit}"
-    return words, words if value >= limit else f"{value}"
+    words, holds = f"at {side} {limit:,}", value <= limit if side == "most" else value >= limit
+    return Comparison(label, words, words if holds else f"{value:,}")
 
 
 def _judge_budget(answer: Callable[[], Any]) -> Sequence[Comparison]:
@@ -35,10 +30,10 @@ def _judge_budget(answer: Callable[[], Any]) -> Sequence[Comparison]:
     cost = network_cost(layers(design, size=32))
     return [
         Comparison("stages", 3, len(design.stages)),
-        Comparison("channels of the last stage", *_at_least(96, design.stages[-1].channels)),
-        Comparison("blocks in all", *_at_least(6, sum(stage.depth for stage in design.stages))),
-        Comparison("parameters", *_at_most(PARAMS, cost.params)),
-        Comparison("MACs of a 32 × 32 image", *_at_most(MACS, cost.macs)),
+        _limit("channels of the last stage", "least", 96, design.stages[-1].channels),
+        _limit("blocks in all", "least", 6, sum(stage.depth for stage in design.stages)),
+        _limit("parameters", "most", PARAMS, cost.params),
+        _limit("MACs of a 32 × 32 image", "most", MACS, cost.macs),
     ]
 
 

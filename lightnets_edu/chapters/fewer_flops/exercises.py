@@ -13,7 +13,7 @@ from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Com
 DEPTHWISE = {"in_channels": 256, "kernel_size": 5, "out_height": 14, "out_width": 14}
 
 
-def _depthwise_intensity(flops_per_mac: int = 2, bytes_per_number: int = 4) -> float:
+def _intensity(flops_per_mac: int = 2, bytes_per_number: int = 4) -> float:
     cost = depthwise_conv2d(**DEPTHWISE)
     return flops_per_mac * cost.macs / (bytes_per_number * cost.memory_access)
 
@@ -55,23 +55,20 @@ EXERCISES = (
         question="A depthwise convolution has 256 channels, a $5 \\times 5$ kernel and maps of $14 \\times 14$ pixels, "
         "in and out. All numbers are float32; each is moved once. How many FLOPs does it do for each byte that it "
         "moves? Two digits after the point are enough.",
-        answer=_depthwise_intensity,
+        answer=_intensity,
         unit="FLOPs a byte",
         tolerance=0.005,
         hint="FLOPs are two for each MAC. Bytes are four for each number: input, weights and output.",
         mistakes=(
-            Mistake(lambda: _depthwise_intensity(flops_per_mac=1), "You divided MACs by bytes. One MAC is two FLOPs."),
+            Mistake(lambda: _intensity(flops_per_mac=1), "You divided MACs by bytes. One MAC is two FLOPs."),
             Mistake(
-                lambda: _depthwise_intensity(bytes_per_number=1),
+                lambda: _intensity(bytes_per_number=1),
                 "That is FLOPs for each number. A float32 number has four bytes.",
             ),
-            Mistake(
-                lambda: _depthwise_intensity(1, 1), "That is MACs for each number; the question is FLOPs for each byte."
-            ),
+            Mistake(lambda: _intensity(1, 1), "That is MACs for each number; the question is FLOPs for each byte."),
             Mistake(lambda: 25 / 4, "That is the limit for large maps. Here the weights are not negligible."),
             Mistake(
-                lambda: 256 * _depthwise_intensity(),
-                "An output of a depthwise layer sums over one channel, not over all 256.",
+                lambda: 256 * _intensity(), "An output of a depthwise layer sums over one channel, not over all 256."
             ),
         ),
         solution="MACs: $25 \\cdot 256 \\cdot 14^2 = 1{,}254{,}400$, so 2,508,800 FLOPs. Numbers moved: twice "

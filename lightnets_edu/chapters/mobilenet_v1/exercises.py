@@ -29,24 +29,18 @@ def _with_wide_kernels(network: Iterable[Layer]) -> list[Layer]:
 FULL = network_cost(layers())
 
 
-def _kept_share(num_classes: int) -> Fraction:
-    """Per cent of the parameters that are left with fewer classes."""
-    return Fraction(100 * network_cost(layers(num_classes=num_classes)).params, FULL.params)
+def _share(quantity: str, network: Iterable[Layer]) -> Fraction:
+    """Per cent of the full network's parameters or MACs that another one has, or a part of it."""
+    return Fraction(100 * getattr(network_cost(network), quantity), getattr(FULL, quantity))
 
 
-def _share_without_classifier() -> Fraction:
-    return Fraction(100 * network_cost(list(layers())[:-1]).params, FULL.params)
-
-
-def _depthwise_share() -> Fraction:
-    """Per cent of the MACs that are the depthwise layers'."""
-    depthwise = network_cost(layer for layer in layers() if layer[1] is depthwise_conv2d)
-    return Fraction(100 * depthwise.macs, FULL.macs)
+def _kept() -> Fraction:
+    return _share("params", layers(num_classes=10))
 
 
 def _growth() -> Fraction:
     """By how many per cent the network's MACs grow with 5 x 5 depthwise kernels."""
-    return Fraction(100 * network_cost(_with_wide_kernels(layers())).macs, FULL.macs) - 100
+    return _share("macs", _with_wide_kernels(layers())) - 100
 
 
 def _judge_widening(widen: Callable) -> list[Comparison]:
@@ -163,16 +157,17 @@ EXERCISES = (
     NumberExercise(
         name="mobilenet_ten_classes",
         question="Make the classifier smaller: with 10 classes instead of 1000, what share of all parameters is left?",
-        answer=lambda: _kept_share(10),
+        answer=_kept,
         unit="%",
         tolerance=0.001,
         hint="The classifier has 1024 weights and one bias for each class.",
         mistakes=(
-            Mistake(lambda: 100 - _kept_share(10), "That is the share that went. How much is left?"),
+            Mistake(lambda: 100 - _kept(), "That is the share that went. How much is left?"),
             Mistake(
-                lambda: _share_without_classifier(), "You took the whole classifier away. Ten classes need a small one."
+                lambda: _share("params", list(layers())[:-1]),
+                "You took the whole classifier away. Ten classes need a small one.",
             ),
-            Mistake(lambda: _kept_share(10) / 100, "Right as a fraction; here it should be in per cent."),
+            Mistake(lambda: _kept() / 100, "Right as a fraction; here it should be in per cent."),
         ),
         solution=r"$990 \cdot (1024 + 1)$ parameters go. Left are {answer}.",
     ),
@@ -186,7 +181,7 @@ EXERCISES = (
         hint="Only the depthwise layers change. What is their share now, and how many times more do they cost?",
         mistakes=(
             Mistake(
-                lambda: Fraction(25, 9) * _depthwise_share(),
+                lambda: Fraction(25, 9) * _share("macs", (row for row in layers() if row[1] is depthwise_conv2d)),
                 "That is what the depthwise layers cost afterwards. How much of it is new?",
             ),
             Mistake(
