@@ -19,6 +19,8 @@ from lightnets_edu.records import library, recorded_networks, save_record
 from lightnets_edu.timing import EVALUATION_NETWORKS, RUNGS
 from lightnets_edu.training import TrainConfig
 
+from .conftest import timing
+
 
 def mobilenet_ledger(width_mult: float = 1.0, **options):
     """The ledger of a MobileNetV1, with the formula of one of another width."""
@@ -57,17 +59,6 @@ def test_training_memory_is_predicted_and_a_wrong_prediction_is_refused(monkeypa
     monkeypatch.setattr(shared, "MEMORY_TOLERANCE", -1.0)
     with pytest.raises(ValueError, match="apart"):
         shared.training_memory_check(model, (4, 3, 64, 64))
-
-
-def timing(seconds: float | None, predicted: dict | None, batch: int = 1, **changes) -> dict:
-    """A row of a record; without seconds the measurement was refused."""
-    percentiles = dict.fromkeys(("median", "p10", "p90"), seconds)
-    measured = {"samples": [seconds], **percentiles, "spread": 0.0, "repeats": 1} if seconds is not None else None
-    setting = {"step": "forward", "options": {}, "amp": "off", "channels_last": False, "compile": False}
-    timed = {"keeps_memory": True, "measured": measured, "refused": None if measured else "noise"}
-    memory = {"peak_bytes": None, "predicted_peak_bytes": None}
-    size = {"input_size": [batch, 3, 224, 224], "macs": 10**9}
-    return setting | size | timed | memory | {"predicted_seconds": predicted} | changes
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from lightnets_edu.timing import EVALUATION_NETWORKS, DeviceProfile, operations
 from lightnets_edu.timing.operations import MULTIPLYING, operations_of
 from lightnets_edu.timing.profile import Sample
 
-from .conftest import png_size
+from .conftest import png_size, timing
 
 matplotlib.use("Agg")
 
@@ -196,10 +196,7 @@ def test_the_roofs_of_this_machine_are_measured():
 
 
 def row(batch: int, measured: bool, predicted: bool, **changes: object) -> dict:
-    setting = {"step": "forward", "options": {}, "amp": "off", "channels_last": False, "compile": False}
-    seconds = {"measured": {"median": 0.5} if measured else None}
-    seconds["predicted_seconds"] = {"flops": 0.25} if predicted else None
-    return {"input_size": [batch, 3, 224, 224], **setting, **seconds, **changes}
+    return timing(0.5 if measured else None, {"flops": 0.25} if predicted else None, batch, **changes)
 
 
 def test_recorded_forwards_are_float32_measured_and_of_networks_kept_aside(monkeypatch):
