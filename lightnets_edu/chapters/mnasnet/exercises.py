@@ -30,11 +30,6 @@ def _judge_front(answer: Callable[[list[tuple[float, float]]], object]) -> Seque
     return cases
 
 
-def _wrong_front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Keeps what another point equals in one of the two and beats in the other."""
-    return [p for p in points if not any(q[0] < p[0] and q[1] > p[1] for q in points)]
-
-
 EXERCISES = (
     NumberExercise(
         name="mnasnet_latency_worth",
@@ -122,7 +117,7 @@ EXERCISES = (
         hint="For each pair ask: is there another with latency <= and accuracy >=?",
         mistakes=(
             Mistake(
-                _wrong_front,
+                lambda points: [p for p in points if not any(q[0] < p[0] and q[1] > p[1] for q in points)],
                 "A pair that is only as accurate as a faster one is beaten, too: use <= and >=, not < and >.",
             ),
             Mistake(

@@ -23,11 +23,6 @@ def _block_weights(groups: int = CARDINALITY, group_width: int = WIDTH, norms: b
     return block.params - (0 if norms else 2 * (2 * groups * group_width + CHANNELS))
 
 
-def _undivided() -> int:
-    """With a 3x3 convolution that has no groups."""
-    return _block_weights(groups=1, group_width=CARDINALITY * WIDTH)
-
-
 # --- A grouped kernel as a dense one --------------------------------------------------------------------------------
 
 CASES = ((12, 12, 3), (8, 12, 4), (6, 6, 1), (5, 5, 5))  # in_channels, out_channels, groups
@@ -52,10 +47,6 @@ def _judge_expand(answer: Expand) -> list[Comparison]:
         label = f"{ins} to {outs} channels in {groups} group{'s' if groups > 1 else ''}"
         comparisons.append(Comparison(label, expand(weight, groups), answer(weight.clone(), groups)))
     return comparisons
-
-
-def _repeated(weight: Tensor, groups: int) -> Tensor:
-    return weight.repeat(1, groups, 1, 1)
 
 
 def _without_zeros_before(weight: Tensor, groups: int) -> Tensor:
@@ -88,7 +79,10 @@ EXERCISES = (
         unit="weights",
         hint="The $3 \\times 3$ has $32 \\cdot 4 = 128$ channels. How many of them does each output read?",
         mistakes=(
-            Mistake(_undivided, "In a group each output reads 4 channels, not all 128."),
+            Mistake(
+                lambda: _block_weights(groups=1, group_width=CARDINALITY * WIDTH),
+                "In a group each output reads 4 channels, not all 128.",
+            ),
             Mistake(lambda: _block_weights(norms=True), "You counted the batch norms. The question leaves them out."),
             Mistake(
                 lambda: _block_weights(groups=WIDTH, group_width=CARDINALITY),
@@ -115,7 +109,10 @@ EXERCISES = (
         solution=SOLUTION,
         hint="Output channel $o$ belongs to group $o$ // (out / groups), and reads the input channels of this group.",
         mistakes=(
-            Mistake(_repeated, "You repeated the kernels: now each output reads all inputs. Most cells must be zero."),
+            Mistake(
+                lambda weight, groups: weight.repeat(1, groups, 1, 1),
+                "You repeated the kernels: now each output reads all inputs. Most cells must be zero.",
+            ),
             Mistake(_without_zeros_before, "All groups read the first inputs. Group 1 has to read the second share."),
         ),
     ),

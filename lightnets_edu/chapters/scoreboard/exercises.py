@@ -34,16 +34,6 @@ def _judge_front(front: Callable[[Rows], object]) -> list[Comparison]:
     return [Comparison(f"front({list(rows)})", _front(rows), _names(front(list(rows)))) for rows in _CASES]
 
 
-def _best_ratio(rows: Rows) -> list[str]:
-    """The typical slip: the network with the most accuracy for its cost."""
-    return [max(rows, key=lambda row: row[2] / row[1])[0]]
-
-
-def _cheaper_or_better(rows: Rows) -> list[str]:
-    """Beaten only if another is better in both."""
-    return [n for n, c, a in rows if not any(other_c < c and other_a > a for _, other_c, other_a in rows)]
-
-
 EXERCISES = (
     NumberExercise(
         name="scoreboard_rank_correlation",
@@ -86,10 +76,13 @@ EXERCISES = (
         hint="Compare each row with each other one. What if both cost the same, and one is more accurate?",
         mistakes=(
             Mistake(
-                _cheaper_or_better,
+                lambda rows: [n for n, c, a in rows if not any(cost < c and right > a for _, cost, right in rows)],
                 "You keep rows that another one equals in cost and beats in accuracy, or the other way round.",
             ),
-            Mistake(_best_ratio, "A front is not one winner: it holds every network that no other one beats."),
+            Mistake(
+                lambda rows: [max(rows, key=lambda row: row[2] / row[1])[0]],
+                "A front is not one winner: it holds every network that no other one beats.",
+            ),
         ),
         solution="def front(rows):\n"
         "    def beaten(cost, accuracy):\n"
