@@ -116,7 +116,7 @@ def permuted_specificity(gates: Tensor, labels: Tensor, seed: int = 0) -> float:
     Args:
         gates: ``[N, C]``.
         labels: int64 ``[N]``.
-        seed: Of the permutation.
+        seed: Decides the permutation.
     """
     gates, labels = _checked(gates, labels)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))

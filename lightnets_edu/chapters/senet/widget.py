@@ -10,15 +10,7 @@ from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.resnet import DEPTHS, STAGES
 from lightnets_edu.models.resnet import layers as resnet_layers
-from lightnets_edu.pages.widget.widgets import (
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.pages.widget.widgets import Output, Picture, Row, Slider, Table, Widget, number
 
 REDUCTION = Slider("reduction", "Reduction ratio r", 1, 64, 16)
 # The paper's network without its gates: the stride in the first 1x1 convolution, the pool of the authors' code.

@@ -11,16 +11,7 @@ from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_terms
 from lightnets_edu.models.wide_resnet import GROUPS, STEM_CHANNELS
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number
 
 DEPTH = Slider("depth", "Depth, 6 N + 4", 10, 100, 28, step=6)
 WIDTH = Slider("width", "Widening factor k", 1, 16, 10)

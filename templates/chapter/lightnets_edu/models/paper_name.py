@@ -1,6 +1,7 @@
 """FILL IN: the paper's title.
 
-FILL IN: authors; year; arXiv number. What is different here, if anything.
+FILL IN: authors; year; arXiv number. What is different here, if anything. Whose names the parameters have: those of the
+implementation that the tests compare with.
 """
 
 from __future__ import annotations
@@ -53,5 +54,5 @@ def layers(*, num_classes: Any = 1000, small_input: bool = False, size: Any = 22
     raise NotImplementedError("FILL IN: yield a layer for each module, as models/mobilenet_v1.py does")
 
 
-# FILL IN: register it, with what is printed about it, and import this module in models/__init__.py.
+# FILL IN: register it, with what is printed about it, and name this module in models/__init__.py, twice.
 # register("paper_name", PaperName, layers, family="PaperName", printed=Printed("the paper, table 1", read=True, ...))
