@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
 
@@ -228,7 +228,13 @@ class _Settings:
 class CostFormula:
     """A cost as a function of a layer's settings: call it for a `Cost`, or take one `Quantity` as an attribute.
 
-    ``conv2d(in_channels=3, ...)`` gives the numbers, ``conv2d.macs.latex`` the formula of one of them.
+    ``conv2d(in_channels=3, ...)`` gives the numbers, ``conv2d.macs.latex`` the formula of one of them. The expressions
+    are composed when they are first asked for. `cost_formula` makes one.
+
+    Args:
+        compose: Gives the cost as expressions; its arguments are the settings' symbols, by name.
+        settings: What the cost is a function of.
+        checks: What the settings must meet.
     """
 
     params: Quantity
@@ -239,21 +245,26 @@ class CostFormula:
     memory_access: Quantity
 
     def __init__(
-        self,
-        name: str,
-        settings: tuple[Setting, ...],
-        terms: CostTerms,
-        checks: tuple[Check, ...] = (),
-        doc: str = "",
+        self, compose: Callable[..., CostTerms], settings: tuple[Setting, ...], checks: tuple[Check, ...] = ()
     ) -> None:
-        self.name = self.__name__ = name
+        self.name = self.__name__ = compose.__name__
         self.settings = settings
         self.checks = checks
+        doc = inspect.cleandoc(compose.__doc__ or "")
         self.__doc__ = doc + "\n\nArgs:\n" + "\n".join(f"    {s.name}: {s.meaning}." for s in settings)
-        self._terms = terms
-        self._parser = _Settings(name, settings, checks)
-        for quantity in QUANTITIES:
-            setattr(self, quantity, Quantity(quantity, sp.sympify(getattr(terms, quantity)), settings, checks))
+        self._compose = compose
+        self._parser = _Settings(self.name, settings, checks)
+
+    @cached_property
+    def _terms(self) -> CostTerms:
+        return self._compose(**{setting.name: setting.symbol for setting in self.settings})
+
+    def __getattr__(self, name: str) -> Quantity:
+        if name not in QUANTITIES:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        quantity = Quantity(name, sp.sympify(getattr(self._terms, name)), self.settings, self.checks)
+        setattr(self, name, quantity)
+        return quantity
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -281,3 +292,15 @@ class CostFormula:
 
     def __repr__(self) -> str:
         return f"<formula {self.name}({', '.join(s.name for s in self.settings)})>"
+
+
+def cost_formula(
+    *settings: Setting, checks: tuple[Check, ...] = ()
+) -> Callable[[Callable[..., CostTerms]], CostFormula]:
+    """Make a function that composes a cost from its settings' symbols a `CostFormula` of the same name.
+
+    Args:
+        settings: The function's arguments, in order.
+        checks: What they must meet.
+    """
+    return lambda compose: CostFormula(compose, settings, checks)

@@ -18,17 +18,32 @@ That code and the paper differ in six points; ``variant="official"`` is the code
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import sympy as sp
 import torch
+from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas.ghost import g_ghost_stage
+from lightnets_edu.formulas import Check, CostTerms, Setting, linear
+from lightnets_edu.formulas.blocks import INPUT_MAP, pointwise_norm, strided, times
+from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
 from lightnets_edu.models.registry import Printed, register
-from lightnets_edu.models.regnet import SIZES, Bottleneck, RegNetSize, RegNetX, plain_stage, plain_stage_layers
+from lightnets_edu.models.regnet import (
+    SIZES,
+    Bottleneck,
+    RegNetSize,
+    RegNetX,
+    plain_stage,
+    plain_stage_layers,
+    regnet_bottleneck,
+    whole_groups_check,
+)
 from lightnets_edu.models.regnet import layers as regnet_layers
 
 VARIANTS = ("official", "paper")
@@ -138,6 +153,78 @@ class PaperGGhostStage(nn.Module):
         correction = self.merge(self.pool(torch.cat(maps, dim=1)).flatten(1))  # difference 4
         ghosts = self.cheap_relu(self.cheap(first) + correction[:, :, None, None])
         return torch.cat([y, ghosts], dim=1)  # difference 1
+
+
+GROUP_WIDTH = Setting("group_width", "g", "channels of each group in the full-width blocks", minimum=2)
+PAPER = Setting(
+    "paper",
+    "p",
+    "the stage as the paper draws it (1), or as the official code has it (0)",
+    default=0,
+    minimum=0,
+    flag=True,
+)
+
+
+@cost_formula(
+    IN_CHANNELS,
+    OUT_CHANNELS,
+    Setting("depth", "n", "blocks of the stage", minimum=3),
+    GROUP_WIDTH,
+    Setting("stride", "s", "step of the first block, in pixels", default=2),
+    *INPUT_MAP,
+    PAPER,
+    checks=(
+        whole_groups_check(GROUP_WIDTH),
+        Check(
+            sp.Ge(OUT_CHANNELS.symbol, 2 * sp.floor(3 * GROUP_WIDTH.symbol / 4)),
+            "out_channels={out_channels} is too small for group_width={group_width}: half of the channels must hold "
+            "at least one group of the thin blocks, whose groups are three quarters as wide",
+        ),
+        Check(sp.Le(PAPER.symbol, 1), "paper should be True or False instead of {paper}"),
+    ),
+)
+def g_ghost_stage(
+    in_channels: Expr,
+    out_channels: Expr,
+    depth: Expr,
+    group_width: Expr,
+    stride: Expr,
+    in_height: Expr,
+    in_width: Expr,
+    paper: Expr,
+) -> CostTerms:
+    """A G-Ghost stage of RegNetX blocks: thin blocks compute about half of the channels, a 1x1 convolution makes the
+    others from the first block's output, corrected by the pooled maps of the blocks on the way
+    (Han et al. 2022, GhostNets on heterogeneous devices, the part on G-Ghost).
+    """
+    size = (in_height, in_width)
+    out = strided(size, 3, stride)
+    thin_group_width = sp.floor(3 * group_width / 4)
+    thin = sp.floor(out_channels / (2 * thin_group_width)) * thin_group_width
+    ghosts = out_channels - thin
+
+    def block(ins: Expr, outs: Expr, width: Expr, size: tuple[Expr, Expr] = out, stride: Any = 1) -> CostTerms:
+        channels = {"in_channels": ins, "out_channels": outs, "group_width": width}
+        return regnet_bottleneck.terms(**channels, stride=stride, in_height=size[0], in_width=size[1])
+
+    thin_block = block(thin, thin, thin_group_width)
+    code = (
+        times(depth - 2, thin_block)
+        + pointwise_norm(ghosts, ghosts, out)
+        + pointwise_norm(out_channels + (depth - 2) * thin, ghosts, (1, 1))
+        + pointwise_norm(ghosts, ghosts, (1, 1))
+        + block(out_channels, out_channels, group_width)
+    )
+    mix = linear.terms(in_features=(depth - 1) * thin, out_features=ghosts)
+    figure = (
+        block(out_channels, thin, thin_group_width)
+        + times(depth - 2, thin_block)
+        + pointwise_norm(out_channels, ghosts, out)
+        + replace(mix, activations=sp.Integer(0))  # a linear layer's output is no convolution's
+    )
+    first = block(in_channels, out_channels, group_width, size, stride)
+    return first + times(1 - paper, code) + times(paper, figure)
 
 
 def _check_variant(variant: str) -> None:

@@ -13,17 +13,40 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
+import sympy as sp
 import torch
+from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear, make_divisible
+from lightnets_edu.formulas import (
+    CostTerms,
+    Setting,
+    batch_norm2d,
+    conv2d,
+    conv_output_size,
+    depthwise_conv2d,
+    linear,
+    make_divisible,
+)
 from lightnets_edu.formulas import pointwise_conv2d as pointwise
-from lightnets_edu.formulas.ghost import ghost_bottleneck
+from lightnets_edu.formulas.blocks import (
+    INPUT_MAP,
+    NO_SQUEEZE,
+    depthwise_norm,
+    maps,
+    norm_params,
+    odd_kernel_check,
+    only_if,
+    pointwise_norm,
+    strided,
+)
+from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import initialise_convolution, relu, scaled_channels
 from lightnets_edu.models.registry import Printed, register
-from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
+from lightnets_edu.models.squeeze_excitation import SqueezeExcitation, squeeze_excite
 
 
 class GhostModule(nn.Module):
@@ -81,6 +104,42 @@ class GhostModule(nn.Module):
         return maps[:, : self.out_channels]
 
 
+RATIO = Setting("ratio", "s", "one in this many maps comes from the primary convolution", default=2, minimum=2)
+CHEAP_KERNEL_SIZE = Setting("cheap_kernel_size", "d", "side of the cheap depthwise kernel, in pixels", default=3)
+PRIMARY_KERNEL_SIZE = Setting("kernel_size", "k", "side of the primary convolution's kernel, in pixels", default=1)
+
+
+@cost_formula(
+    IN_CHANNELS,
+    OUT_CHANNELS,
+    RATIO,
+    CHEAP_KERNEL_SIZE,
+    PRIMARY_KERNEL_SIZE,
+    *INPUT_MAP,
+    checks=(odd_kernel_check(PRIMARY_KERNEL_SIZE), odd_kernel_check(CHEAP_KERNEL_SIZE)),
+)
+def ghost_module(
+    in_channels: Expr,
+    out_channels: Expr,
+    ratio: Expr,
+    cheap_kernel_size: Expr,
+    kernel_size: Expr,
+    in_height: Expr,
+    in_width: Expr,
+) -> CostTerms:
+    """A Ghost module: a convolution makes one map in `ratio`, cheap depthwise kernels make the others from them
+    (Han et al. 2020, GhostNet, section 3.1, eq. 2-3), which saves a factor of about `ratio` (eq. 4-5). No bias; two
+    batch norms.
+    """
+    size, d = maps((in_height, in_width)), cheap_kernel_size
+    intrinsic = sp.ceiling(out_channels / ratio)
+    # Where ratio does not divide out_channels, the last maps are computed and then dropped: they cost all the same.
+    ghosts = intrinsic * (ratio - 1)
+    primary = conv2d.terms(in_channels=in_channels, out_channels=intrinsic, kernel_size=kernel_size, **size)
+    cheap = depthwise_conv2d.terms(in_channels=intrinsic, out_channels=ghosts, kernel_size=d, **size)
+    return primary + norm_params(intrinsic) + cheap + norm_params(ghosts)
+
+
 class GhostBottleneck(nn.Module):
     """x + ghost(ghost(x)); with stride 2 a depthwise convolution between the two. Section 3.2, figure 3.
 
@@ -134,6 +193,61 @@ class GhostBottleneck(nn.Module):
         y = self.ghost2(self.se(y))
         y += self.shortcut(x)
         return y
+
+
+DEPTHWISE_KERNEL_SIZE = Setting(
+    "kernel_size", "k", "side of the kernel of the strided depthwise convolutions, in pixels", default=3
+)
+
+
+@cost_formula(
+    IN_CHANNELS,
+    Setting("hidden_channels", r"C_\text{mid}", "channels between the two Ghost modules"),
+    OUT_CHANNELS,
+    DEPTHWISE_KERNEL_SIZE,
+    Setting("stride", r"\text{stride}", "step between neighbouring outputs, in pixels", default=1),  # s is the ratio
+    NO_SQUEEZE,
+    RATIO,
+    CHEAP_KERNEL_SIZE,
+    *INPUT_MAP,
+    checks=(odd_kernel_check(DEPTHWISE_KERNEL_SIZE), odd_kernel_check(CHEAP_KERNEL_SIZE)),
+)
+def ghost_bottleneck(
+    in_channels: Expr,
+    hidden_channels: Expr,
+    out_channels: Expr,
+    kernel_size: Expr,
+    stride: Expr,
+    squeeze_channels: Expr,
+    ratio: Expr,
+    cheap_kernel_size: Expr,
+    in_height: Expr,
+    in_width: Expr,
+) -> CostTerms:
+    """A Ghost bottleneck: a Ghost module widens, another narrows; between them a strided depthwise convolution if
+    stride > 1, then squeeze-and-excitation if squeeze_channels > 0. The shortcut costs nothing where the shapes agree,
+    else it is a depthwise and a 1x1 convolution (Han et al. 2020, GhostNet, section 3.2, figure 3).
+    """
+    size = (in_height, in_width)
+    out = strided(size, kernel_size, stride)
+
+    def ghost(ins: Expr, outs: Expr, size: tuple[Expr, Expr]) -> CostTerms:
+        cheap = {"ratio": ratio, "cheap_kernel_size": cheap_kernel_size}
+        return ghost_module.terms(in_channels=ins, out_channels=outs, **cheap, in_height=size[0], in_width=size[1])
+
+    downsampling = depthwise_norm(hidden_channels, kernel_size, size, stride=stride)
+    gate = squeeze_excite.terms(channels=hidden_channels, squeeze_channels=squeeze_channels)
+    shape_changes = sp.Or(sp.Gt(stride, 1), sp.Ne(in_channels, out_channels))
+    shortcut = depthwise_norm(in_channels, kernel_size, size, stride=stride) + pointwise_norm(
+        in_channels, out_channels, out
+    )
+    return (
+        ghost(in_channels, hidden_channels, size)
+        + only_if(sp.Gt(stride, 1), downsampling)
+        + only_if(sp.Gt(squeeze_channels, 0), gate)
+        + ghost(hidden_channels, out_channels, out)
+        + only_if(shape_changes, shortcut)
+    )
 
 
 def _depthwise(channels: int, kernel_size: int, stride: int) -> nn.Conv2d:

@@ -14,16 +14,38 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
+import sympy as sp
+from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import CostFormula, batch_norm2d, conv2d, conv_output_size, depthwise_conv2d, linear
+from lightnets_edu.formulas import (
+    CostFormula,
+    CostTerms,
+    Setting,
+    batch_norm2d,
+    conv2d,
+    conv_output_size,
+    depthwise_conv2d,
+    linear,
+)
 from lightnets_edu.formulas import pointwise_conv2d as pointwise
-from lightnets_edu.formulas.mobile import inverted_residual
+from lightnets_edu.formulas.blocks import (
+    INPUT_MAP,
+    NO_SQUEEZE,
+    STRIDE_IS_1_OR_2,
+    depthwise_norm,
+    odd_kernel_check,
+    only_if,
+    pointwise_norm,
+    strided,
+)
+from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS, KERNEL_SIZE, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import initialise_convolution, relu, scaled_channels
 from lightnets_edu.models.registry import Printed, register
-from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
+from lightnets_edu.models.squeeze_excitation import SqueezeExcitation, squeeze_excite
 
 
 class InvertedResidual(nn.Module):
@@ -72,6 +94,38 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The chain, and the input added where the shapes allow."""
         return self.layers(x) + x if self.adds_input else self.layers(x)
+
+
+@cost_formula(
+    IN_CHANNELS,
+    OUT_CHANNELS,
+    KERNEL_SIZE,
+    STRIDE,
+    Setting("expand_ratio", "t", "channels of the depthwise convolution for each input channel", default=1),
+    NO_SQUEEZE,
+    *INPUT_MAP,
+    checks=(STRIDE_IS_1_OR_2, odd_kernel_check(KERNEL_SIZE)),
+)
+def inverted_residual(
+    in_channels: Expr,
+    out_channels: Expr,
+    kernel_size: Expr,
+    stride: Expr,
+    expand_ratio: Expr,
+    squeeze_channels: Expr,
+    in_height: Expr,
+    in_width: Expr,
+) -> CostTerms:
+    """An inverted residual: a 1x1 convolution expands (none for expand_ratio 1), a depthwise one filters, squeeze-and-
+    excitation (if any) weighs the channels, a 1x1 one projects; each with a batch norm, no non-linearity at the end
+    (Sandler et al. 2018, MobileNetV2, section 3.3; squeeze-and-excitation: Tan et al. 2019, MnasNet, figure 7).
+    """
+    size, hidden = (in_height, in_width), in_channels * expand_ratio
+    expand = pointwise_norm(in_channels, hidden, size)
+    depthwise = depthwise_norm(hidden, kernel_size, size, stride=stride)
+    gate = squeeze_excite.terms(channels=hidden, squeeze_channels=squeeze_channels)
+    project = pointwise_norm(hidden, out_channels, strided(size, kernel_size, stride))
+    return only_if(sp.Gt(expand_ratio, 1), expand) + depthwise + only_if(sp.Gt(squeeze_channels, 0), gate) + project
 
 
 class WithShortcut(nn.Sequential):

@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import sympy as sp
+from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
-from lightnets_edu.formulas.ghost import regnet_bottleneck
+from lightnets_edu.formulas import Check, CostTerms, Setting, batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas.blocks import INPUT_MAP, maps, norm_params, only_if, pointwise_norm, strided
+from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import initialise_convolution, relu
@@ -69,6 +73,40 @@ class Bottleneck(nn.Module):
         y = self.bn3(self.conv3(y))
         y += self.downsample(x)
         return self.relu(y)
+
+
+def whole_groups_check(group_width: Setting) -> Check:
+    """The check that a group width divides the output channels, or exceeds them."""
+    return Check(
+        sp.Eq(sp.Mod(OUT_CHANNELS.symbol, sp.Min(OUT_CHANNELS.symbol, group_width.symbol)), 0),
+        "group_width={group_width} does not divide out_channels={out_channels}: every group of the 3x3 convolution "
+        "needs the same number of channels; try {divisors(out_channels)}",
+    )
+
+
+GROUP_WIDTH = Setting("group_width", "g", "channels of each group of the 3x3 convolution")
+
+
+@cost_formula(IN_CHANNELS, OUT_CHANNELS, GROUP_WIDTH, STRIDE, *INPUT_MAP, checks=(whole_groups_check(GROUP_WIDTH),))
+def regnet_bottleneck(
+    in_channels: Expr, out_channels: Expr, group_width: Expr, stride: Expr, in_height: Expr, in_width: Expr
+) -> CostTerms:
+    """RegNet's X block: 1x1, grouped 3x3 (with the stride) and 1x1 convolution of one width, each with a batch norm,
+    and a shortcut that is a strided 1x1 convolution with batch norm where the shapes differ
+    (Radosavovic et al. 2020, section 3.2, figure 4, with bottleneck ratio 1).
+    """
+    size = (in_height, in_width)
+    out = strided(size, 3, stride)
+    groups = sp.floor(out_channels / sp.Min(out_channels, group_width))
+    wide = {"in_channels": out_channels, "out_channels": out_channels}
+    grouped = conv2d.terms(**wide, kernel_size=3, groups=groups, **maps(out, size)) + norm_params(out_channels)
+    shape_changes = sp.Or(sp.Gt(stride, 1), sp.Ne(in_channels, out_channels))
+    return (
+        pointwise_norm(in_channels, out_channels, size)
+        + grouped
+        + pointwise_norm(out_channels, out_channels, out)
+        + only_if(shape_changes, pointwise_norm(in_channels, out_channels, size, stride=stride))
+    )
 
 
 def plain_stage(in_channels: int, out_channels: int, depth: int, group_width: int) -> nn.Module:

@@ -15,23 +15,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import (
-    CostFormula,
-    batch_norm2d,
-    conv2d,
-    conv_output_size,
-    ghost_bottleneck,
-    inverted_residual,
-    linear,
-    wide_basic_block,
-)
+from lightnets_edu.formulas import CostFormula, batch_norm2d, conv2d, conv_output_size, linear
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
-from lightnets_edu.models.ghostnet import GhostBottleneck
+from lightnets_edu.models.ghostnet import GhostBottleneck, ghost_bottleneck
 from lightnets_edu.models.layers import initialise_convolution, relu
-from lightnets_edu.models.mnasnet import InvertedResidual
+from lightnets_edu.models.mnasnet import InvertedResidual, inverted_residual
 from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable
-from lightnets_edu.models.wide_resnet import WideBasicBlock
+from lightnets_edu.models.wide_resnet import WideBasicBlock, wide_basic_block
 
 #: Chapter 7's block, chapter 11's, chapter 12's and chapter 5's.
 KINDS = ("separable", "inverted_residual", "ghost", "residual")

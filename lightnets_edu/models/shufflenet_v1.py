@@ -13,11 +13,22 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
+import sympy as sp
 import torch
+from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
-from lightnets_edu.formulas.mobile import shuffle_unit_v1
+from lightnets_edu.formulas import Check, CostTerms, Setting, batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas.blocks import (
+    INPUT_MAP,
+    STRIDE_1_KEEPS_CHANNELS,
+    STRIDE_IS_1_OR_2,
+    depthwise_norm,
+    pointwise_norm,
+    strided,
+)
+from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.layers import GROUPS, IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.channel_shuffle import ChannelShuffle, initialise_as_megvii
 from lightnets_edu.models.cost import Layer
@@ -96,6 +107,75 @@ class ShuffleUnit(nn.Module):
         shortcut = self.branch_proj(x)
         parts = (shortcut, computed) if self.shortcut_first else (computed, shortcut)
         return self.activation(torch.cat(parts, 1))
+
+
+BOTTLENECK = Setting(
+    "bottleneck_channels", r"C_\text{mid}", "channels of the 3x3 convolution; a quarter of the outputs in the paper"
+)
+FIRST_GROUPS = Setting(
+    "first_groups", "g_1", "groups of the first convolution (default: as the other; 1 in the first unit)", "groups"
+)
+
+
+def _computed(in_channels: Expr, out_channels: Expr, stride: Expr) -> Expr:
+    """What the convolutions compute: with stride 2 the pooled input is concatenated, so that much less."""
+    return out_channels - (stride - 1) * in_channels
+
+
+def _divides(groups: Setting, channels: Setting) -> Check:
+    """The check that a number of groups divides a number of channels."""
+    return Check(
+        sp.Eq(sp.Mod(channels.symbol, groups.symbol), 0),
+        f"{groups.name}={{{groups.name}}} does not divide {channels.name}={{{channels.name}}}: each group needs the "
+        f"same number of channels; try {{divisors({channels.name})}}",
+    )
+
+
+@cost_formula(
+    IN_CHANNELS,
+    OUT_CHANNELS,
+    BOTTLENECK,
+    GROUPS,
+    FIRST_GROUPS,
+    STRIDE,
+    *INPUT_MAP,
+    checks=(
+        STRIDE_IS_1_OR_2,
+        STRIDE_1_KEEPS_CHANNELS,
+        Check(
+            sp.Or(sp.Ne(STRIDE.symbol, 2), sp.Gt(OUT_CHANNELS.symbol, IN_CHANNELS.symbol)),
+            "out_channels={out_channels} should be more than in_channels={in_channels} for stride 2: the pooled input "
+            "is concatenated to what the convolutions give",
+        ),
+        _divides(FIRST_GROUPS, IN_CHANNELS),
+        _divides(FIRST_GROUPS, BOTTLENECK),
+        _divides(GROUPS, BOTTLENECK),
+        Check(
+            sp.Eq(sp.Mod(_computed(IN_CHANNELS.symbol, OUT_CHANNELS.symbol, STRIDE.symbol), GROUPS.symbol), 0),
+            "groups={groups} does not divide the channels that the last convolution gives: "
+            "out_channels={out_channels}, with stride 2 less in_channels={in_channels}",
+        ),
+    ),
+)
+def shuffle_unit_v1(
+    in_channels: Expr,
+    out_channels: Expr,
+    bottleneck_channels: Expr,
+    groups: Expr,
+    first_groups: Expr,
+    stride: Expr,
+    in_height: Expr,
+    in_width: Expr,
+) -> CostTerms:
+    """A ShuffleNet unit: a grouped 1x1 convolution, channel shuffle, a 3x3 depthwise one, a grouped 1x1 one, each
+    with a batch norm, and a shortcut: the input is added (stride 1) or average-pooled and concatenated (stride 2).
+    Shuffle and shortcut cost nothing here (Zhang et al. 2018, ShuffleNet, section 3.2, figure 2 b and c).
+    """
+    size = (in_height, in_width)
+    squeeze = pointwise_norm(in_channels, bottleneck_channels, size, groups=first_groups)
+    depthwise = depthwise_norm(bottleneck_channels, 3, size, stride=stride)
+    computed = _computed(in_channels, out_channels, stride)
+    return squeeze + depthwise + pointwise_norm(bottleneck_channels, computed, strided(size, 3, stride), groups=groups)
 
 
 # Table 1: output channels of stages 2, 3 and 4, chosen so that every g costs about 140 million MACs.

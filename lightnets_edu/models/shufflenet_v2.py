@@ -13,12 +13,24 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import sympy as sp
 import torch
+from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas import Check, CostTerms, Setting, batch_norm2d, conv2d, conv_output_size, linear
 from lightnets_edu.formulas import pointwise_conv2d as pointwise
-from lightnets_edu.formulas.mobile import shuffle_unit_v2
+from lightnets_edu.formulas.blocks import (
+    INPUT_MAP,
+    STRIDE_1_KEEPS_CHANNELS,
+    STRIDE_IS_1_OR_2,
+    depthwise_norm,
+    only_if,
+    pointwise_norm,
+    strided,
+)
+from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.channel_shuffle import channel_shuffle, initialise_as_megvii
 from lightnets_edu.models.cost import Layer
@@ -98,6 +110,58 @@ class ShuffleUnit(nn.Module):
             passing, worked_on = x.chunk(2, 1)
             x = torch.cat((passing, self.branch2(worked_on)), 1)
         return x if self.megvii else channel_shuffle(x, 2)
+
+
+MEGVII = Setting(
+    "megvii",
+    "v",
+    "with stride 2: the shortcut keeps its channels, as in Megvii's code (1), or gives half of the outputs (0)",
+    default=0,
+    minimum=0,
+    flag=True,
+)
+
+
+@cost_formula(
+    IN_CHANNELS,
+    OUT_CHANNELS,
+    STRIDE,
+    MEGVII,
+    *INPUT_MAP,
+    checks=(
+        STRIDE_IS_1_OR_2,
+        STRIDE_1_KEEPS_CHANNELS,
+        Check(sp.Le(MEGVII.symbol, 1), "megvii should be True or False instead of {megvii}"),
+        Check(
+            sp.Eq(sp.Mod(OUT_CHANNELS.symbol, 2), 0),
+            "out_channels={out_channels} is odd: each of the unit's two branches works on half of the channels",
+        ),
+        Check(
+            sp.Or(sp.Ne(STRIDE.symbol, 2), sp.Eq(MEGVII.symbol, 0), sp.Gt(OUT_CHANNELS.symbol, IN_CHANNELS.symbol)),
+            "out_channels={out_channels} should be more than in_channels={in_channels} for stride 2 in Megvii's code: "
+            "the shortcut keeps its channels and the other branch gives the rest",
+        ),
+    ),
+)
+def shuffle_unit_v2(
+    in_channels: Expr, out_channels: Expr, stride: Expr, megvii: Expr, in_height: Expr, in_width: Expr
+) -> CostTerms:
+    """A ShuffleNetV2 unit: half of the channels pass; the others go through 1x1, 3x3 depthwise and 1x1 convolutions of
+    equal width, each with a batch norm. With stride 2 all channels go both ways, the shortcut's through a depthwise
+    and a 1x1 convolution (Ma et al. 2018, ShuffleNet V2, section 3, figure 3 c and d).
+    """
+    size = (in_height, in_width)
+    out, half = strided(size, 3, stride), out_channels / 2
+    # With stride 1 one half of the input goes through the convolutions; with stride 2 all of it, on both ways.
+    branch_in = in_channels * stride / 2
+    shortcut_out = sp.Piecewise((branch_in, sp.Eq(megvii, 1)), (half, True))
+    main = (
+        pointwise_norm(branch_in, half, size)
+        + depthwise_norm(half, 3, size, stride=stride)
+        + pointwise_norm(half, out_channels - shortcut_out, out)
+    )
+    shortcut = depthwise_norm(in_channels, 3, size, stride=stride) + pointwise_norm(in_channels, shortcut_out, out)
+    return main + only_if(sp.Eq(stride, 2), shortcut)
 
 
 # Table 5: output channels for 0.5x, 1x, 1.5x and 2x.

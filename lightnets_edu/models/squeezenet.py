@@ -12,12 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import sympy as sp
 import torch
+from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import conv2d, conv_output_size
+from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size
 from lightnets_edu.formulas import pointwise_conv2d as pointwise
-from lightnets_edu.formulas.mobile import fire_module
+from lightnets_edu.formulas.blocks import INPUT_MAP, only_if
+from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
@@ -69,6 +73,55 @@ class Fire(nn.Module):
         expanded3x3 = self.expand3x3_activation(self.expand3x3(squeezed))
         expanded = torch.cat((expanded1x1, expanded3x3), 1)
         return expanded + self.bypass(x) if self.has_bypass else expanded
+
+
+EXPAND1X1 = Setting("expand1x1_channels", r"e_{1\times1}", "outputs of the 1x1 convolution that expands")
+EXPAND3X3 = Setting("expand3x3_channels", r"e_{3\times3}", "outputs of the 3x3 convolution that expands")
+BYPASS = Setting(
+    "bypass",
+    "b",
+    "0: none, 1: simple (the input is added), 2: complex (added behind a 1x1 convolution)",
+    default=0,
+    minimum=0,
+)
+
+
+@cost_formula(
+    IN_CHANNELS,
+    Setting("squeeze_channels", r"s_{1\times1}", "outputs of the 1x1 convolution that squeezes"),
+    EXPAND1X1,
+    EXPAND3X3,
+    BYPASS,
+    *INPUT_MAP,
+    checks=(
+        Check(sp.Le(BYPASS.symbol, 2), "bypass should be 0 (none), 1 (simple) or 2 (complex) instead of {bypass}"),
+        Check(
+            sp.Or(sp.Ne(BYPASS.symbol, 1), sp.Eq(IN_CHANNELS.symbol, EXPAND1X1.symbol + EXPAND3X3.symbol)),
+            "a simple bypass adds input and output, so in_channels={in_channels} should be the number of output "
+            "channels, {expand1x1_channels} + {expand3x3_channels}; a complex bypass fits any",
+        ),
+    ),
+)
+def fire_module(
+    in_channels: Expr,
+    squeeze_channels: Expr,
+    expand1x1_channels: Expr,
+    expand3x3_channels: Expr,
+    bypass: Expr,
+    in_height: Expr,
+    in_width: Expr,
+) -> CostTerms:
+    """A fire module: a 1x1 convolution squeezes the channels, a 1x1 and a 3x3 one expand them side by side, all with
+    biases and no batch norm (Iandola et al. 2016, SqueezeNet, section 3.2, figure 1; bypasses: section 6, figure 2).
+    A bypass of 1 costs nothing here; one of 2 is a 1x1 convolution with a bias.
+    """
+    maps = {"bias": 1, "out_height": in_height, "out_width": in_width}
+    expanded = expand1x1_channels + expand3x3_channels
+    squeeze = pointwise.terms(in_channels=in_channels, out_channels=squeeze_channels, **maps)
+    expand1x1 = pointwise.terms(in_channels=squeeze_channels, out_channels=expand1x1_channels, **maps)
+    expand3x3 = conv2d.terms(in_channels=squeeze_channels, out_channels=expand3x3_channels, kernel_size=3, **maps)
+    complex_bypass = pointwise.terms(in_channels=in_channels, out_channels=expanded, **maps)
+    return squeeze + expand1x1 + expand3x3 + only_if(sp.Eq(bypass, 2), complex_bypass)
 
 
 def _check_bypass(bypass: str) -> None:

@@ -12,11 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import sympy as sp
+from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas import CostTerms, batch_norm2d, conv2d, conv_output_size, linear, pointwise_conv2d
+from lightnets_edu.formulas.blocks import INPUT_MAP, maps, norm_params, only_if, strided
 from lightnets_edu.formulas.checks import whole_number
-from lightnets_edu.formulas.residual import wide_basic_block
+from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
@@ -60,6 +64,22 @@ class WideBasicBlock(nn.Module):
         out = self.conv2(self.dropout(out))
         out += shortcut
         return out
+
+
+@cost_formula(IN_CHANNELS, OUT_CHANNELS, STRIDE, *INPUT_MAP)
+def wide_basic_block(in_channels: Expr, out_channels: Expr, stride: Expr, in_height: Expr, in_width: Expr) -> CostTerms:
+    """Wide ResNet's block B(3, 3): two 3x3 convolutions, each after its batch norm and ReLU
+    (Zagoruyko and Komodakis 2016, arXiv:1605.07146, section 2, figure 1c and d; dropout costs nothing).
+    The shortcut is a 1x1 convolution without a batch norm if the stride is not 1 or the channels differ.
+    """
+    size = (in_height, in_width)
+    out = strided(size, 3, stride)
+    channels = {"in_channels": in_channels, "out_channels": out_channels}
+    first = norm_params(in_channels) + conv2d.terms(**channels, kernel_size=3, **maps(out, size))
+    wide = {"in_channels": out_channels, "out_channels": out_channels}
+    second = norm_params(out_channels) + conv2d.terms(**wide, kernel_size=3, **maps(out))
+    shape_changes = sp.Or(sp.Ne(stride, 1), sp.Ne(in_channels, out_channels))
+    return first + second + only_if(shape_changes, pointwise_conv2d.terms(**channels, **maps(out, size)))
 
 
 # Table 1: a stem, then three groups of N blocks B(3, 3), k times as wide as these channels.

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from lightnets_edu import count
-from lightnets_edu.formulas.ghost import g_ghost_stage, ghost_bottleneck, ghost_module, regnet_bottleneck
-from lightnets_edu.models.g_ghost_regnet import GGhostStage, PaperGGhostStage
-from lightnets_edu.models.ghostnet import GhostBottleneck, GhostModule
-from lightnets_edu.models.regnet import Bottleneck
+from lightnets_edu.models.g_ghost_regnet import GGhostStage, PaperGGhostStage, g_ghost_stage
+from lightnets_edu.models.ghostnet import GhostBottleneck, GhostModule, ghost_bottleneck, ghost_module
+from lightnets_edu.models.regnet import Bottleneck, regnet_bottleneck
 
 EXAMPLES = settings(max_examples=40, deadline=None)
 FORMULAS = (ghost_module, ghost_bottleneck, regnet_bottleneck, g_ghost_stage)

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from lightnets_edu import count
-from lightnets_edu.formulas.mobile import fire_module, inverted_residual, shuffle_unit_v1, shuffle_unit_v2
 from lightnets_edu.models import shufflenet_v1, shufflenet_v2
-from lightnets_edu.models.mnasnet import InvertedResidual
-from lightnets_edu.models.squeezenet import BYPASSES, Fire
+from lightnets_edu.models.mnasnet import InvertedResidual, inverted_residual
+from lightnets_edu.models.shufflenet_v1 import shuffle_unit_v1
+from lightnets_edu.models.shufflenet_v2 import shuffle_unit_v2
+from lightnets_edu.models.squeezenet import BYPASSES, Fire, fire_module
 
 few = st.integers(1, 9)
 sides = st.integers(1, 15)

@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from lightnets_edu import count
-from lightnets_edu.formulas.residual import resnext_bottleneck, squeeze_excite, wide_basic_block
-from lightnets_edu.models.resnet import Bottleneck
-from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
-from lightnets_edu.models.wide_resnet import WideBasicBlock
+from lightnets_edu.models.resnet import Bottleneck, resnext_bottleneck
+from lightnets_edu.models.squeeze_excitation import SqueezeExcitation, squeeze_excite
+from lightnets_edu.models.wide_resnet import WideBasicBlock, wide_basic_block
 
 sides = st.integers(1, 13)
 

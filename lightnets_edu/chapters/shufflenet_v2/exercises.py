@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lightnets_edu.formulas import pointwise_conv2d, shuffle_unit_v2
+from lightnets_edu.formulas import pointwise_conv2d
+from lightnets_edu.models.shufflenet_v2 import shuffle_unit_v2
 from lightnets_edu.pages.exercise.kinds import (
     ChoiceExercise,
     CodeExercise,

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from lightnets_edu.formulas import conv2d, pointwise_conv2d
-from lightnets_edu.formulas.mobile import fire_module
-from lightnets_edu.models.squeezenet import BODIES
+from lightnets_edu.models.squeezenet import BODIES, fire_module
 from lightnets_edu.pages.exercise.kinds import (
     ChoiceExercise,
     CodeExercise,
