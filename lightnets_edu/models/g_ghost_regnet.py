@@ -5,14 +5,14 @@ maps inside a layer (GhostNet), cheap maps of a whole stage. Parameter names are
 
 That code and the paper differ in six points; ``variant="official"`` is the code, ``variant="paper"`` the paper:
 
-1. The code's last block runs at full width behind the concatenation; the figure ends with the concatenation.
+1. The code's last block runs at full width after the concatenation; the figure ends with the concatenation.
 2. The code splits the first block's output by channels between the two paths; the figure feeds all of it to both.
 3. The code's correction pools the first block's output too and not the last block's; the paper's pools Y_2 ... Y_n.
 4. The code's correction is two 1x1 convolutions with batch norms; the paper's one fully connected layer with bias.
 5. The code's thin blocks have groups three quarters as wide, and the split is a whole number of such groups, so that
    the ghosts' share is 0.5 to 0.625. The paper has a share of 0.5 and names no group width for these blocks. Both
    variants split as the code does: half of the 432 channels of 3.2GF's third stage is no multiple of its 48.
-6. The published numbers (10.5 M parameters, 1.8 G MACs at 3.2GF) are the code's; the paper's stage has 10.08 M, 1.69 G.
+6. The published numbers of parameters and MACs are the code's; the paper's stage has fewer of both.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class GGhostStage(nn.Module):
 
     Shape:
         ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``. In training N must be 2 or
-        more: merge has batch norms behind a global pooling.
+        more: merge has batch norms after a global pooling.
 
     Raises:
         ValueError: If the depth is below 3 or the group width does not fit the channels.
@@ -294,7 +294,7 @@ def layers(
     small_input: bool = False,
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas, one a G-Ghost stage or a block. Arguments: `regnet.layers`' and the variant."""
+    """The network as formulas, one for each G-Ghost stage or block. Arguments: `regnet.layers`' and the variant."""
     _check_variant(variant)
     stage_layers = partial(_stage_layers, variant)
     return regnet_layers(design, num_classes=num_classes, small_input=small_input, stage_layers=stage_layers, size=size)

@@ -4,7 +4,7 @@ Radosavovic, Kosaraju, Girshick, He, Dollar; 2020; arXiv:2003.13678.
 
 Here as in the authors' code (pycls), whose twelve sizes and names are used: a size is its MACs for a 224 x 224 image.
 Parameter names are those of the G-Ghost code: conv1, bn1, layer1 ... layer4, fc. torchvision's ``regnet_x_400mf`` is
-another network (5,495,976 parameters instead of 5,157,512): it does not round a width down by more than a tenth.
+another network with more parameters: it does not round a width down by more than a tenth.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import sympy as sp
 from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import Check, CostTerms, Setting, batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, linear
 from lightnets_edu.formulas.blocks import INPUT_MAP, maps, norm_params, only_if, pointwise_norm, strided
 from lightnets_edu.formulas.cost import cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
-from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.cost import Layer, convolution_norm
 from lightnets_edu.models.layers import initialise_convolution, relu
 from lightnets_edu.models.registry import Printed, register
 
@@ -207,7 +207,7 @@ def _initialise(module: nn.Module) -> None:
 def plain_stage_layers(
     name: str, in_channels: int, out_channels: int, depth: int, group_width: int, side: Any, out_side: Any
 ) -> Iterator[Layer]:
-    """`plain_stage` as formulas, one a block, for maps of ``side`` that come in and of ``out_side`` that go out."""
+    """`plain_stage` as formulas, one for each block; maps of ``side`` come in, and of ``out_side`` go out."""
     for index in range(depth):
         first = index == 0
         in_side = side if first else out_side
@@ -224,7 +224,7 @@ def layers(
     stage_layers: Callable[..., Iterator[Layer]] = plain_stage_layers,
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas: (name, formula, settings), one a block, from the same table as the modules.
+    """The network as formulas: (name, formula, settings), one for each block, from the same table as the modules.
 
     Args:
         design: As for `RegNetX`, like the other options.
@@ -234,10 +234,8 @@ def layers(
         size: Side of the square images, in pixels; may be a symbol.
     """
     side = conv_output_size(in_size=size, kernel_size=3, stride=1 if small_input else 2, padding=1)
-    maps = {"out_height": side, "out_width": side}
-    stem = {"in_channels": 3, "out_channels": STEM_CHANNELS, "kernel_size": 3, "in_height": size, "in_width": size}
-    yield "conv1", conv2d, {**stem, **maps}
-    yield "bn1", batch_norm2d, {"num_features": STEM_CHANNELS, **maps}
+    stem = {"in_channels": 3, "out_channels": STEM_CHANNELS, "kernel_size": 3}
+    yield from convolution_norm(("conv1", "bn1"), conv2d, side, size, **stem)
     channels = STEM_CHANNELS
     for stage, (depth, width) in enumerate(zip(design.depths, design.widths, strict=True), start=1):
         out_side = conv_output_size(in_size=side, kernel_size=3, stride=2, padding=1)

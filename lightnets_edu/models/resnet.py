@@ -5,7 +5,7 @@ He, Zhang, Ren, Sun; 2016; arXiv:1512.03385.
 Here: the bottleneck networks, whose body ResNeXt, Wide ResNet-50-2 and SENet share: they only change how wide the
 bottleneck is, how many groups it has, and what stands at its end. Parameter names are torchvision's.
 The paper's network has the stride in the first 1x1 convolution of a block; torchvision's has it in the 3x3
-("ResNet v1.5"), which costs 6 % more MACs.
+("ResNet v1.5"), which costs more MACs.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import sympy as sp
 from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import Check, CostTerms, Setting, batch_norm2d, conv2d, conv_output_size, linear
+from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, linear
 from lightnets_edu.formulas.blocks import INPUT_MAP, NO_SQUEEZE, maps, norm_params, only_if, pointwise_norm, strided
 from lightnets_edu.formulas.checks import whole_number
 from lightnets_edu.formulas.cost import cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
-from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.cost import Layer, convolution_norm
 from lightnets_edu.models.layers import initialise_convolution, relu
 from lightnets_edu.models.registry import Printed, register
 from lightnets_edu.models.squeeze_excitation import squeeze_excite
@@ -156,7 +156,7 @@ STAGES = (
     (1024, 2),  # conv4_x                                                          14
     (2048, 2),  # conv5_x                                                           7
 )
-DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks a stage
+DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks of each stage
 
 
 class ResNet(Backbone):
@@ -181,11 +181,6 @@ class ResNet(Backbone):
 
     #: What the stages are made of; SENet puts its own block here.
     make_block: Callable[..., nn.Module] = Bottleneck
-
-    layer1: nn.Module
-    layer2: nn.Module
-    layer3: nn.Module
-    layer4: nn.Module
 
     def __init__(
         self,
@@ -213,19 +208,19 @@ class ResNet(Backbone):
         self.maxpool = nn.Identity() if small_input else pool
         self.smallest_image = 3 if stem_pool == "ceil" and not small_input else 1
         channels = STEM_CHANNELS
-        for number, (depth, (out_channels, stride)) in enumerate(zip(depths, STAGES, strict=True), start=1):
-            blocks = [self.make_block(channels, width, out_channels, stride, groups, stride_in)]
-            blocks += [
-                self.make_block(out_channels, width, out_channels, 1, groups, stride_in) for _ in range(1, depth)
-            ]
-            self.add_module(f"layer{number}", nn.Sequential(*blocks))
+        stages = []
+        for depth, (out_channels, stride) in zip(depths, STAGES, strict=True):
+            first = self.make_block(channels, width, out_channels, stride, groups, stride_in)
+            others = (self.make_block(out_channels, width, out_channels, 1, groups, stride_in) for _ in range(1, depth))
+            stages.append(nn.Sequential(first, *others))
             channels, width = out_channels, 2 * width
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels, num_classes)
         self.apply(initialise_convolution)  # which the paper cites
 
     def chain(self) -> tuple[nn.Module, ...]:
-        """Strides 2 (the first convolution), 4 (the pool and conv2_x), 8, 16 and 32: one a stage."""
+        """Strides 2 (the first convolution), 4 (the pool and conv2_x), 8, 16 and 32."""
         stem = (self.conv1, self.bn1, self.relu, self.maxpool)
         return (*stem, self.layer1, self.layer2, self.layer3, self.layer4)
 
@@ -262,8 +257,7 @@ def layers(
     kernel_size, stride = (3, 1) if small_input else (7, 2)
     side = conv_output_size(in_size=size, kernel_size=kernel_size, stride=stride, padding=kernel_size // 2)
     stem = {"in_channels": 3, "out_channels": STEM_CHANNELS, "kernel_size": kernel_size}
-    yield "conv1", conv2d, {**stem, "out_height": side, "out_width": side, "in_height": size, "in_width": size}
-    yield "bn1", batch_norm2d, {"num_features": STEM_CHANNELS, "out_height": side, "out_width": side}
+    yield from convolution_norm(("conv1", "bn1"), conv2d, side, size, **stem)
     if not small_input:
         # A 3x3 window that may hang over by one pixel fits as often as a 2x2 window that may not.
         window = {"kernel_size": 3, "padding": 1} if stem_pool == "padded" else {"kernel_size": 2, "padding": 0}
@@ -272,12 +266,10 @@ def layers(
     for number, (depth, (out_channels, stage_stride)) in enumerate(zip(depths, STAGES, strict=True), start=1):
         for index in range(depth):
             stride = stage_stride if index == 0 else 1
-            yield f"layer{number}.{index}", resnext_bottleneck, {
-                "in_channels": channels, "out_channels": out_channels, "stride": stride,
-                "groups": groups, "group_width": group_width, "stride_in_first": int(stride_in == "1x1"),
-                "squeeze_channels": out_channels // reduction if reduction else 0,
-                "in_height": side, "in_width": side,
-            }  # fmt: skip
+            block = {"in_channels": channels, "out_channels": out_channels, "stride": stride}
+            block |= {"groups": groups, "group_width": group_width, "stride_in_first": int(stride_in == "1x1")}
+            block |= {"squeeze_channels": out_channels // reduction if reduction else 0}
+            yield f"layer{number}.{index}", resnext_bottleneck, {**block, "in_height": side, "in_width": side}
             side = conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1)
             channels = out_channels
         group_width = 2 * group_width

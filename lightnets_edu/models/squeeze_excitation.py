@@ -26,7 +26,6 @@ class SqueezeExcitation(nn.Module):
         squeeze_channels: Channels between the two layers (SENet: channels / 16).
         gate: "sigmoid", or "hard_sigmoid".
         activation: Makes the non-linearity between the two layers.
-        names: Names of the two layers, which are also their state-dict keys.
 
     Shape:
         ``[N, channels, H, W] -> [N, channels, H, W]``
@@ -36,27 +35,20 @@ class SqueezeExcitation(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int,
-        squeeze_channels: int,
-        gate: str = "sigmoid",
-        activation: Activation = relu,
-        names: tuple[str, str] = ("fc1", "fc2"),
+        self, channels: int, squeeze_channels: int, gate: str = "sigmoid", activation: Activation = relu
     ) -> None:
         super().__init__()
         if gate not in GATES:
             raise ValueError(f"gate should be {' or '.join(map(repr, GATES))} instead of {gate!r}")
-        self.names = names
-        self.add_module(names[0], nn.Conv2d(channels, squeeze_channels, 1))
+        self.fc1 = nn.Conv2d(channels, squeeze_channels, 1)
         self.activation = activation()
-        self.add_module(names[1], nn.Conv2d(squeeze_channels, channels, 1))
+        self.fc2 = nn.Conv2d(squeeze_channels, channels, 1)
         self.gate = GATES[gate]()
 
     def gates(self, x: Tensor) -> Tensor:
         """One number from 0 to 1 a channel: ``[N, channels, H, W] -> [N, channels, 1, 1]``."""
-        reduce, expand = (self.get_submodule(name) for name in self.names)
         squeezed = x.mean((2, 3), keepdim=True)
-        return self.gate(expand(self.activation(reduce(squeezed))))
+        return self.gate(self.fc2(self.activation(self.fc1(squeezed))))
 
     def forward(self, x: Tensor) -> Tensor:
         """Each channel times its gate."""

@@ -17,8 +17,7 @@ import torch
 from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size
-from lightnets_edu.formulas import pointwise_conv2d as pointwise
+from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, pointwise_conv2d
 from lightnets_edu.formulas.blocks import INPUT_MAP, only_if
 from lightnets_edu.formulas.cost import cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS
@@ -38,16 +37,23 @@ class Fire(nn.Module):
         squeeze_channels: Outputs of the 1x1 convolution that squeezes; fewer than the expand channels together.
         expand1x1_channels: Outputs of the 1x1 convolution that expands.
         expand3x3_channels: Outputs of the 3x3 convolution that expands.
-        bypass: "none"; "simple": the input is added to the output; "complex": it is added behind a 1x1 convolution.
+        bypass: "none"; "simple": the input is added to the output; "complex": it is added after a 1x1 convolution.
 
     Shape:
         ``[N, in_channels, H, W] -> [N, expand1x1_channels + expand3x3_channels, H, W]``
+
+    Raises:
+        ValueError: If the bypass is not known, or simple where the channels change.
     """
 
     def __init__(
-        self, in_channels: int, squeeze_channels: int, expand1x1_channels: int, expand3x3_channels: int,
+        self,
+        in_channels: int,
+        squeeze_channels: int,
+        expand1x1_channels: int,
+        expand3x3_channels: int,
         bypass: str = "none",
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         _check_bypass(bypass)
         out_channels = expand1x1_channels + expand3x3_channels
@@ -117,10 +123,10 @@ def fire_module(
     """
     maps = {"bias": 1, "out_height": in_height, "out_width": in_width}
     expanded = expand1x1_channels + expand3x3_channels
-    squeeze = pointwise.terms(in_channels=in_channels, out_channels=squeeze_channels, **maps)
-    expand1x1 = pointwise.terms(in_channels=squeeze_channels, out_channels=expand1x1_channels, **maps)
+    squeeze = pointwise_conv2d.terms(in_channels=in_channels, out_channels=squeeze_channels, **maps)
+    expand1x1 = pointwise_conv2d.terms(in_channels=squeeze_channels, out_channels=expand1x1_channels, **maps)
     expand3x3 = conv2d.terms(in_channels=squeeze_channels, out_channels=expand3x3_channels, kernel_size=3, **maps)
-    complex_bypass = pointwise.terms(in_channels=in_channels, out_channels=expanded, **maps)
+    complex_bypass = pointwise_conv2d.terms(in_channels=in_channels, out_channels=expanded, **maps)
     return squeeze + expand1x1 + expand3x3 + only_if(sp.Eq(bypass, 2), complex_bypass)
 
 
@@ -153,7 +159,7 @@ BODIES: dict[str, tuple[Any, ...]] = {
         "pool",  # maxpool8
         (64, 256, 256),  # fire9
     ),
-    # Not in the paper: the authors' repository. 2.4 times fewer MACs.
+    # Not in the paper but in the authors' repository.
     "1.1": (
         "pool",
         (16, 64, 64),  # fire2
@@ -168,7 +174,7 @@ BODIES: dict[str, tuple[Any, ...]] = {
         (64, 256, 256),  # fire9
     ),
 }
-SMALLEST_IMAGE = {"1.0": 21, "1.1": 17}  # one pixel is left behind the third pool
+SMALLEST_IMAGE = {"1.0": 21, "1.1": 17}  # one pixel is left after the third pool
 SMALLEST_SMALL_IMAGE = 4
 
 
@@ -185,14 +191,18 @@ class SqueezeNet(Backbone):
             first pool is left out.
 
     Shape:
-        ``[N, 3, H, W] -> [N, num_classes]``; logits, without a softmax, but behind a ReLU, so never negative. H and W
+        ``[N, 3, H, W] -> [N, num_classes]``; logits, without a softmax, but after a ReLU, so never negative. H and W
         of at least 21 (1.0) or 17 (1.1), at least 4 for small input. The coarsest stride is 16.
     """
 
     def __init__(
-        self, version: str, bypass: str = "none", num_classes: int = 1000, dropout: float = 0.5,
+        self,
+        version: str,
+        bypass: str = "none",
+        num_classes: int = 1000,
+        dropout: float = 0.5,
         small_input: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         _check_bypass(bypass)
         self.smallest_image = SMALLEST_SMALL_IMAGE if small_input else SMALLEST_IMAGE[version]
@@ -257,15 +267,13 @@ def layers(
             continue
         squeeze, expand1x1, expand3x3 = row
         out_channels = expand1x1 + expand3x3
-        yield f"features.{index}", fire_module, {
-            "in_channels": channels, "squeeze_channels": squeeze,
-            "expand1x1_channels": expand1x1, "expand3x3_channels": expand3x3,
-            "bypass": BYPASSES.index(_fire_bypass(bypass, channels, out_channels)),
-            "in_height": side, "in_width": side,
-        }  # fmt: skip
+        fire = {"in_channels": channels, "squeeze_channels": squeeze}
+        fire |= {"expand1x1_channels": expand1x1, "expand3x3_channels": expand3x3}
+        fire |= {"bypass": BYPASSES.index(_fire_bypass(bypass, channels, out_channels))}
+        yield f"features.{index}", fire_module, {**fire, "in_height": side, "in_width": side}
         channels = out_channels
     last = {"in_channels": channels, "out_channels": num_classes, "bias": 1}
-    yield "classifier.1", pointwise, {**last, "out_height": side, "out_width": side}
+    yield "classifier.1", pointwise_conv2d, {**last, "out_height": side, "out_width": side}
 
 
 register(

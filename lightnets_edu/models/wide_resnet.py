@@ -57,7 +57,7 @@ class WideBasicBlock(nn.Module):
         self.shortcut = None if same_shape else nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Both branches, added; no ReLU behind the sum."""
+        """Both branches, added; no ReLU after the sum."""
         active = self.relu(self.bn1(x))
         shortcut = x if self.shortcut is None else self.shortcut(active)
         out = self.relu(self.bn2(self.conv1(active)))
@@ -110,10 +110,6 @@ class WideResNet(Backbone):
         ValueError: If the depth is not 6 N + 4.
     """
 
-    layer1: nn.Module
-    layer2: nn.Module
-    layer3: nn.Module
-
     def __init__(
         self, depth: int, width: int, num_classes: int = 10, dropout: float = 0.0, small_input: bool = False
     ) -> None:
@@ -122,12 +118,14 @@ class WideResNet(Backbone):
         whole_number("width", width, 1)
         channels = STEM_CHANNELS
         self.conv1 = nn.Conv2d(3, channels, 3, padding=1, bias=False)
-        for number, (thin_channels, stride) in enumerate(GROUPS, start=1):
+        groups = []
+        for thin_channels, stride in GROUPS:
             out_channels = width * thin_channels
-            blocks = [WideBasicBlock(channels, out_channels, stride, dropout)]
-            blocks += [WideBasicBlock(out_channels, out_channels, 1, dropout) for _ in range(1, blocks_per_group)]
-            self.add_module(f"layer{number}", nn.Sequential(*blocks))
+            first = WideBasicBlock(channels, out_channels, stride, dropout)
+            others = (WideBasicBlock(out_channels, out_channels, 1, dropout) for _ in range(1, blocks_per_group))
+            groups.append(nn.Sequential(first, *others))
             channels = out_channels
+        self.layer1, self.layer2, self.layer3 = groups
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu = relu()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
@@ -135,7 +133,7 @@ class WideResNet(Backbone):
         self.apply(_initialise)
 
     def chain(self) -> tuple[nn.Module, ...]:
-        """Strides 1, 2 and 4: one a group, the last behind its batch norm and ReLU."""
+        """Strides 1, 2 and 4, each that of one group; the last map after the final batch norm and ReLU."""
         return self.conv1, self.layer1, self.layer2, self.layer3, self.bn1, self.relu
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,9 +169,8 @@ def layers(depth: int, width: Any, *, num_classes: Any = 10, size: Any = 32) -> 
         size: Side of the square images, in pixels; may be a symbol.
     """
     side, channels = size, STEM_CHANNELS
-    yield "conv1", conv2d, {
-        "in_channels": 3, "out_channels": channels, "kernel_size": 3, "out_height": side, "out_width": side
-    }  # fmt: skip
+    stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3}
+    yield "conv1", conv2d, {**stem, "out_height": side, "out_width": side}
     for number, (thin_channels, group_stride) in enumerate(GROUPS, start=1):
         for index in range(_blocks_per_group(depth)):
             stride = group_stride if index == 0 else 1
@@ -187,7 +184,7 @@ def layers(depth: int, width: Any, *, num_classes: Any = 10, size: Any = 32) -> 
 
 
 IMAGENET = {
-    # name: blocks a stage, as those of ResNet-50 and ResNet-101, with bottlenecks twice as wide (section 3.4, table 8)
+    # name: blocks of each stage, as in ResNet-50 and ResNet-101; bottlenecks twice as wide (section 3.4, table 8)
     "wide_resnet50_2": DEPTHS[50],
     "wide_resnet101_2": DEPTHS[101],  # torchvision's, not in the paper
 }

@@ -19,6 +19,18 @@ EXAMPLE = {"in_channels": 3, "out_channels": 6, "kernel_size": 11, "out_height":
 x, y, z = sp.symbols("x y z", integer=True)
 
 
+def test_the_front_door_gives_the_formulas_of_blocks_too():
+    from lightnets_edu.formulas import ghost_module
+    from lightnets_edu.models.ghostnet import ghost_module as at_home
+
+    assert ghost_module is at_home
+    assert set(formulas.__all__) <= set(dir(formulas))
+    with pytest.raises(AttributeError, match=r"module 'lightnets_edu\.formulas' has no attribute 'goat_module'"):
+        _ = formulas.goat_module
+    with pytest.raises(ImportError):
+        from lightnets_edu.formulas import goat_module  # noqa: F401
+
+
 @pytest.mark.parametrize("formula", ALL, ids=lambda f: f.name)
 def test_every_formula_has_all_faces(formula):
     assert formula.__doc__.strip()
