@@ -130,14 +130,10 @@ class AlexNet(Backbone):
 def layers(
     version: str, *, groups: Any = 1, num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer, from the modules' table.
 
-    Args:
-        version: As for `AlexNet`, like the other options.
-        groups: Of the convolutions that the 2012 paper splits; may be a SymPy symbol.
-        num_classes: Outputs of the last layer; may be a symbol.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol. The 2012 network is made for 227.
+    Arguments as for `AlexNet`; ``groups`` and ``num_classes`` may be SymPy symbols, and so may ``size``, the side
+    of the square images in pixels. The 2012 network is made for 227.
     """
     index, in_channels = 0, 3
     for kernel_size, channels, stride, padding, split, then in _rows(version, small_input):

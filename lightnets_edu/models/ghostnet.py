@@ -380,15 +380,11 @@ def layers(
     small_input: bool = False,
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas: (name, formula, settings), one for each block, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer or block, from the modules' table.
 
-    Args:
-        width_mult: As for `GhostNet`, like the other options.
-        ratio: s of all Ghost modules; may be a SymPy symbol.
-        cheap_kernel_size: d of all Ghost modules; may be a symbol.
-        num_classes: Outputs of the classifier; may be a symbol.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `GhostNet`; ``width_mult`` may be a SymPy expression as in `scaled_channels`; ``ratio``,
+    ``cheap_kernel_size`` and ``num_classes`` may be symbols, and so may ``size``, the side of the square images in
+    pixels.
     """
     cheap = {"ratio": ratio, "cheap_kernel_size": cheap_kernel_size}
     channels = scaled_channels(STEM_CHANNELS, width_mult, 4)

@@ -278,14 +278,10 @@ def _initialise(module: nn.Module) -> None:
 def layers(
     version: str, width_mult: float = 1.0, *, num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer or block, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer or block, from the modules' table.
 
-    Args:
-        version: As for `MNASNet`, like the other options.
-        width_mult: Scales every number of channels but the last.
-        num_classes: Outputs of the classifier; may be a SymPy symbol.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `MNASNet`; ``num_classes`` may be a SymPy symbol, and so may ``size``, the side of the square
+    images in pixels.
     """
     stem, channels = (scaled_channels(c, width_mult) for c in STEM[version])
     side = conv_output_size(in_size=size, kernel_size=3, stride=1 if small_input else 2, padding=1)

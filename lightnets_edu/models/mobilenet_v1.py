@@ -129,13 +129,10 @@ def _initialise(module: nn.Module) -> None:
 def layers(
     width_mult: Any = 1.0, *, num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer, from the modules' table.
 
-    Args:
-        width_mult: As for `MobileNetV1`, like the other options; may be a SymPy expression, as in `scaled_channels`.
-        num_classes: Outputs of the classifier; may be a symbol.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `MobileNetV1`; ``width_mult`` may be a SymPy expression as in `scaled_channels`, ``num_classes``
+    and ``size``, the side of the square images in pixels, may be symbols.
     """
     channels = scaled_channels(STEM_CHANNELS, width_mult)
     side = conv_output_size(in_size=size, kernel_size=3, stride=1 if small_input else 2, padding=1)

@@ -224,14 +224,11 @@ def layers(
     stage_layers: Callable[..., Iterator[Layer]] = plain_stage_layers,
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas: (name, formula, settings), one for each block, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer or block, from the modules' table.
 
-    Args:
-        design: As for `RegNetX`, like the other options.
-        num_classes: Outputs of the classifier; may be a SymPy symbol.
-        small_input: For images of about 32 x 32.
-        stage_layers: Gives a stage's formulas, as `plain_stage_layers`; the twin of ``make_stage``.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `RegNetX`; ``num_classes`` may be a SymPy symbol, and so may ``size``, the side of the square
+    images in pixels. ``stage_layers`` gives a stage's formulas as `plain_stage_layers` does: it is the twin of
+    ``make_stage``.
     """
     side = conv_output_size(in_size=size, kernel_size=3, stride=1 if small_input else 2, padding=1)
     stem = {"in_channels": 3, "out_channels": STEM_CHANNELS, "kernel_size": 3}

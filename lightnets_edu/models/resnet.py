@@ -241,18 +241,11 @@ def layers(
     reduction: int | None = None,
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) for the stem, each block and the classifier.
+    """The network as formulas: one (name, formula, settings) for each layer or block, from the modules' table.
 
-    Args:
-        depths: As for `ResNet`, like the other options.
-        groups: Cardinality; may be a SymPy symbol.
-        group_width: Channels of a group in the first stage; may be a symbol.
-        num_classes: Outputs of the classifier; may be a symbol.
-        small_input: The stem for small images.
-        stride_in: Which convolution of a block has the stride.
-        stem_pool: The kind of max pool.
-        reduction: SENet's r: a block of C channels squeezes them to C / r. None for blocks without it.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `ResNet`; the numbers but ``depths`` may be SymPy symbols, and so may ``size``, the side of the
+    square images in pixels. ``reduction`` is SENet's r: a block of C channels squeezes them to C / r; None for
+    blocks without gates.
     """
     kernel_size, stride = (3, 1) if small_input else (7, 2)
     side = conv_output_size(in_size=size, kernel_size=kernel_size, stride=stride, padding=kernel_size // 2)

@@ -162,11 +162,9 @@ def block_layer(
 
 
 def layers(design: Design, *, size: Any = 32) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer or block.
+    """The network as formulas: one (name, formula, settings) for each layer or block.
 
-    Args:
-        design: The network.
-        size: Side of the square images, in pixels; an int or a SymPy symbol.
+    ``size``, the side of the square images in pixels, may be a SymPy symbol.
     """
     side = conv_output_size(in_size=size, kernel_size=3, stride=design.stem_stride, padding=1)
     stem = {"in_channels": 3, "out_channels": design.stem_channels, "kernel_size": 3}

@@ -301,16 +301,10 @@ def layers(
     small_input: bool = False,
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer or unit, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer or unit, from the modules' table.
 
-    Args:
-        groups: As for `ShuffleNetV1`, like the other options; shuffle and order cost nothing.
-        width_mult: Scales every number of channels.
-        num_classes: Outputs of the classifier; may be a SymPy symbol.
-        classifier_bias: Whether the classifier has a bias.
-        stem_channels: None for 24 times the width.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `ShuffleNetV1`; ``num_classes`` may be a SymPy symbol, and so may ``size``, the side of the
+    square images in pixels. Options that cost nothing are left out.
     """
     channels, stages = unit_channels(groups, width_mult)
     channels = channels if stem_channels is None else stem_channels

@@ -244,14 +244,10 @@ class ShuffleNetV2(Backbone):
 def layers(
     width: str, *, variant: str = "torchvision", num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer or unit, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer or unit, from the modules' table.
 
-    Args:
-        width: As for `ShuffleNetV2`, like the other options.
-        variant: "torchvision" or "megvii".
-        num_classes: Outputs of the classifier; may be a SymPy symbol.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `ShuffleNetV2`; ``num_classes`` may be a SymPy symbol, and so may ``size``, the side of the
+    square images in pixels.
     """
     megvii = int(_is_megvii(variant))
     channels, *stages, last = CHANNELS[width]

@@ -245,14 +245,10 @@ def _initialise(module: nn.Module) -> None:
 def layers(
     version: str, *, bypass: str = "none", num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a convolution or fire module, from the modules' table.
+    """The network as formulas: one (name, formula, settings) for each convolution or module, from the modules' table.
 
-    Args:
-        version: As for `SqueezeNet`, like the other options.
-        bypass: Shortcuts around fire modules.
-        num_classes: Outputs of the last convolution; may be a SymPy symbol.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `SqueezeNet`; ``num_classes`` may be a SymPy symbol, and so may ``size``, the side of the
+    square images in pixels.
     """
     channels, kernel_size = STEMS[version]
     kernel_size, stride, padding = (3, 1, 1) if small_input else (kernel_size, 2, 0)

@@ -160,13 +160,10 @@ def _initialise(module: nn.Module) -> None:
 
 
 def layers(depth: int, width: Any, *, num_classes: Any = 10, size: Any = 32) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) for the stem, each block, and the end.
+    """The network as formulas: one (name, formula, settings) for each layer or block, from the modules' table.
 
-    Args:
-        depth: As for `WideResNet`, like the other options.
-        width: The widening factor k; may be a SymPy symbol.
-        num_classes: Outputs of the classifier; may be a symbol.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `WideResNet`; ``width`` and ``num_classes`` may be SymPy symbols, and so may ``size``, the side
+    of the square images in pixels.
     """
     side, channels = size, STEM_CHANNELS
     stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3}
