@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
+from types import SimpleNamespace
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
@@ -225,6 +226,10 @@ class _Settings:
         return {s.symbol: sp.sympify(full[s.name]) for s in self.settings}
 
 
+class Symbols(SimpleNamespace):
+    """A formula's settings as SymPy symbols, by name: ``s.in_channels``."""
+
+
 class CostFormula:
     """A cost as a function of a layer's settings: call it for a `Cost`, or take one `Quantity` as an attribute.
 
@@ -232,7 +237,7 @@ class CostFormula:
     are composed when they are first asked for. `cost_formula` makes one.
 
     Args:
-        compose: Gives the cost as expressions; its arguments are the settings' symbols, by name.
+        compose: Gives the cost as expressions of the settings' symbols.
         settings: What the cost is a function of.
         checks: What the settings must meet.
     """
@@ -245,7 +250,7 @@ class CostFormula:
     memory_access: Quantity
 
     def __init__(
-        self, compose: Callable[..., CostTerms], settings: tuple[Setting, ...], checks: tuple[Check, ...] = ()
+        self, compose: Callable[[Symbols], CostTerms], settings: tuple[Setting, ...], checks: tuple[Check, ...] = ()
     ) -> None:
         self.name = self.__name__ = compose.__name__
         self.settings = settings
@@ -257,7 +262,7 @@ class CostFormula:
 
     @cached_property
     def _terms(self) -> CostTerms:
-        return self._compose(**{setting.name: setting.symbol for setting in self.settings})
+        return self._compose(Symbols(**{setting.name: setting.symbol for setting in self.settings}))
 
     def __getattr__(self, name: str) -> Quantity:
         if name not in QUANTITIES:
@@ -296,11 +301,11 @@ class CostFormula:
 
 def cost_formula(
     *settings: Setting, checks: tuple[Check, ...] = ()
-) -> Callable[[Callable[..., CostTerms]], CostFormula]:
+) -> Callable[[Callable[[Symbols], CostTerms]], CostFormula]:
     """Make a function that composes a cost from its settings' symbols a `CostFormula` of the same name.
 
     Args:
-        settings: The function's arguments, in order.
-        checks: What they must meet.
+        settings: What the cost is a function of, in order.
+        checks: What the settings must meet.
     """
     return lambda compose: CostFormula(compose, settings, checks)

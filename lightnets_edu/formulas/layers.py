@@ -10,7 +10,7 @@ import sympy as sp
 from sympy import Expr
 
 from lightnets_edu.formulas.checks import Check
-from lightnets_edu.formulas.cost import CostTerms, Quantity, Setting, cost_formula
+from lightnets_edu.formulas.cost import CostTerms, Quantity, Setting, Symbols, cost_formula
 
 IN_CHANNELS = Setting("in_channels", r"C_\text{in}", "channels of the input")
 OUT_CHANNELS = Setting("out_channels", r"C_\text{out}", "channels of the output")
@@ -29,10 +29,10 @@ IN_WIDTH = Setting("in_width", r"W_\text{in}", "columns of the input map (defaul
 MAPS = (OUT_HEIGHT, OUT_WIDTH, IN_HEIGHT, IN_WIDTH)
 IN_SIZE = Setting("in_size", "n", "side of the input map, in pixels")
 
-n, k, s, p, d = (setting.symbol for setting in (IN_SIZE, KERNEL_SIZE, STRIDE, PADDING, DILATION))
+n, k, stride, p, d = (setting.symbol for setting in (IN_SIZE, KERNEL_SIZE, STRIDE, PADDING, DILATION))
 conv_output_size = Quantity(
     "output size",
-    sp.floor((n + 2 * p - d * (k - 1) - 1) / s) + 1,
+    sp.floor((n + 2 * p - d * (k - 1) - 1) / stride) + 1,
     (IN_SIZE, KERNEL_SIZE, STRIDE, PADDING, DILATION),
     (
         Check(
@@ -55,17 +55,15 @@ def _groups_check(setting: Setting) -> Check:
     )
 
 
-def _convolution(
-    weights: Expr, sum_length: Expr, in_channels: Expr, out_channels: Expr, bias: Expr, maps: dict[str, Expr]
-) -> CostTerms:
+def _convolution(s: Symbols, weights: Expr, sum_length: Expr) -> CostTerms:
     """A convolution: every output element is a sum of ``sum_length`` products (plus a bias)."""
-    outputs = out_channels * maps["out_height"] * maps["out_width"]
+    outputs = s.out_channels * s.out_height * s.out_width
     return CostTerms(
-        params=weights + bias * out_channels,
-        macs=weights * maps["out_height"] * maps["out_width"],
-        exact_flops=(2 * sum_length - 1 + bias) * outputs,
+        params=weights + s.bias * s.out_channels,
+        macs=weights * s.out_height * s.out_width,
+        exact_flops=(2 * sum_length - 1 + s.bias) * outputs,
         activations=outputs,
-        memory_access=in_channels * maps["in_height"] * maps["in_width"] + weights + bias * out_channels + outputs,
+        memory_access=s.in_channels * s.in_height * s.in_width + weights + s.bias * s.out_channels + outputs,
     )
 
 
@@ -78,9 +76,7 @@ def _convolution(
     *MAPS,
     checks=(_groups_check(IN_CHANNELS), _groups_check(OUT_CHANNELS), BIAS_IS_A_FLAG),
 )
-def conv2d(
-    in_channels: Expr, out_channels: Expr, kernel_size: Expr, groups: Expr, bias: Expr, **maps: Expr
-) -> CostTerms:
+def conv2d(s: Symbols) -> CostTerms:
     r"""A standard (groups = 1) or grouped convolution, as torch.nn.Conv2d computes it.
 
     Each group maps its share of the input channels to its share of the output channels
@@ -95,8 +91,8 @@ def conv2d(
         >>> print(conv2d.activations.latex)
         C_\text{out} H_\text{out} W_\text{out}
     """
-    weights = kernel_size**2 * in_channels * out_channels / groups
-    return _convolution(weights, kernel_size**2 * in_channels / groups, in_channels, out_channels, bias, maps)
+    sum_length = s.kernel_size**2 * s.in_channels / s.groups
+    return _convolution(s, sum_length * s.out_channels, sum_length)
 
 
 @cost_formula(
@@ -114,11 +110,11 @@ def conv2d(
         BIAS_IS_A_FLAG,
     ),
 )
-def depthwise_conv2d(in_channels: Expr, out_channels: Expr, kernel_size: Expr, bias: Expr, **maps: Expr) -> CostTerms:
+def depthwise_conv2d(s: Symbols) -> CostTerms:
     """A depthwise convolution: groups = in_channels, so that every kernel sees one channel
     (Howard et al. 2017, MobileNets, section 3.1, eq. 3-4).
     """
-    return _convolution(kernel_size**2 * out_channels, kernel_size**2, in_channels, out_channels, bias, maps)
+    return _convolution(s, s.kernel_size**2 * s.out_channels, s.kernel_size**2)
 
 
 @cost_formula(
@@ -129,33 +125,21 @@ def depthwise_conv2d(in_channels: Expr, out_channels: Expr, kernel_size: Expr, b
     *MAPS,
     checks=(_groups_check(IN_CHANNELS), _groups_check(OUT_CHANNELS), BIAS_IS_A_FLAG),
 )
-def pointwise_conv2d(in_channels: Expr, out_channels: Expr, groups: Expr, bias: Expr, **maps: Expr) -> CostTerms:
+def pointwise_conv2d(s: Symbols) -> CostTerms:
     """A pointwise (1x1) convolution: a linear layer applied at every pixel
     (Howard et al. 2017, MobileNets, section 3.1; grouped in Zhang et al. 2018, ShuffleNet, section 3.1).
     """
-    weights = in_channels * out_channels / groups
-    return _convolution(weights, in_channels / groups, in_channels, out_channels, bias, maps)
+    return _convolution(s, s.in_channels * s.out_channels / s.groups, s.in_channels / s.groups)
 
 
 @cost_formula(IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, BIAS, *MAPS, checks=(BIAS_IS_A_FLAG,))
-def depthwise_separable_conv2d(
-    in_channels: Expr,
-    out_channels: Expr,
-    kernel_size: Expr,
-    bias: Expr,
-    out_height: Expr,
-    out_width: Expr,
-    in_height: Expr,
-    in_width: Expr,
-) -> CostTerms:
+def depthwise_separable_conv2d(s: Symbols) -> CostTerms:
     """A depthwise convolution, which filters, then a pointwise one, which combines channels
     (Howard et al. 2017, MobileNets, section 3.1, eq. 5). Batch norms are not included.
     """
-    out = {"out_height": out_height, "out_width": out_width}
-    filtering = depthwise_conv2d.terms(
-        in_channels=in_channels, kernel_size=kernel_size, bias=bias, **out, in_height=in_height, in_width=in_width
-    )
-    return filtering + pointwise_conv2d.terms(in_channels=in_channels, out_channels=out_channels, bias=bias, **out)
+    both = {"in_channels": s.in_channels, "bias": s.bias, "out_height": s.out_height, "out_width": s.out_width}
+    depthwise = depthwise_conv2d.terms(**both, kernel_size=s.kernel_size, in_height=s.in_height, in_width=s.in_width)
+    return depthwise + pointwise_conv2d.terms(**both, out_channels=s.out_channels)
 
 
 @cost_formula(
@@ -164,29 +148,29 @@ def depthwise_separable_conv2d(
     Setting("bias", "b", "whether each output adds a constant (1) or not (0)", default=1, minimum=0, flag=True),
     checks=(BIAS_IS_A_FLAG,),
 )
-def linear(in_features: Expr, out_features: Expr, bias: Expr) -> CostTerms:
+def linear(s: Symbols) -> CostTerms:
     """A linear (fully connected) layer, as torch.nn.Linear computes it; bias=True is torch's default."""
     return CostTerms(
-        params=in_features * out_features + bias * out_features,
-        macs=in_features * out_features,
-        exact_flops=(2 * in_features - 1 + bias) * out_features,
-        activations=out_features,
-        memory_access=in_features + in_features * out_features + bias * out_features + out_features,
+        params=s.in_features * s.out_features + s.bias * s.out_features,
+        macs=s.in_features * s.out_features,
+        exact_flops=(2 * s.in_features - 1 + s.bias) * s.out_features,
+        activations=s.out_features,
+        memory_access=s.in_features + s.in_features * s.out_features + s.bias * s.out_features + s.out_features,
     )
 
 
 @cost_formula(Setting("num_features", "C", "channels"), OUT_HEIGHT, OUT_WIDTH)
-def batch_norm2d(num_features: Expr, out_height: Expr, out_width: Expr) -> CostTerms:
+def batch_norm2d(s: Symbols) -> CostTerms:
     """A batch norm at inference: one multiplication and one addition an element, with a scale and a shift a channel
     (Ioffe and Szegedy 2015, algorithm 2). By convention it has no MACs: it can be folded into the convolution before
     it. Memory: the map read and written, and four numbers a channel (scale, shift, running mean and variance).
     """
-    elements = num_features * out_height * out_width
+    elements = s.num_features * s.out_height * s.out_width
     return CostTerms(
-        params=2 * num_features,
+        params=2 * s.num_features,
         exact_flops=2 * elements,
         activations=elements,
-        memory_access=2 * elements + 4 * num_features,
+        memory_access=2 * elements + 4 * s.num_features,
     )
 
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from lightnets_edu.formulas import Check, CostTerms, Setting, linear
 from lightnets_edu.formulas.blocks import INPUT_MAP, pointwise_norm, strided, times
-from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.cost import Symbols, cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
@@ -184,25 +184,16 @@ PAPER = Setting(
         Check(sp.Le(PAPER.symbol, 1), "paper should be True or False instead of {paper}"),
     ),
 )
-def g_ghost_stage(
-    in_channels: Expr,
-    out_channels: Expr,
-    depth: Expr,
-    group_width: Expr,
-    stride: Expr,
-    in_height: Expr,
-    in_width: Expr,
-    paper: Expr,
-) -> CostTerms:
+def g_ghost_stage(s: Symbols) -> CostTerms:
     """A G-Ghost stage of RegNetX blocks: thin blocks compute about half of the channels, a 1x1 convolution makes the
     others from the first block's output, corrected by the pooled maps of the blocks on the way
     (Han et al. 2022, GhostNets on heterogeneous devices, the part on G-Ghost).
     """
-    size = (in_height, in_width)
-    out = strided(size, 3, stride)
-    thin_group_width = sp.floor(3 * group_width / 4)
-    thin = sp.floor(out_channels / (2 * thin_group_width)) * thin_group_width
-    ghosts = out_channels - thin
+    size = (s.in_height, s.in_width)
+    out = strided(size, 3, s.stride)
+    thin_group_width = sp.floor(3 * s.group_width / 4)
+    thin = sp.floor(s.out_channels / (2 * thin_group_width)) * thin_group_width
+    ghosts = s.out_channels - thin
 
     def block(ins: Expr, outs: Expr, width: Expr, size: tuple[Expr, Expr] = out, stride: Any = 1) -> CostTerms:
         channels = {"in_channels": ins, "out_channels": outs, "group_width": width}
@@ -210,21 +201,21 @@ def g_ghost_stage(
 
     thin_block = block(thin, thin, thin_group_width)
     code = (
-        times(depth - 2, thin_block)
+        times(s.depth - 2, thin_block)
         + pointwise_norm(ghosts, ghosts, out)
-        + pointwise_norm(out_channels + (depth - 2) * thin, ghosts, (1, 1))
+        + pointwise_norm(s.out_channels + (s.depth - 2) * thin, ghosts, (1, 1))
         + pointwise_norm(ghosts, ghosts, (1, 1))
-        + block(out_channels, out_channels, group_width)
+        + block(s.out_channels, s.out_channels, s.group_width)
     )
-    mix = linear.terms(in_features=(depth - 1) * thin, out_features=ghosts)
+    mix = linear.terms(in_features=(s.depth - 1) * thin, out_features=ghosts)
     figure = (
-        block(out_channels, thin, thin_group_width)
-        + times(depth - 2, thin_block)
-        + pointwise_norm(out_channels, ghosts, out)
+        block(s.out_channels, thin, thin_group_width)
+        + times(s.depth - 2, thin_block)
+        + pointwise_norm(s.out_channels, ghosts, out)
         + replace(mix, activations=sp.Integer(0))  # a linear layer's output is no convolution's
     )
-    first = block(in_channels, out_channels, group_width, size, stride)
-    return first + times(1 - paper, code) + times(paper, figure)
+    first = block(s.in_channels, s.out_channels, s.group_width, size, s.stride)
+    return first + times(1 - s.paper, code) + times(s.paper, figure)
 
 
 def _check_variant(variant: str) -> None:

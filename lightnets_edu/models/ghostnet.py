@@ -40,7 +40,7 @@ from lightnets_edu.formulas.blocks import (
     pointwise_norm,
     strided,
 )
-from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.cost import Symbols, cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer, convolution_norm
@@ -123,24 +123,16 @@ PRIMARY_KERNEL_SIZE = Setting("kernel_size", "k", "side of the primary convoluti
     *INPUT_MAP,
     checks=(odd_kernel_check(PRIMARY_KERNEL_SIZE), odd_kernel_check(CHEAP_KERNEL_SIZE)),
 )
-def ghost_module(
-    in_channels: Expr,
-    out_channels: Expr,
-    ratio: Expr,
-    cheap_kernel_size: Expr,
-    kernel_size: Expr,
-    in_height: Expr,
-    in_width: Expr,
-) -> CostTerms:
+def ghost_module(s: Symbols) -> CostTerms:
     """A Ghost module: a convolution makes one map in `ratio`, cheap depthwise kernels make the others from them
     (Han et al. 2020, GhostNet, section 3.1, eq. 2-3), which saves a factor of about `ratio` (eq. 4-5). No bias; two
     batch norms.
     """
-    size, d = maps((in_height, in_width)), cheap_kernel_size
-    intrinsic = sp.ceiling(out_channels / ratio)
+    size, d = maps((s.in_height, s.in_width)), s.cheap_kernel_size
+    intrinsic = sp.ceiling(s.out_channels / s.ratio)
     # Where ratio does not divide out_channels, the last maps are computed and then dropped: they cost all the same.
-    ghosts = intrinsic * (ratio - 1)
-    primary = conv2d.terms(in_channels=in_channels, out_channels=intrinsic, kernel_size=kernel_size, **size)
+    ghosts = intrinsic * (s.ratio - 1)
+    primary = conv2d.terms(in_channels=s.in_channels, out_channels=intrinsic, kernel_size=s.kernel_size, **size)
     cheap = depthwise_conv2d.terms(in_channels=intrinsic, out_channels=ghosts, kernel_size=d, **size)
     return primary + norm_params(intrinsic) + cheap + norm_params(ghosts)
 
@@ -229,40 +221,28 @@ DEPTHWISE_KERNEL_SIZE = Setting(
     *INPUT_MAP,
     checks=(odd_kernel_check(DEPTHWISE_KERNEL_SIZE), odd_kernel_check(CHEAP_KERNEL_SIZE)),
 )
-def ghost_bottleneck(
-    in_channels: Expr,
-    hidden_channels: Expr,
-    out_channels: Expr,
-    kernel_size: Expr,
-    stride: Expr,
-    squeeze_channels: Expr,
-    ratio: Expr,
-    cheap_kernel_size: Expr,
-    in_height: Expr,
-    in_width: Expr,
-) -> CostTerms:
+def ghost_bottleneck(s: Symbols) -> CostTerms:
     """A Ghost bottleneck: a Ghost module widens, another narrows; between them a strided depthwise convolution if
     stride > 1, then squeeze-and-excitation if squeeze_channels > 0. The shortcut costs nothing where the shapes agree,
     else it is a depthwise and a 1x1 convolution (Han et al. 2020, GhostNet, section 3.2, figure 3).
     """
-    size = (in_height, in_width)
-    out = strided(size, kernel_size, stride)
+    size = (s.in_height, s.in_width)
+    out = strided(size, s.kernel_size, s.stride)
 
     def ghost(ins: Expr, outs: Expr, size: tuple[Expr, Expr]) -> CostTerms:
-        cheap = {"ratio": ratio, "cheap_kernel_size": cheap_kernel_size}
+        cheap = {"ratio": s.ratio, "cheap_kernel_size": s.cheap_kernel_size}
         return ghost_module.terms(in_channels=ins, out_channels=outs, **cheap, in_height=size[0], in_width=size[1])
 
-    downsampling = depthwise_norm(hidden_channels, kernel_size, size, stride=stride)
-    gate = squeeze_excite.terms(channels=hidden_channels, squeeze_channels=squeeze_channels)
-    shape_changes = sp.Or(sp.Gt(stride, 1), sp.Ne(in_channels, out_channels))
-    shortcut = depthwise_norm(in_channels, kernel_size, size, stride=stride) + pointwise_norm(
-        in_channels, out_channels, out
-    )
+    downsampling = depthwise_norm(s.hidden_channels, s.kernel_size, size, stride=s.stride)
+    gate = squeeze_excite.terms(channels=s.hidden_channels, squeeze_channels=s.squeeze_channels)
+    shape_changes = sp.Or(sp.Gt(s.stride, 1), sp.Ne(s.in_channels, s.out_channels))
+    shortcut = depthwise_norm(s.in_channels, s.kernel_size, size, stride=s.stride)
+    shortcut += pointwise_norm(s.in_channels, s.out_channels, out)
     return (
-        ghost(in_channels, hidden_channels, size)
-        + only_if(sp.Gt(stride, 1), downsampling)
-        + only_if(sp.Gt(squeeze_channels, 0), gate)
-        + ghost(hidden_channels, out_channels, out)
+        ghost(s.in_channels, s.hidden_channels, size)
+        + only_if(sp.Gt(s.stride, 1), downsampling)
+        + only_if(sp.Gt(s.squeeze_channels, 0), gate)
+        + ghost(s.hidden_channels, s.out_channels, out)
         + only_if(shape_changes, shortcut)
     )
 

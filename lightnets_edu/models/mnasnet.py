@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 import sympy as sp
-from sympy import Expr
 from torch import Tensor, nn
 
 from lightnets_edu.formulas import CostTerms, Setting, conv2d, conv_output_size, linear, pointwise_conv2d
@@ -28,7 +27,7 @@ from lightnets_edu.formulas.blocks import (
     pointwise_norm,
     strided,
 )
-from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.cost import Symbols, cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS, KERNEL_SIZE, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer, convolution_norm
@@ -143,26 +142,17 @@ class InvertedResidual(nn.Module):
     *INPUT_MAP,
     checks=(STRIDE_IS_1_OR_2, odd_kernel_check(KERNEL_SIZE)),
 )
-def inverted_residual(
-    in_channels: Expr,
-    out_channels: Expr,
-    kernel_size: Expr,
-    stride: Expr,
-    expand_ratio: Expr,
-    squeeze_channels: Expr,
-    in_height: Expr,
-    in_width: Expr,
-) -> CostTerms:
+def inverted_residual(s: Symbols) -> CostTerms:
     """An inverted residual: a 1x1 convolution expands (none for expand_ratio 1), a depthwise one filters, squeeze-and-
     excitation (if any) weighs the channels, a 1x1 one projects; each with a batch norm, no non-linearity at the end
     (Sandler et al. 2018, MobileNetV2, section 3.3; squeeze-and-excitation: Tan et al. 2019, MnasNet, figure 7).
     """
-    size, hidden = (in_height, in_width), in_channels * expand_ratio
-    expand = pointwise_norm(in_channels, hidden, size)
-    depthwise = depthwise_norm(hidden, kernel_size, size, stride=stride)
-    gate = squeeze_excite.terms(channels=hidden, squeeze_channels=squeeze_channels)
-    project = pointwise_norm(hidden, out_channels, strided(size, kernel_size, stride))
-    return only_if(sp.Gt(expand_ratio, 1), expand) + depthwise + only_if(sp.Gt(squeeze_channels, 0), gate) + project
+    size, hidden = (s.in_height, s.in_width), s.in_channels * s.expand_ratio
+    expand = pointwise_norm(s.in_channels, hidden, size)
+    depthwise = depthwise_norm(hidden, s.kernel_size, size, stride=s.stride)
+    gate = squeeze_excite.terms(channels=hidden, squeeze_channels=s.squeeze_channels)
+    project = pointwise_norm(hidden, s.out_channels, strided(size, s.kernel_size, s.stride))
+    return only_if(sp.Gt(s.expand_ratio, 1), expand) + depthwise + only_if(sp.Gt(s.squeeze_channels, 0), gate) + project
 
 
 # Figure 7 for A1, Google's code for the others. First channels of the stem (conv 3x3, stride 2) and of SepConv (3x3

@@ -15,12 +15,11 @@ from functools import partial
 from typing import Any
 
 import sympy as sp
-from sympy import Expr
 from torch import Tensor, nn
 
 from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, linear
 from lightnets_edu.formulas.blocks import INPUT_MAP, maps, norm_params, only_if, pointwise_norm, strided
-from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.cost import Symbols, cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer, convolution_norm
@@ -88,24 +87,22 @@ GROUP_WIDTH = Setting("group_width", "g", "channels of each group of the 3x3 con
 
 
 @cost_formula(IN_CHANNELS, OUT_CHANNELS, GROUP_WIDTH, STRIDE, *INPUT_MAP, checks=(whole_groups_check(GROUP_WIDTH),))
-def regnet_bottleneck(
-    in_channels: Expr, out_channels: Expr, group_width: Expr, stride: Expr, in_height: Expr, in_width: Expr
-) -> CostTerms:
+def regnet_bottleneck(s: Symbols) -> CostTerms:
     """RegNet's X block: 1x1, grouped 3x3 (with the stride) and 1x1 convolution of one width, each with a batch norm,
     and a shortcut that is a strided 1x1 convolution with batch norm where the shapes differ
     (Radosavovic et al. 2020, section 3.2, figure 4, with bottleneck ratio 1).
     """
-    size = (in_height, in_width)
-    out = strided(size, 3, stride)
-    groups = sp.floor(out_channels / sp.Min(out_channels, group_width))
-    wide = {"in_channels": out_channels, "out_channels": out_channels}
-    grouped = conv2d.terms(**wide, kernel_size=3, groups=groups, **maps(out, size)) + norm_params(out_channels)
-    shape_changes = sp.Or(sp.Gt(stride, 1), sp.Ne(in_channels, out_channels))
+    size = (s.in_height, s.in_width)
+    out = strided(size, 3, s.stride)
+    groups = sp.floor(s.out_channels / sp.Min(s.out_channels, s.group_width))
+    wide = {"in_channels": s.out_channels, "out_channels": s.out_channels}
+    grouped = conv2d.terms(**wide, kernel_size=3, groups=groups, **maps(out, size)) + norm_params(s.out_channels)
+    shape_changes = sp.Or(sp.Gt(s.stride, 1), sp.Ne(s.in_channels, s.out_channels))
     return (
-        pointwise_norm(in_channels, out_channels, size)
+        pointwise_norm(s.in_channels, s.out_channels, size)
         + grouped
-        + pointwise_norm(out_channels, out_channels, out)
-        + only_if(shape_changes, pointwise_norm(in_channels, out_channels, size, stride=stride))
+        + pointwise_norm(s.out_channels, s.out_channels, out)
+        + only_if(shape_changes, pointwise_norm(s.in_channels, s.out_channels, size, stride=s.stride))
     )
 
 

@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sympy as sp
-from sympy import Expr
 from torch import Tensor, nn
 
 from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, linear
 from lightnets_edu.formulas.blocks import INPUT_MAP, NO_SQUEEZE, maps, norm_params, only_if, pointwise_norm, strided
 from lightnets_edu.formulas.checks import whole_number
-from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.cost import Symbols, cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer, convolution_norm
@@ -114,17 +113,7 @@ STRIDE_IN_FIRST = Setting(
         Check(sp.Le(STRIDE_IN_FIRST.symbol, 1), "stride_in_first should be True or False instead of {stride_in_first}"),
     ),
 )
-def resnext_bottleneck(
-    in_channels: Expr,
-    out_channels: Expr,
-    group_width: Expr,
-    groups: Expr,
-    stride: Expr,
-    stride_in_first: Expr,
-    squeeze_channels: Expr,
-    in_height: Expr,
-    in_width: Expr,
-) -> CostTerms:
+def resnext_bottleneck(s: Symbols) -> CostTerms:
     """The bottleneck of ResNeXt in its grouped form: 1x1 down to groups x group_width channels, 3x3 in groups, 1x1 up,
     each with a batch norm, plus the shortcut (Xie et al. 2017, arXiv:1611.05431, section 3.3, figure 3c, table 1).
 
@@ -132,17 +121,17 @@ def resnext_bottleneck(
     and, twice as wide, that of Wide ResNet-50-2. With squeeze_channels it is SENet's (Hu et al. 2018, figure 3).
     The shortcut is a 1x1 convolution with a batch norm if the stride is not 1 or the channels differ.
     """
-    size, width = (in_height, in_width), groups * group_width
+    size, width = (s.in_height, s.in_width), s.groups * s.group_width
     # A kernel of 1 without padding and one of 3 with padding 1 give the same size at the same stride.
-    first_stride = 1 + stride_in_first * (stride - 1)
-    middle, out = strided(size, 1, first_stride), strided(size, 1, stride)
-    down = pointwise_norm(in_channels, width, size, stride=first_stride)
-    grouped = conv2d.terms(in_channels=width, out_channels=width, kernel_size=3, groups=groups, **maps(out, middle))
-    up = pointwise_norm(width, out_channels, out)
-    gate = squeeze_excite.terms(channels=out_channels, squeeze_channels=squeeze_channels)
-    shape_changes = sp.Or(sp.Ne(stride, 1), sp.Ne(in_channels, out_channels))
-    shortcut = pointwise_norm(in_channels, out_channels, size, stride=stride)
-    residual = down + grouped + norm_params(width) + up + only_if(sp.Gt(squeeze_channels, 0), gate)
+    first_stride = 1 + s.stride_in_first * (s.stride - 1)
+    middle, out = strided(size, 1, first_stride), strided(size, 1, s.stride)
+    down = pointwise_norm(s.in_channels, width, size, stride=first_stride)
+    grouped = conv2d.terms(in_channels=width, out_channels=width, kernel_size=3, groups=s.groups, **maps(out, middle))
+    up = pointwise_norm(width, s.out_channels, out)
+    gate = squeeze_excite.terms(channels=s.out_channels, squeeze_channels=s.squeeze_channels)
+    shape_changes = sp.Or(sp.Ne(s.stride, 1), sp.Ne(s.in_channels, s.out_channels))
+    shortcut = pointwise_norm(s.in_channels, s.out_channels, size, stride=s.stride)
+    residual = down + grouped + norm_params(width) + up + only_if(sp.Gt(s.squeeze_channels, 0), gate)
     return residual + only_if(shape_changes, shortcut)
 
 

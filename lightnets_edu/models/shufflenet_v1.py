@@ -27,7 +27,7 @@ from lightnets_edu.formulas.blocks import (
     pointwise_norm,
     strided,
 )
-from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.cost import Symbols, cost_formula
 from lightnets_edu.formulas.layers import GROUPS, IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.channel_shuffle import ChannelShuffle, initialise_as_megvii
@@ -165,25 +165,16 @@ def _divides(groups: Setting, channels: Setting) -> Check:
         ),
     ),
 )
-def shuffle_unit_v1(
-    in_channels: Expr,
-    out_channels: Expr,
-    bottleneck_channels: Expr,
-    groups: Expr,
-    first_groups: Expr,
-    stride: Expr,
-    in_height: Expr,
-    in_width: Expr,
-) -> CostTerms:
+def shuffle_unit_v1(s: Symbols) -> CostTerms:
     """A ShuffleNet unit: a grouped 1x1 convolution, channel shuffle, a 3x3 depthwise one, a grouped 1x1 one, each
     with a batch norm, and a shortcut: the input is added (stride 1) or average-pooled and concatenated (stride 2).
     Shuffle and shortcut cost nothing here (Zhang et al. 2018, ShuffleNet, section 3.2, figure 2 b and c).
     """
-    size = (in_height, in_width)
-    squeeze = pointwise_norm(in_channels, bottleneck_channels, size, groups=first_groups)
-    depthwise = depthwise_norm(bottleneck_channels, 3, size, stride=stride)
-    computed = _computed(in_channels, out_channels, stride)
-    return squeeze + depthwise + pointwise_norm(bottleneck_channels, computed, strided(size, 3, stride), groups=groups)
+    size = (s.in_height, s.in_width)
+    squeeze = pointwise_norm(s.in_channels, s.bottleneck_channels, size, groups=s.first_groups)
+    depthwise = depthwise_norm(s.bottleneck_channels, 3, size, stride=s.stride)
+    computed, out = _computed(s.in_channels, s.out_channels, s.stride), strided(size, 3, s.stride)
+    return squeeze + depthwise + pointwise_norm(s.bottleneck_channels, computed, out, groups=s.groups)
 
 
 # Table 1: output channels of stages 2, 3 and 4, chosen so that every g costs about the same number of MACs.

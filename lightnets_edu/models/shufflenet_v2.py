@@ -15,7 +15,6 @@ from typing import Any
 
 import sympy as sp
 import torch
-from sympy import Expr
 from torch import Tensor, nn
 
 from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, linear, pointwise_conv2d
@@ -28,7 +27,7 @@ from lightnets_edu.formulas.blocks import (
     pointwise_norm,
     strided,
 )
-from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.cost import Symbols, cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.channel_shuffle import channel_shuffle, initialise_as_megvii
@@ -164,25 +163,21 @@ MEGVII = Setting(
         ),
     ),
 )
-def shuffle_unit_v2(
-    in_channels: Expr, out_channels: Expr, stride: Expr, megvii: Expr, in_height: Expr, in_width: Expr
-) -> CostTerms:
+def shuffle_unit_v2(s: Symbols) -> CostTerms:
     """A ShuffleNetV2 unit: half of the channels pass; the others go through 1x1, 3x3 depthwise and 1x1 convolutions of
     equal width, each with a batch norm. With stride 2 all channels go both ways, the shortcut's through a depthwise
     and a 1x1 convolution (Ma et al. 2018, ShuffleNet V2, section 3, figure 3 c and d).
     """
-    size = (in_height, in_width)
-    out, half = strided(size, 3, stride), out_channels / 2
+    size = (s.in_height, s.in_width)
+    out, half = strided(size, 3, s.stride), s.out_channels / 2
     # With stride 1 one half of the input goes through the convolutions; with stride 2 all of it, on both ways.
-    branch_in = in_channels * stride / 2
-    shortcut_out = sp.Piecewise((branch_in, sp.Eq(megvii, 1)), (half, True))
-    main = (
-        pointwise_norm(branch_in, half, size)
-        + depthwise_norm(half, 3, size, stride=stride)
-        + pointwise_norm(half, out_channels - shortcut_out, out)
-    )
-    shortcut = depthwise_norm(in_channels, 3, size, stride=stride) + pointwise_norm(in_channels, shortcut_out, out)
-    return main + only_if(sp.Eq(stride, 2), shortcut)
+    branch_in = s.in_channels * s.stride / 2
+    shortcut_out = sp.Piecewise((branch_in, sp.Eq(s.megvii, 1)), (half, True))
+    main = pointwise_norm(branch_in, half, size) + depthwise_norm(half, 3, size, stride=s.stride)
+    main += pointwise_norm(half, s.out_channels - shortcut_out, out)
+    shortcut = depthwise_norm(s.in_channels, 3, size, stride=s.stride)
+    shortcut += pointwise_norm(s.in_channels, shortcut_out, out)
+    return main + only_if(sp.Eq(s.stride, 2), shortcut)
 
 
 # Table 5: output channels for 0.5x, 1x, 1.5x and 2x.

@@ -5,10 +5,9 @@ Hu, Shen, Albanie, Sun, Wu; 2018; arXiv:1709.01507; section 3, figures 1-3.
 
 from __future__ import annotations
 
-from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas.cost import CostTerms, Setting, cost_formula
+from lightnets_edu.formulas.cost import CostTerms, Setting, Symbols, cost_formula
 from lightnets_edu.formulas.layers import pointwise_conv2d
 from lightnets_edu.models.layers import Activation, relu
 
@@ -59,11 +58,11 @@ class SqueezeExcitation(nn.Module):
     Setting("channels", "C", "channels of the map; each gets one gate"),
     Setting("squeeze_channels", r"C_\text{r}", "channels between the two layers of squeeze-and-excitation"),
 )
-def squeeze_excite(channels: Expr, squeeze_channels: Expr) -> CostTerms:
+def squeeze_excite(s: Symbols) -> CostTerms:
     """Squeeze-and-excitation's two layers, each a 1x1 convolution with bias on a 1 x 1 map
     (Hu et al. 2018, arXiv:1709.01507, sections 3.1-3.2, equations 2-4). By the rules of a network's total the mean
     before them and the scaling after them have no MACs, and their reads and writes are not counted.
     """
     one_pixel = {"bias": 1, "out_height": 1, "out_width": 1}
-    reduce = pointwise_conv2d.terms(in_channels=channels, out_channels=squeeze_channels, **one_pixel)
-    return reduce + pointwise_conv2d.terms(in_channels=squeeze_channels, out_channels=channels, **one_pixel)
+    reduce = pointwise_conv2d.terms(in_channels=s.channels, out_channels=s.squeeze_channels, **one_pixel)
+    return reduce + pointwise_conv2d.terms(in_channels=s.squeeze_channels, out_channels=s.channels, **one_pixel)

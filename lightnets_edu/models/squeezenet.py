@@ -14,12 +14,11 @@ from typing import Any
 
 import sympy as sp
 import torch
-from sympy import Expr
 from torch import Tensor, nn
 
 from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, pointwise_conv2d
 from lightnets_edu.formulas.blocks import INPUT_MAP, only_if
-from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.cost import Symbols, cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
@@ -108,26 +107,18 @@ BYPASS = Setting(
         ),
     ),
 )
-def fire_module(
-    in_channels: Expr,
-    squeeze_channels: Expr,
-    expand1x1_channels: Expr,
-    expand3x3_channels: Expr,
-    bypass: Expr,
-    in_height: Expr,
-    in_width: Expr,
-) -> CostTerms:
+def fire_module(s: Symbols) -> CostTerms:
     """A fire module: a 1x1 convolution squeezes the channels, a 1x1 and a 3x3 one expand them side by side, all with
     biases and no batch norm (Iandola et al. 2016, SqueezeNet, section 3.2, figure 1; bypasses: section 6, figure 2).
     A bypass of 1 costs nothing here; one of 2 is a 1x1 convolution with a bias.
     """
-    maps = {"bias": 1, "out_height": in_height, "out_width": in_width}
-    expanded = expand1x1_channels + expand3x3_channels
-    squeeze = pointwise_conv2d.terms(in_channels=in_channels, out_channels=squeeze_channels, **maps)
-    expand1x1 = pointwise_conv2d.terms(in_channels=squeeze_channels, out_channels=expand1x1_channels, **maps)
-    expand3x3 = conv2d.terms(in_channels=squeeze_channels, out_channels=expand3x3_channels, kernel_size=3, **maps)
-    complex_bypass = pointwise_conv2d.terms(in_channels=in_channels, out_channels=expanded, **maps)
-    return squeeze + expand1x1 + expand3x3 + only_if(sp.Eq(bypass, 2), complex_bypass)
+    maps = {"bias": 1, "out_height": s.in_height, "out_width": s.in_width}
+    expanded = s.expand1x1_channels + s.expand3x3_channels
+    squeeze = pointwise_conv2d.terms(in_channels=s.in_channels, out_channels=s.squeeze_channels, **maps)
+    expand1x1 = pointwise_conv2d.terms(in_channels=s.squeeze_channels, out_channels=s.expand1x1_channels, **maps)
+    expand3x3 = conv2d.terms(in_channels=s.squeeze_channels, out_channels=s.expand3x3_channels, kernel_size=3, **maps)
+    complex_bypass = pointwise_conv2d.terms(in_channels=s.in_channels, out_channels=expanded, **maps)
+    return squeeze + expand1x1 + expand3x3 + only_if(sp.Eq(s.bypass, 2), complex_bypass)
 
 
 def _check_bypass(bypass: str) -> None:

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import sympy as sp
-from sympy import Expr
 from torch import Tensor, nn
 
 from lightnets_edu.formulas import CostTerms, batch_norm2d, conv2d, conv_output_size, linear, pointwise_conv2d
 from lightnets_edu.formulas.blocks import INPUT_MAP, maps, norm_params, only_if, strided
 from lightnets_edu.formulas.checks import whole_number
-from lightnets_edu.formulas.cost import cost_formula
+from lightnets_edu.formulas.cost import Symbols, cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
@@ -67,18 +66,18 @@ class WideBasicBlock(nn.Module):
 
 
 @cost_formula(IN_CHANNELS, OUT_CHANNELS, STRIDE, *INPUT_MAP)
-def wide_basic_block(in_channels: Expr, out_channels: Expr, stride: Expr, in_height: Expr, in_width: Expr) -> CostTerms:
+def wide_basic_block(s: Symbols) -> CostTerms:
     """Wide ResNet's block B(3, 3): two 3x3 convolutions, each after its batch norm and ReLU
     (Zagoruyko and Komodakis 2016, arXiv:1605.07146, section 2, figure 1c and d; dropout costs nothing).
     The shortcut is a 1x1 convolution without a batch norm if the stride is not 1 or the channels differ.
     """
-    size = (in_height, in_width)
-    out = strided(size, 3, stride)
-    channels = {"in_channels": in_channels, "out_channels": out_channels}
-    first = norm_params(in_channels) + conv2d.terms(**channels, kernel_size=3, **maps(out, size))
-    wide = {"in_channels": out_channels, "out_channels": out_channels}
-    second = norm_params(out_channels) + conv2d.terms(**wide, kernel_size=3, **maps(out))
-    shape_changes = sp.Or(sp.Ne(stride, 1), sp.Ne(in_channels, out_channels))
+    size = (s.in_height, s.in_width)
+    out = strided(size, 3, s.stride)
+    channels = {"in_channels": s.in_channels, "out_channels": s.out_channels}
+    first = norm_params(s.in_channels) + conv2d.terms(**channels, kernel_size=3, **maps(out, size))
+    wide = {"in_channels": s.out_channels, "out_channels": s.out_channels}
+    second = norm_params(s.out_channels) + conv2d.terms(**wide, kernel_size=3, **maps(out))
+    shape_changes = sp.Or(sp.Ne(s.stride, 1), sp.Ne(s.in_channels, s.out_channels))
     return first + second + only_if(shape_changes, pointwise_conv2d.terms(**channels, **maps(out, size)))
 
 
