@@ -10,7 +10,7 @@ That code and the paper differ in six points; ``variant="official"`` is the code
 3. The code's correction pools the first block's output too and not the last block's; the paper's pools Y_2 ... Y_n.
 4. The code's correction is two 1x1 convolutions with batch norms; the paper's one fully connected layer with bias.
 5. The code's thin blocks have groups three quarters as wide, and the split is a whole number of such groups, so that
-   the ghosts' share is 0.5 to 0.625. The paper has a share of 0.5 and names no group width for these blocks. Both
+   the ghosts' share is at least 0.5. The paper has a share of 0.5 and names no group width for these blocks. Both
    variants split as the code does: half of the 432 channels of 3.2GF's third stage is no multiple of its 48.
 6. The published numbers of parameters and MACs are the code's; the paper's stage has fewer of both.
 """

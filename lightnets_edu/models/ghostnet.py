@@ -249,7 +249,7 @@ def ghost_bottleneck(s: Symbols) -> CostTerms:
 
 # Table 1, each row a Ghost bottleneck: k the kernel of its depthwise convolutions, exp the channels between its two
 # Ghost modules, c its output channels, SE whether it has a gate, s its stride. k matters only where there is a stride
-# or a shortcut with weights: four convolutions of the network are 5x5. At the right: side of the maps for 224 x 224.
+# or a shortcut with weights. At the right: side of the maps for images of 224 x 224.
 STEM_CHANNELS = 16  # conv 3x3, s 2                                         112
 BODY = (
     # (k, exp, c, SE, s)

@@ -58,10 +58,20 @@ def test_floor_stays_one_division(value, divisor):
 
 
 EXPRESSIONS = [
-    x * y + z**2, (x * y) / (z**2 + 1), sp.floor((x + 2 * y - 3) / (z**2 + 1)) + 1, sp.Max(x, y, 3), sp.Min(x, z),
-    sp.Mod(x, z**2 + 1), sp.Piecewise((x, sp.Lt(x, y)), (z, sp.Eq(x, 3)), (y, True)), x - y - z, -x, sp.Integer(7),
-    sp.Piecewise((1, sp.And(x > 0, sp.Or(y > 0, sp.Not(sp.Eq(z, 0))))), (0, True)), sp.ceiling(x / 7), x / 3 + y / 5,
-]  # fmt: skip
+    x * y + z**2,
+    (x * y) / (z**2 + 1),
+    sp.floor((x + 2 * y - 3) / (z**2 + 1)) + 1,
+    sp.Max(x, y, 3),
+    sp.Min(x, z),
+    sp.Mod(x, z**2 + 1),
+    sp.Piecewise((x, sp.Lt(x, y)), (z, sp.Eq(x, 3)), (y, True)),
+    x - y - z,
+    -x,
+    sp.Integer(7),
+    sp.Piecewise((1, sp.And(x > 0, sp.Or(y > 0, sp.Not(sp.Eq(z, 0))))), (0, True)),
+    sp.ceiling(x / 7),
+    x / 3 + y / 5,
+]
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=str)
