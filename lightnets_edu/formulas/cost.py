@@ -233,13 +233,7 @@ class Symbols(SimpleNamespace):
 class CostFormula:
     """A cost as a function of a layer's settings: call it for a `Cost`, or take one `Quantity` as an attribute.
 
-    ``conv2d(in_channels=3, ...)`` gives the numbers, ``conv2d.macs.latex`` the formula of one of them. The expressions
-    are composed when they are first asked for. `cost_formula` makes one.
-
-    Args:
-        compose: Gives the cost as expressions of the settings' symbols.
-        settings: What the cost is a function of.
-        checks: What the settings must meet.
+    ``conv2d(in_channels=3, ...)`` gives the numbers, ``conv2d.macs.latex`` the formula of one of them.
     """
 
     params: Quantity
@@ -250,18 +244,23 @@ class CostFormula:
     memory_access: Quantity
 
     def __init__(
-        self, compose: Callable[[Symbols], CostTerms], settings: tuple[Setting, ...], checks: tuple[Check, ...] = ()
+        self,
+        name: str,
+        settings: tuple[Setting, ...],
+        terms: Callable[[Symbols], CostTerms],
+        checks: tuple[Check, ...] = (),
+        doc: str = "",
     ) -> None:
-        self.name = self.__name__ = compose.__name__
+        self.name = self.__name__ = name
         self.settings = settings
         self.checks = checks
-        doc = inspect.cleandoc(compose.__doc__ or "")
         self.__doc__ = doc + "\n\nArgs:\n" + "\n".join(f"    {s.name}: {s.meaning}." for s in settings)
-        self._compose = compose
-        self._parser = _Settings(self.name, settings, checks)
+        self._compose = terms
+        self._parser = _Settings(name, settings, checks)
 
     @cached_property
     def _terms(self) -> CostTerms:
+        # Composed when first asked for: so importing the models builds no expression.
         return self._compose(Symbols(**{setting.name: setting.symbol for setting in self.settings}))
 
     def __getattr__(self, name: str) -> Quantity:
@@ -302,10 +301,14 @@ class CostFormula:
 def cost_formula(
     *settings: Setting, checks: tuple[Check, ...] = ()
 ) -> Callable[[Callable[[Symbols], CostTerms]], CostFormula]:
-    """Make a function that composes a cost from its settings' symbols a `CostFormula` of the same name.
+    """Make a function, which composes a cost from its settings' symbols, the `CostFormula` of the same name.
 
     Args:
         settings: What the cost is a function of, in order.
         checks: What the settings must meet.
     """
-    return lambda compose: CostFormula(compose, settings, checks)
+
+    def formula(terms: Callable[[Symbols], CostTerms]) -> CostFormula:
+        return CostFormula(terms.__name__, settings, terms, checks, inspect.cleandoc(terms.__doc__ or ""))
+
+    return formula
