@@ -226,6 +226,12 @@ class _Settings:
         return {s.symbol: sp.sympify(full[s.name]) for s in self.settings}
 
 
+def _flag_check(setting: Setting) -> Check:
+    """The check that a yes/no setting is one."""
+    name = setting.name
+    return Check(sp.Le(setting.symbol, 1), f"{name} should be True or False instead of {{{name}}}")
+
+
 class Symbols(SimpleNamespace):
     """A formula's settings as SymPy symbols, by name: ``s.in_channels``."""
 
@@ -253,7 +259,7 @@ class CostFormula:
     ) -> None:
         self.name = self.__name__ = name
         self.settings = settings
-        self.checks = checks
+        self.checks = checks = (*checks, *(_flag_check(s) for s in settings if s.flag))
         self.__doc__ = doc + "\n\nArgs:\n" + "\n".join(f"    {s.name}: {s.meaning}." for s in settings)
         self._compose = terms
         self._parser = _Settings(name, settings, checks)

@@ -43,8 +43,6 @@ conv_output_size = Quantity(
     ),
 )
 
-BIAS_IS_A_FLAG = Check(sp.Le(BIAS.symbol, 1), "bias should be True or False instead of {bias}")
-
 
 def _groups_check(setting: Setting) -> Check:
     name = setting.name
@@ -74,7 +72,7 @@ def _convolution(s: Symbols, weights: Expr, sum_length: Expr) -> CostTerms:
     GROUPS,
     BIAS,
     *MAPS,
-    checks=(_groups_check(IN_CHANNELS), _groups_check(OUT_CHANNELS), BIAS_IS_A_FLAG),
+    checks=(_groups_check(IN_CHANNELS), _groups_check(OUT_CHANNELS)),
 )
 def conv2d(s: Symbols) -> CostTerms:
     r"""A standard (groups = 1) or grouped convolution, as torch.nn.Conv2d computes it.
@@ -107,7 +105,6 @@ def conv2d(s: Symbols) -> CostTerms:
             "out_channels={out_channels} is not a multiple of in_channels={in_channels}: a depthwise convolution "
             "gives each input channel the same number of kernels",
         ),
-        BIAS_IS_A_FLAG,
     ),
 )
 def depthwise_conv2d(s: Symbols) -> CostTerms:
@@ -123,7 +120,7 @@ def depthwise_conv2d(s: Symbols) -> CostTerms:
     GROUPS,
     BIAS,
     *MAPS,
-    checks=(_groups_check(IN_CHANNELS), _groups_check(OUT_CHANNELS), BIAS_IS_A_FLAG),
+    checks=(_groups_check(IN_CHANNELS), _groups_check(OUT_CHANNELS)),
 )
 def pointwise_conv2d(s: Symbols) -> CostTerms:
     """A pointwise (1x1) convolution: a linear layer applied at every pixel
@@ -132,7 +129,7 @@ def pointwise_conv2d(s: Symbols) -> CostTerms:
     return _convolution(s, s.in_channels * s.out_channels / s.groups, s.in_channels / s.groups)
 
 
-@cost_formula(IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, BIAS, *MAPS, checks=(BIAS_IS_A_FLAG,))
+@cost_formula(IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, BIAS, *MAPS)
 def depthwise_separable_conv2d(s: Symbols) -> CostTerms:
     """A depthwise convolution, which filters, then a pointwise one, which combines channels
     (Howard et al. 2017, MobileNets, section 3.1, eq. 5). Batch norms are not included.
@@ -146,7 +143,6 @@ def depthwise_separable_conv2d(s: Symbols) -> CostTerms:
     Setting("in_features", "n", "numbers that go in"),
     Setting("out_features", "m", "numbers that come out"),
     Setting("bias", "b", "whether each output adds a constant (1) or not (0)", default=1, minimum=0, flag=True),
-    checks=(BIAS_IS_A_FLAG,),
 )
 def linear(s: Symbols) -> CostTerms:
     """A linear (fully connected) layer, as torch.nn.Linear computes it; bias=True is torch's default."""

@@ -156,14 +156,6 @@ class PaperGGhostStage(nn.Module):
 
 
 GROUP_WIDTH = Setting("group_width", "g", "channels of each group in the full-width blocks", minimum=2)
-PAPER = Setting(
-    "paper",
-    "p",
-    "the stage as the paper draws it (1), or as the official code has it (0)",
-    default=0,
-    minimum=0,
-    flag=True,
-)
 
 
 @cost_formula(
@@ -173,7 +165,7 @@ PAPER = Setting(
     GROUP_WIDTH,
     Setting("stride", "s", "step of the first block, in pixels", default=2),
     *INPUT_MAP,
-    PAPER,
+    Setting("paper", "p", "the stage as the paper draws it (1), or as the official code has it (0)", 0, 0, flag=True),
     checks=(
         whole_groups_check(GROUP_WIDTH),
         Check(
@@ -181,7 +173,6 @@ PAPER = Setting(
             "out_channels={out_channels} is too small for group_width={group_width}: half of the channels must hold "
             "at least one group of the thin blocks, whose groups are three quarters as wide",
         ),
-        Check(sp.Le(PAPER.symbol, 1), "paper should be True or False instead of {paper}"),
     ),
 )
 def g_ghost_stage(s: Symbols) -> CostTerms:

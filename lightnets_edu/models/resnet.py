@@ -16,7 +16,7 @@ from typing import Any
 import sympy as sp
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, linear
+from lightnets_edu.formulas import CostTerms, Setting, conv2d, conv_output_size, linear
 from lightnets_edu.formulas.blocks import INPUT_MAP, NO_SQUEEZE, maps, norm_params, only_if, pointwise_norm, strided
 from lightnets_edu.formulas.checks import whole_number
 from lightnets_edu.formulas.cost import Symbols, cost_formula
@@ -91,12 +91,7 @@ class Bottleneck(nn.Module):
 
 
 STRIDE_IN_FIRST = Setting(
-    "stride_in_first",
-    "f",
-    "whether the first 1x1 convolution has the stride (1) or the 3x3 (0)",
-    default=0,
-    minimum=0,
-    flag=True,
+    "stride_in_first", "f", "whether the first 1x1 convolution has the stride (1) or the 3x3 (0)", 0, 0, flag=True
 )
 
 
@@ -109,9 +104,6 @@ STRIDE_IN_FIRST = Setting(
     STRIDE_IN_FIRST,
     NO_SQUEEZE,
     *INPUT_MAP,
-    checks=(
-        Check(sp.Le(STRIDE_IN_FIRST.symbol, 1), "stride_in_first should be True or False instead of {stride_in_first}"),
-    ),
 )
 def resnext_bottleneck(s: Symbols) -> CostTerms:
     """The bottleneck of ResNeXt in its grouped form: 1x1 down to groups x group_width channels, 3x3 in groups, 1x1 up,

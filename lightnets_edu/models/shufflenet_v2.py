@@ -151,7 +151,6 @@ MEGVII = Setting(
     checks=(
         STRIDE_IS_1_OR_2,
         STRIDE_1_KEEPS_CHANNELS,
-        Check(sp.Le(MEGVII.symbol, 1), "megvii should be True or False instead of {megvii}"),
         Check(
             sp.Eq(sp.Mod(OUT_CHANNELS.symbol, 2), 0),
             "out_channels={out_channels} is odd: each of the unit's two branches works on half of the channels",

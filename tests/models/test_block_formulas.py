@@ -49,7 +49,7 @@ def check(formula, block, size, **values):
 
 @EXAMPLES
 @given(few, few, few, few, st.sampled_from(BYPASSES), sizes)
-def test_fire_module(in_channels, squeeze, expand1x1, expand3x3, bypass, size):
+def test_fire_module_costs_what_the_block_costs(in_channels, squeeze, expand1x1, expand3x3, bypass, size):
     in_channels = expand1x1 + expand3x3 if bypass == "simple" else in_channels
     values = {"in_channels": in_channels, "squeeze_channels": squeeze}
     values |= {"expand1x1_channels": expand1x1, "expand3x3_channels": expand3x3}
@@ -58,7 +58,9 @@ def test_fire_module(in_channels, squeeze, expand1x1, expand3x3, bypass, size):
 
 @EXAMPLES
 @given(few, few, st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.booleans(), st.integers(0, 3), sizes)
-def test_resnext_bottleneck(in_channels, out_channels, group_width, groups, stride, first, squeeze_channels, size):
+def test_resnext_bottleneck_costs_what_the_block_costs(
+    in_channels, out_channels, group_width, groups, stride, first, squeeze_channels, size
+):
     block = Bottleneck(in_channels, groups * group_width, out_channels, stride, groups, "1x1" if first else "3x3")
     if squeeze_channels:
         block = nn.Sequential(block, SqueezeExcitation(out_channels, squeeze_channels))
@@ -69,21 +71,21 @@ def test_resnext_bottleneck(in_channels, out_channels, group_width, groups, stri
 
 @EXAMPLES
 @given(few, few, st.integers(1, 4), sizes)
-def test_wide_basic_block(in_channels, out_channels, stride, size):
+def test_wide_basic_block_costs_what_the_block_costs(in_channels, out_channels, stride, size):
     values = {"in_channels": in_channels, "out_channels": out_channels, "stride": stride}
     check(wide_basic_block, WideBasicBlock(**values, dropout=0.3), size, **values)
 
 
 @EXAMPLES
 @given(st.integers(1, 40), st.integers(1, 12), sizes)
-def test_squeeze_excite(channels, squeeze_channels, size):
+def test_squeeze_excite_costs_what_the_block_costs(channels, squeeze_channels, size):
     values = {"channels": channels, "squeeze_channels": squeeze_channels}
     assert_equal_to_count(squeeze_excite, SqueezeExcitation(**values), (1, channels, *size.values()), **values)
 
 
 @EXAMPLES
 @given(st.integers(1, 4), few, few, strides, st.booleans(), st.sampled_from(("paper", "megvii", "none")), sizes)
-def test_shuffle_unit_v1(groups, ins, outs, stride, ungrouped_first, shuffle, size):
+def test_shuffle_unit_v1_costs_what_the_block_costs(groups, ins, outs, stride, ungrouped_first, shuffle, size):
     outs = ins if stride == 1 else outs + ins
     values = {"in_channels": groups * ins, "out_channels": groups * outs, "groups": groups, "stride": stride}
     first_groups = 1 if ungrouped_first else groups
@@ -98,7 +100,7 @@ def test_shuffle_unit_v1(groups, ins, outs, stride, ungrouped_first, shuffle, si
 
 @EXAMPLES
 @given(st.integers(1, 20), few, strides, st.sampled_from(("torchvision", "megvii")), sizes)
-def test_shuffle_unit_v2(ins, half, stride, variant, size):
+def test_shuffle_unit_v2_costs_what_the_block_costs(ins, half, stride, variant, size):
     outs = 2 * half
     ins = outs if stride == 1 else ins
     assume(stride == 1 or variant == "torchvision" or outs > ins)
@@ -109,7 +111,9 @@ def test_shuffle_unit_v2(ins, half, stride, variant, size):
 
 @EXAMPLES
 @given(few, few, odd, strides, st.integers(1, 4), st.integers(0, 3), sizes)
-def test_inverted_residual(ins, outs, kernel_size, stride, expand_ratio, squeeze_channels, size):
+def test_inverted_residual_costs_what_the_block_costs(
+    ins, outs, kernel_size, stride, expand_ratio, squeeze_channels, size
+):
     values = {"in_channels": ins, "out_channels": outs, "kernel_size": kernel_size, "stride": stride}
     values |= {"expand_ratio": expand_ratio, "squeeze_channels": squeeze_channels}
     check(inverted_residual, InvertedResidual(**values), size, **values)
@@ -117,7 +121,7 @@ def test_inverted_residual(ins, outs, kernel_size, stride, expand_ratio, squeeze
 
 @EXAMPLES
 @given(channels, channels, st.integers(2, 5), odd, odd, sizes)
-def test_ghost_module(in_channels, out_channels, ratio, d, k, size):
+def test_ghost_module_costs_what_the_block_costs(in_channels, out_channels, ratio, d, k, size):
     values = {"in_channels": in_channels, "out_channels": out_channels, "ratio": ratio, "cheap_kernel_size": d}
     values |= {"kernel_size": k}
     check(ghost_module, GhostModule(**values), size, **values)
@@ -136,7 +140,9 @@ def test_ghost_module(in_channels, out_channels, ratio, d, k, size):
     odd,
     sizes,
 )
-def test_ghost_bottleneck(in_channels, hidden, out_channels, same, k, stride, squeeze, ratio, d, size):
+def test_ghost_bottleneck_costs_what_the_block_costs(
+    in_channels, hidden, out_channels, same, k, stride, squeeze, ratio, d, size
+):
     """With a stride or none, with a gate or none, with the identity or a projection."""
     out_channels = in_channels if same else out_channels
     values = {"in_channels": in_channels, "hidden_channels": hidden, "out_channels": out_channels, "kernel_size": k}
@@ -146,14 +152,14 @@ def test_ghost_bottleneck(in_channels, hidden, out_channels, same, k, stride, sq
 
 @EXAMPLES
 @given(channels, st.integers(1, 4), st.integers(1, 12), st.integers(1, 3), st.booleans(), sizes)
-def test_regnet_bottleneck(in_channels, groups, group_width, stride, same, size):
+def test_regnet_bottleneck_costs_what_the_block_costs(in_channels, groups, group_width, stride, same, size):
     out_channels = groups * group_width
     in_channels = out_channels if same else in_channels
     values = {"in_channels": in_channels, "out_channels": out_channels, "group_width": group_width, "stride": stride}
     check(regnet_bottleneck, RegNetBottleneck(**values), size, **values)
 
 
-def test_regnet_bottleneck_narrower_than_a_group():
+def test_a_regnet_bottleneck_may_be_narrower_than_a_group():
     """8.0GF's first stage: 80 channels, group width 120, so one group."""
     values = {"in_channels": 32, "out_channels": 80, "group_width": 120, "stride": 2}
     check(regnet_bottleneck, RegNetBottleneck(**values), {"in_height": 9, "in_width": 8}, **values)
@@ -161,14 +167,14 @@ def test_regnet_bottleneck_narrower_than_a_group():
 
 @EXAMPLES
 @given(st.booleans(), channels, st.integers(2, 5), st.integers(2, 9), st.integers(3, 6), st.integers(1, 3), sizes)
-def test_g_ghost_stage(paper, in_channels, groups, group_width, depth, stride, size):
+def test_g_ghost_stage_costs_what_the_block_costs(paper, in_channels, groups, group_width, depth, stride, size):
     values = {"in_channels": in_channels, "out_channels": groups * group_width, "depth": depth}
     values |= {"group_width": group_width, "stride": stride}
     stage = PaperGGhostStage if paper else GGhostStage
     check(g_ghost_stage, stage(**values), size, **values, paper=paper)
 
 
-def test_squeeze_excitation_of_a_whole_se_resnet():
+def test_the_gates_of_a_whole_se_resnet_cost_what_the_paper_says():
     # Hu et al., section 3.3, equation 5 without biases: 2 / r times the sum over stages of N C^2; the book's figure
     # of 2,530,992 has the biases too.
     stages = {256: 3, 512: 4, 1024: 6, 2048: 3}
