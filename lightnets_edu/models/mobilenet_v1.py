@@ -23,8 +23,6 @@ from lightnets_edu.models.registry import Printed, register
 class DepthwiseSeparable(nn.Module):
     """Filter each channel by itself (3x3 depthwise), then mix the channels (1x1 pointwise). Section 3.1, figure 3.
 
-    Its cost is that of its four layers, so the network's closed form has these and no formula of the block.
-
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
@@ -143,6 +141,7 @@ def layers(
             block, in_side = f"blocks.{stage}.{index}", side
             out_channels = scaled_channels(full_width, width_mult)
             side = conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1)
+            # A block costs what its four layers cost, so it needs no formula of its own.
             filters = {"in_channels": channels, "out_channels": channels, "kernel_size": 3}
             names = f"{block}.conv_dw", f"{block}.bn1"
             yield from convolution_norm(names, depthwise_conv2d, side, in_side, **filters)
