@@ -53,7 +53,7 @@ def test_statistics_are_means_over_the_batches():
 
 def test_nothing_else_changes():
     model = make("mnasnet_a1", norm_momentum=0.07).train()
-    model.layers[9].eval()
+    model.blocks[2].eval()
     parameters = copy.deepcopy(dict(model.named_parameters()))
     flags = [module.training for module in model.modules()]
     images = torch.randn(4, 3, 16, 16)

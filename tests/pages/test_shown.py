@@ -5,7 +5,8 @@ from __future__ import annotations
 import matplotlib
 import pytest
 
-from lightnets_edu.formulas import conv2d, conv_output_size, ghost_module, pointwise_conv2d
+from lightnets_edu.formulas import conv2d, conv_output_size, pointwise_conv2d
+from lightnets_edu.models.ghostnet import ghost_module
 from lightnets_edu.pages import provenance, show
 from lightnets_edu.pages.plots import bar_chart, line_chart
 from lightnets_edu.pages.site.icons import used_codes

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lightnets_edu.formulas import inverted_residual, wide_basic_block
 from lightnets_edu.models.cost import network_cost
+from lightnets_edu.models.mnasnet import inverted_residual
 from lightnets_edu.models.search_space import Design, Stage, layers
+from lightnets_edu.models.wide_resnet import wide_basic_block
 from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _MAPS = {"in_channels": 64, "out_channels": 64, "stride": 1, "in_height": 16, "in_width": 16}

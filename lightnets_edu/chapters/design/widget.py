@@ -11,8 +11,9 @@ from lightnets_edu.formulas import batch_norm2d, conv2d, linear
 from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.search_space import Design, Stage, Work, block_layer, block_work, convolution_work, norm_work
+from lightnets_edu.models.search_space import Design, Stage, block_layer
 from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Row, Slider, Table, Widget, number, real
+from lightnets_edu.timing.block_work import Work, block_work, convolution_work, norm_work
 
 STAGES = (1, 2, 3)
 STEM, CLASSES = 16, 10

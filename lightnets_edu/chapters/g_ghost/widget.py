@@ -9,9 +9,8 @@ import sympy as sp
 from lightnets_edu.formulas import Check, conv2d, linear
 from lightnets_edu.formulas.blocks import norm_params, only_if, pointwise_norm, times
 from lightnets_edu.formulas.cost import CostTerms
-from lightnets_edu.formulas.ghost import regnet_bottleneck
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.regnet import SIZES, STEM_CHANNELS
+from lightnets_edu.models.regnet import SIZES, STEM_CHANNELS, regnet_bottleneck
 from lightnets_edu.pages.widget.naming import halved_sides
 from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
 

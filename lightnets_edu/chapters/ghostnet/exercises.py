@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from lightnets_edu.formulas import ghost_module, pointwise_conv2d
+from lightnets_edu.formulas import pointwise_conv2d
 from lightnets_edu.models.cost import network_cost
-from lightnets_edu.models.ghostnet import layers
+from lightnets_edu.models.ghostnet import ghost_module, layers
 from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _SHAPE = {"in_channels": 80, "out_channels": 240, "in_height": 14, "in_width": 14}

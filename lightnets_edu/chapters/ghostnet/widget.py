@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import sympy as sp
 
-from lightnets_edu.formulas import conv2d, depthwise_conv2d, ghost_bottleneck, ghost_module
+from lightnets_edu.formulas import conv2d, depthwise_conv2d
 from lightnets_edu.models.cost import Layer, network_terms
-from lightnets_edu.models.ghostnet import layers
+from lightnets_edu.models.ghostnet import ghost_bottleneck, ghost_module, layers
 from lightnets_edu.pages.widget.naming import name_values
 from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from lightnets_edu.formulas import inverted_residual
+from lightnets_edu.models.mnasnet import inverted_residual
 from lightnets_edu.models.search_space import SearchSpace, pareto_front, reward
 from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lightnets_edu.formulas import resnext_bottleneck
+from lightnets_edu.models.resnet import resnext_bottleneck
 from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 # --- Weights of a block ---------------------------------------------------------------------------------------------

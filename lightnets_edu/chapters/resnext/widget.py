@@ -6,9 +6,8 @@ from typing import Any
 
 import sympy as sp
 
-from lightnets_edu.formulas import resnext_bottleneck
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.resnet import DEPTHS, STAGES
+from lightnets_edu.models.resnet import DEPTHS, STAGES, resnext_bottleneck
 from lightnets_edu.models.resnext import EQUAL_COMPLEXITY, layers
 from lightnets_edu.pages.widget.widgets import Output, Picture, Row, Slider, Table, Toggle, Widget, number
 

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightnets_edu.formulas import squeeze_excite
-from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
+from lightnets_edu.models.squeeze_excitation import SqueezeExcitation, squeeze_excite
 from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _BLOCK = {"channels": 1024, "squeeze_channels": 64}

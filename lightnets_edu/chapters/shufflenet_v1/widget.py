@@ -9,9 +9,14 @@ import sympy as sp
 from lightnets_edu.formulas import Check, batch_norm2d, conv2d, depthwise_conv2d, linear
 from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
-from lightnets_edu.formulas.mobile import shuffle_unit_v1
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.shufflenet_v1 import STAGE_CHANNELS, UNITS, bottleneck_channels, unit_channels
+from lightnets_edu.models.shufflenet_v1 import (
+    STAGE_CHANNELS,
+    UNITS,
+    bottleneck_channels,
+    shuffle_unit_v1,
+    unit_channels,
+)
 from lightnets_edu.pages.widget.naming import halved_sides
 from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
 

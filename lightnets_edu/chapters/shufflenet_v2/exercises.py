@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lightnets_edu.formulas import pointwise_conv2d, shuffle_unit_v2
+from lightnets_edu.formulas import pointwise_conv2d
+from lightnets_edu.models.shufflenet_v2 import shuffle_unit_v2
 from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _EQUAL = {"in_channels": 64, "out_channels": 64, "out_height": 14, "out_width": 14}

@@ -9,9 +9,8 @@ import sympy as sp
 from lightnets_edu.formulas import batch_norm2d, conv2d, linear, pointwise_conv2d
 from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
-from lightnets_edu.formulas.mobile import shuffle_unit_v2
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.shufflenet_v2 import CHANNELS, UNITS
+from lightnets_edu.models.shufflenet_v2 import CHANNELS, UNITS, shuffle_unit_v2
 from lightnets_edu.pages.widget.naming import halved_sides
 from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Slider, Widget, number, real
 

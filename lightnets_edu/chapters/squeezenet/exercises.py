@@ -7,8 +7,7 @@ from fractions import Fraction
 from functools import partial
 
 from lightnets_edu.formulas import conv2d, pointwise_conv2d
-from lightnets_edu.formulas.mobile import fire_module
-from lightnets_edu.models.squeezenet import BODIES
+from lightnets_edu.models.squeezenet import BODIES, fire_module
 from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 # --- fire4 of SqueezeNet 1.0, 224 x 224 images ----------------------------------------------------------------------

@@ -8,8 +8,7 @@ import sympy as sp
 
 from lightnets_edu.formulas import conv2d, conv_output_size, pointwise_conv2d
 from lightnets_edu.formulas.cost import CostTerms
-from lightnets_edu.formulas.mobile import fire_module
-from lightnets_edu.models.squeezenet import BODIES, STEMS
+from lightnets_edu.models.squeezenet import BODIES, STEMS, fire_module
 from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number, real
 
 SQUEEZE_RATIO = Slider("squeeze_ratio", "Squeeze ratio SR", 0.125, 1.0, 0.125, step=0.125, scale=1000)

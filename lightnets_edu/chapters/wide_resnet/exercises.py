@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from lightnets_edu.formulas import conv2d, pointwise_conv2d, wide_basic_block
+from lightnets_edu.formulas import conv2d, pointwise_conv2d
+from lightnets_edu.models.wide_resnet import wide_basic_block
 from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 # --- One block of WRN-28-10 -----------------------------------------------------------------------------------------
