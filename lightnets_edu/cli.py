@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from lightnets_edu.counting import CountTable
+    from lightnets_edu.recording import StepSetting
     from lightnets_edu.timing import DeviceProfile
     from lightnets_edu.training import TrainConfig
 
@@ -41,90 +42,72 @@ def _parser() -> argparse.ArgumentParser:
         prog="lightnets", description="Lightweight networks: what they are and what they cost."
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    commands = {name: subparsers.add_parser(name, help=text) for name, (_, text) in _COMMANDS.items()}
 
-    listing = commands.add_parser("list", help="the networks and their options")
-    counting = commands.add_parser("count", help="parameters, MACs, activations and memory access, layer by layer")
-    counting.add_argument("name", help="a network; see list")
-    counters = commands.add_parser("compare", help="networks side by side, or one network through several counters")
-    counters.add_argument("names", nargs="+", metavar="name", help="networks; see list")
-    counters.add_argument("--counters", action="store_true", help="also fvcore, torchinfo and torch's FlopCounterMode")
-    training = commands.add_parser(
-        "train", help="train a network and record the run; under torchrun, on several GPUs or machines"
-    )
-    training.add_argument("name", help="a network; see list")
-    training.add_argument("--limit", type=int, metavar="N", help="use only so many training images")
-    training.add_argument("--test-limit", type=int, metavar="N", help="use only so many test images")
-    training.add_argument("--out", metavar="FILE", help="write the run's record here (JSON)")
-    training.add_argument(
-        "--checkpoint", metavar="FILE",
-        help="written every epoch; an interrupted run goes on from it (default with --out: a file beside the record, "
+    def add(names: str, argument: str, text: str, **options: Any) -> None:
+        """The same argument for several commands."""
+        for name in names.split():
+            commands[name].add_argument(argument, help=text, **options)
+
+    switch = {"action": "store_true"}
+    add("count train", "name", "a network; see list")
+    add("compare time predict", "names", "networks; see list", nargs="+", metavar="name")
+    add("compare", "--counters", "also fvcore, torchinfo and torch's FlopCounterMode", **switch)
+    add("record", "--only", "networks (default: all)", nargs="+", default=[], metavar="name")
+    add("train record", "--limit", "use only so many training images", type=int, metavar="N")
+    add("train record", "--test-limit", "use only so many test images", type=int, metavar="N")
+    add("train", "--out", "write the run's record here (JSON)", metavar="FILE")
+    add("record", "--out", "for the records (default: results)", default="results", metavar="DIR")
+    add(
+        "train",
+        "--checkpoint",
+        "written every epoch; an interrupted run goes on from it (default with --out: a file beside the record, "
         "deleted when the record is written)",
-    )  # fmt: skip
-    training.add_argument("--workers", type=int, metavar="N", help="processes that read images from folders")
-    timing = commands.add_parser("time", help="time steps of networks, measure their memory, predict both")
-    timing.add_argument("names", nargs="+", metavar="name", help="networks; see list")
-    timing.add_argument("--steps", default="forward,training", help="forward, training or both (default)")
-    timing.add_argument("--batch-size", default="1", metavar="N,N", help="images, such as 1,64 (default: 1)")
-    timing.add_argument("--amp", default="off", help="off, bfloat16, float16 or several of them (default: off)")
-    timing.add_argument("--compile", action="store_true", help="use torch.compile")
-    timing.add_argument("--seconds", type=float, default=1.0, help="of samples for each number (default: 1)")
-    predicting = commands.add_parser("predict", help="predict the time of a forward pass from a device's profile")
-    predicting.add_argument("names", nargs="+", metavar="name", help="networks; see list")
-    predicting.add_argument("--batch-size", default="1", metavar="N,N", help="images, such as 1,64 (default: 1)")
-    predicting.add_argument(
-        "--measure", action="store_true", help="measure this device first (under a minute), and write it to --profile"
+        metavar="FILE",
     )
-    predicting.add_argument("--amp", default="off", help="number format to measure the device in (default: off)")
-    for command in (timing, predicting):
-        command.add_argument("--channels-last", action="store_true", help="lay maps channels-last in memory")
-    recording = commands.add_parser("record", help="train and time all networks, one record each")
-    recording.add_argument("--only", nargs="+", default=[], metavar="name", help="networks (default: all)")
-    recording.add_argument("--out", default="results", metavar="DIR", help="for the records (default: results)")
-    recording.add_argument(
-        "--budget-minutes", type=float, metavar="M",
-        help="begin nothing that is likely to end later; the same command goes on from there",
-    )  # fmt: skip
-    recording.add_argument("--limit", type=int, metavar="N", help="use only so many training images")
-    recording.add_argument("--test-limit", type=int, metavar="N", help="use only so many test images")
-    recording.add_argument("--no-train", action="store_true", help="time only")
-    recording.add_argument("--no-time", action="store_true", help="train only")
-    recording.add_argument(
-        "--guidelines", action="store_true", help="measure ShuffleNetV2's four guidelines instead (half a minute)"
+    add("train", "--workers", "processes that read images from folders", type=int, metavar="N")
+    add("time", "--steps", "forward, training or both (default)", default="forward,training")
+    add("count compare", "--batch-size", "images in the batch (default: 1)", type=int, default=1)
+    add("time predict", "--batch-size", "images, such as 1,64 (default: 1)", default="1", metavar="N,N")
+    add("time", "--amp", "off, bfloat16, float16 or several of them (default: off)", default="off")
+    add("predict", "--amp", "number format to measure the device in (default: off)", default="off")
+    add("time", "--compile", "use torch.compile", **switch)
+    add("time", "--seconds", "of samples for each number (default: 1)", type=float, default=1.0)
+    add("predict", "--measure", "measure this device first (under a minute), and write it to --profile", **switch)
+    add("time predict", "--channels-last", "lay maps channels-last in memory", **switch)
+    budget = "begin nothing that is likely to end later; the same command goes on from there"
+    add("record", "--budget-minutes", budget, type=float, metavar="M")
+    add("record", "--no-train", "time only", **switch)
+    add("record", "--no-time", "train only", **switch)
+    add("record", "--guidelines", "measure ShuffleNetV2's four guidelines instead (half a minute)", **switch)
+    add("record", "--predict-again", "only predict what is recorded once more, with another --profile", **switch)
+    add("record", "--again", "record also what is there, from the start", **switch)
+    add(
+        "train record",
+        "--data",
+        "fashion_mnist (8,000 + 2,000 images that are here already), fashion_mnist_full, cifar10, imagenette, shapes "
+        "or imagefolder:DIR (default: fashion_mnist)",
+        default="fashion_mnist",
     )
-    recording.add_argument(
-        "--predict-again", action="store_true", help="only predict what is recorded once more, with another --profile"
+    add("train record", "--epochs", "passes over the training set (default: 15)", type=int)
+    add(
+        "train record",
+        "--recipe",
+        "a setting of TrainConfig, such as learning_rate=0.05, or a JSON file of settings; may be given several "
+        "times, and the last one counts",
+        action="append",
+        default=[],
+        metavar="setting=value|FILE.json",
     )
-    recording.add_argument("--again", action="store_true", help="record also what is there, from the start")
-    for command in (training, recording):
-        command.add_argument(
-            "--data", default="fashion_mnist",
-            help="fashion_mnist (8,000 + 2,000 images that are here already), fashion_mnist_full, cifar10, imagenette, "
-            "shapes or imagefolder:DIR (default: fashion_mnist)",
-        )  # fmt: skip
-        command.add_argument("--epochs", type=int, help="passes over the training set (default: 15)")
-        command.add_argument(
-            "--recipe", action="append", default=[], metavar="setting=value|FILE.json",
-            help="a setting of TrainConfig, such as learning_rate=0.05, or a JSON file of settings; may be given "
-            "several times, and the last one counts",
-        )  # fmt: skip
-    for command in (training, timing, recording):
-        command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
-    for command in (timing, recording):
-        command.add_argument("--profile", metavar="FILE", help="of this device (see predict), for the predictions")
-    predicting.add_argument("--profile", metavar="FILE", required=True, help="of the device")
-    for command in (counting, counters, training, timing, predicting):
-        command.add_argument(
-            "--set", action="append", type=_option, default=[], metavar="option=value", dest="options",
-            help="an option of the network, such as width_mult=0.5; may be given several times",
-        )  # fmt: skip
-    for command in (timing, predicting):
-        command.add_argument("--input-size", type=int, metavar="PIXELS", help="side of the square images")
-    for command in (counting, counters):
-        command.add_argument("--input-size", type=int, metavar="PIXELS", help="side of the square images")
-        command.add_argument("--batch-size", type=int, default=1, help="images in the batch (default: 1)")
-    for command in (listing, counting, counters, training, timing, predicting, recording):
-        command.add_argument("--json", action="store_true", help="print one JSON object")
+    add("train time record", "--device", "auto, cpu, cuda or mps (default: auto)", default="auto")
+    add("time record", "--profile", "of this device (see predict), for the predictions", metavar="FILE")
+    add("predict", "--profile", "of the device", metavar="FILE", required=True)
+    several = {"action": "append", "type": _option, "default": [], "metavar": "option=value", "dest": "options"}
+    option = "an option of the network, such as width_mult=0.5; may be given several times"
+    add("count compare train time predict", "--set", option, **several)
+    add("count compare time predict", "--input-size", "side of the square images", type=int, metavar="PIXELS")
+    add(" ".join(_COMMANDS), "--json", "print one JSON object", **switch)
     return parser
 
 
@@ -213,10 +196,8 @@ def _train(args: argparse.Namespace) -> tuple[dict, str] | None:
             for split, limit in (("train", args.limit), ("test", args.test_limit))
         ]
         options = network_options(args.name, config, len(sets[0].class_names), dict(args.options))
-        result = train_network(
-            args.name, options, config, *sets, device=device, checkpoint=checkpoint, progress=not args.json,
-            workers=args.workers, on_epoch=_say if first else None,
-        )  # fmt: skip
+        running = {"progress": not args.json, "workers": args.workers, "on_epoch": _say if first else None}
+        result = train_network(args.name, options, config, *sets, device=device, checkpoint=checkpoint, **running)
         if not first:
             return None
         record = network_record(args.name, options, config, result=result)
@@ -237,7 +218,6 @@ def _numbers(text: str) -> list[int]:
 def _time(args: argparse.Namespace) -> tuple[dict, str]:
     from lightnets_edu.recording import StepSetting, format_rows, measure_step
     from lightnets_edu.runtime import describe_environment
-    from lightnets_edu.timing import DeviceProfile
 
     settings = [
         StepSetting(step, batch, args.input_size, amp, args.channels_last, args.compile, args.seconds)
@@ -245,14 +225,20 @@ def _time(args: argparse.Namespace) -> tuple[dict, str]:
         for step in args.steps.split(",")
         for batch in _numbers(args.batch_size)
     ]
-    options = dict(args.options)
-    profile = DeviceProfile.load(args.profile) if args.profile else None
-    rows = [
-        {"model": name, **measure_step(name, options, setting, device=args.device, profile=profile)}
-        for name in args.names
-        for setting in settings
-    ]
+    rows = _rows(args, settings, partial(measure_step, device=args.device, profile=_profile(args)))
     return {"environment": describe_environment(args.device), "timings": rows}, format_rows(rows)
+
+
+def _profile(args: argparse.Namespace) -> DeviceProfile | None:
+    from lightnets_edu.timing import DeviceProfile
+
+    return DeviceProfile.load(args.profile) if args.profile else None
+
+
+def _rows(args: argparse.Namespace, settings: Sequence[StepSetting], step: Callable[..., dict]) -> list[dict]:
+    """What a step takes for each network and setting."""
+    options = dict(args.options)
+    return [{"model": name, **step(name, options, setting)} for name in args.names for setting in settings]
 
 
 def _predict(args: argparse.Namespace, measurer: Callable[..., DeviceProfile] | None = None) -> tuple[dict, str]:
@@ -265,11 +251,7 @@ def _predict(args: argparse.Namespace, measurer: Callable[..., DeviceProfile] | 
         measure = measurer or measure_profile
         measure(amp=args.amp, channels_last=args.channels_last, progress=not args.json).save(args.profile)
     profile = DeviceProfile.load(args.profile)
-    rows = [
-        {"model": name, **predict_network(name, dict(args.options), setting, profile)}
-        for name in args.names
-        for setting in settings
-    ]
+    rows = _rows(args, settings, partial(predict_network, profile=profile))
     return {"environment": profile.environment, "timings": rows}, format_rows(rows)
 
 
@@ -283,35 +265,42 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         record_networks,
     )
     from lightnets_edu.runtime import resolve_device
-    from lightnets_edu.timing import DeviceProfile
 
     device = resolve_device(args.device)
     if args.guidelines:
         path = record_guidelines(args.out, device)
         return {"file": str(path)}, f"written to {path}"
+    profile = _profile(args)
     if args.predict_again:
-        if not args.profile:
+        if profile is None:
             raise ValueError("--predict-again needs --profile FILE, from which it predicts")
-        number = predict_again(Path(args.out, device_folder(device)), DeviceProfile.load(args.profile))
+        number = predict_again(Path(args.out, device_folder(device)), profile)
         return {"predicted": number}, f"{number} timings predicted again"
     plan = Plan(
-        config=_recipe(args), data=args.data, train_images=args.limit, test_images=args.test_limit,
-        train=not args.no_train, timings=() if args.no_time else default_timings(device),
-        profile=DeviceProfile.load(args.profile) if args.profile else None,
-    )  # fmt: skip
-    outcome = record_networks(
-        args.only, plan, folder=args.out, device=device, budget_minutes=args.budget_minutes, again=args.again,
-        say=_say,
-    )  # fmt: skip
+        config=_recipe(args),
+        data=args.data,
+        train_images=args.limit,
+        test_images=args.test_limit,
+        train=not args.no_train,
+        timings=() if args.no_time else default_timings(device),
+        profile=profile,
+    )
+    how = {"device": device, "budget_minutes": args.budget_minutes, "again": args.again, "say": _say}
+    outcome = record_networks(args.only, plan, folder=args.out, **how)
     if outcome.failed:
         raise RuntimeError(str(outcome))
     return vars(outcome), str(outcome)
 
 
-_COMMANDS = {
-    "list": _list, "count": _count, "compare": _compare, "train": _train, "time": _time, "predict": _predict,
-    "record": _record,
-}  # fmt: skip
+_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], tuple[dict, str] | None], str]] = {
+    "list": (_list, "the networks and their options"),
+    "count": (_count, "parameters, MACs, activations and memory access, layer by layer"),
+    "compare": (_compare, "networks side by side, or one network through several counters"),
+    "train": (_train, "train a network and record the run; under torchrun, on several GPUs or machines"),
+    "time": (_time, "time steps of networks, measure their memory, predict both"),
+    "predict": (_predict, "predict the time of a forward pass from a device's profile"),
+    "record": (_record, "train and time all networks, one record each"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -322,7 +311,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
-        answer = _COMMANDS[args.command](args)
+        answer = _COMMANDS[args.command][0](args)
     except (ValueError, NotImplementedError, ImportError, RuntimeError, OSError) as error:
         print(f"lightnets {args.command}: {error}", file=sys.stderr)
         return 2

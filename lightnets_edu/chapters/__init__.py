@@ -1,1 +1,1 @@
-"""What does each chapter need of its own? A folder a chapter: its widget, its exercises, its figures and data."""
+"""What does each chapter need of its own? Each has a folder: its widget, its exercises, its figures and data."""

@@ -1,6 +1,5 @@
 """What did it learn? Feature maps of real networks, how redundant they are, and what gates do with them."""
 
-from lightnets_edu.features.blocks import Similarity, block_similarity
 from lightnets_edu.features.capture import capture
 from lightnets_edu.features.gates import (
     capture_gates,
@@ -21,6 +20,7 @@ from lightnets_edu.features.redundancy import (
     shuffled_control,
     similarity,
 )
+from lightnets_edu.features.similar_blocks import Similarity, block_similarity
 from lightnets_edu.features.stages import stage_blocks
 
 __all__ = [

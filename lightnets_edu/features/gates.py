@@ -116,7 +116,7 @@ def permuted_specificity(gates: Tensor, labels: Tensor, seed: int = 0) -> float:
     Args:
         gates: ``[N, C]``.
         labels: int64 ``[N]``.
-        seed: Of the permutation.
+        seed: Decides the permutation.
     """
     gates, labels = _checked(gates, labels)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
@@ -141,7 +141,7 @@ def closed_gate(module: SqueezeExcitation, channel: int, value: float = 0.0) -> 
         raise ValueError(
             f"a {type(module).__name__} has no gates: take a squeeze-and-excitation module from gate_modules(model)"
         )
-    channels = getattr(module, module.names[1]).out_channels
+    channels = module.fc2.out_channels
     if whole_number("channel", channel, 0) >= channels:
         raise ValueError(f"channel={channel} is not there: the module has gates 0 to {channels - 1}")
     if not 0 <= value <= 1:

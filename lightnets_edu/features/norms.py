@@ -13,7 +13,7 @@ def settle_batch_norms(model: nn.Module, images: Tensor, batch_size: int = 64) -
     """Measure every batch norm's running mean and variance anew, on these images, without any training.
 
     A new network's batch norms have mean 0 and variance 1, which in evaluation mode leave its maps as they are:
-    neither centred nor scaled, so that behind a few ReLUs much of each map is the same for all images. A trained
+    neither centred nor scaled, so that after a few ReLUs much of each map is the same for all images. A trained
     network compared with that would seem to have *lost* redundancy. Call this on the untrained network first; then the
     two differ in their weights only.
 

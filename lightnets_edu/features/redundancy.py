@@ -41,15 +41,13 @@ class Reconstruction:
             0: no better than the mean; negative: worse.
         kernel: ``[d, d]``, as ``torch.nn.functional.conv2d`` takes it.
         bias: Added to every pixel.
-        prediction: ``[N, H, W]``, of all images, the fitted ones too.
-        fitted_images: The first so many images were fitted; the rest was judged.
+        prediction: ``[N, H, W]``, of all images: the first half was fitted, the rest judged.
     """
 
     r2: float
     kernel: Tensor
     bias: float
     prediction: Tensor
-    fitted_images: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,29 +62,12 @@ class Redundancy:
         similarity: ``[C]``, absolute centred cosine of channel and twin.
         r2: ``[C]``, R² of the channel made from its twin.
         dead: bool ``[C]``, channels that are constant in either half.
-        kernel_size: d of the d x d kernels.
     """
 
     twin: Tensor
     similarity: Tensor
     r2: Tensor
     dead: Tensor
-    kernel_size: int
-
-    @property
-    def channels(self) -> int:
-        """All channels, dead ones too."""
-        return len(self.dead)
-
-    @property
-    def dead_channels(self) -> int:
-        """The number of dead channels."""
-        return int(self.dead.sum())
-
-    @property
-    def median_similarity(self) -> float:
-        """Median over the live channels."""
-        return float(self.similarity[~self.dead].quantile(0.5))
 
     @property
     def median_r2(self) -> float:
@@ -164,23 +145,19 @@ def reconstruct(maps: Tensor, source: int, target: int, kernel_size: int = 3) ->
             kernel size is even, or the fitted half has fewer pixels than there are unknowns.
     """
     maps = checked_maps(maps)
-    pair = [
-        _checked_channel(name, channel, maps.shape[1]) for name, channel in (("source", source), ("target", target))
-    ]
-    halves = _Halves.of(maps[:, pair], kernel_size)
+    for name, channel in (("source", source), ("target", target)):
+        _checked_channel(name, channel, maps.shape[1])
+    halves = _Halves.of(maps[:, [source, target]], kernel_size)
     if not halves.live[1]:
         raise ValueError(
             f"channel {target} is dead: it has the same value everywhere in one half of the images, so R² means nothing"
         )
-    fitted, judged = (halves.shifts(half[0]) for half in (halves.fitted, halves.judged))
-    weights, bias = _least_squares(fitted, halves.fitted[1:])
-    prediction = torch.cat([weights @ fitted, weights @ judged], dim=1) + bias
+    weights, bias, fitted, judged = _fit(halves, 0, halves, torch.tensor([1]))
     return Reconstruction(
-        r2=float(_r2(weights @ judged + bias, halves.judged[1:])),
+        r2=float(_r2(judged, halves.judged[1:])),
         kernel=weights.view(kernel_size, kernel_size).to(maps.dtype),
         bias=float(bias),
-        prediction=prediction.view(len(maps), *maps.shape[2:]).to(maps.dtype),
-        fitted_images=halves.images,
+        prediction=torch.cat([fitted, judged], dim=1).view(len(maps), *maps.shape[2:]).to(maps.dtype),
     )
 
 
@@ -206,7 +183,7 @@ def redundancy(maps: Tensor, kernel_size: int = 3, every_source: bool = False) -
     return _redundancy(halves, halves, every_source)
 
 
-def shuffled_control(maps: Tensor, kernel_size: int = 3, every_source: bool = False, seed: int = 0) -> Redundancy:
+def shuffled_control(maps: Tensor, kernel_size: int = 3, seed: int = 0) -> Redundancy:
     """Chance level of `redundancy`: the same, but each map is to be made from a map of another image.
 
     It is above 0 where all images have something in common, such as a bright centre.
@@ -214,8 +191,7 @@ def shuffled_control(maps: Tensor, kernel_size: int = 3, every_source: bool = Fa
     Args:
         maps: ``[N, C, H, W]``, at least 4 images.
         kernel_size: As for `redundancy`.
-        every_source: As for `redundancy`.
-        seed: Of the order: within each half the images stand in a random circle, and targets come from the next one.
+        seed: Decides the order: each half's images stand in a random circle, and targets come from the next one.
 
     Raises:
         ValueError: As `redundancy`, and if there are fewer than 4 images.
@@ -226,10 +202,10 @@ def shuffled_control(maps: Tensor, kernel_size: int = 3, every_source: bool = Fa
     generator = torch.Generator().manual_seed(seed)
     half = len(maps) // 2
     order = torch.cat([_circle(half, generator), half + _circle(len(maps) - half, generator)])
-    return _redundancy(_Halves.of(maps, kernel_size), _Halves.of(maps[order], kernel_size), every_source)
+    return _redundancy(_Halves.of(maps, kernel_size), _Halves.of(maps[order], kernel_size))
 
 
-# --- Behind them --------------------------------------------------------------------------------------------
+# --- How they are computed ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,14 +215,12 @@ class _Halves:
     Attributes:
         fitted: ``[C, pixels]`` of the first half of the images.
         judged: ``[C, pixels]`` of the rest.
-        images: Images in the first half.
         size: (H, W).
         kernel_size: Checked.
     """
 
     fitted: Tensor
     judged: Tensor
-    images: int
     size: tuple[int, int]
     kernel_size: int
 
@@ -264,7 +238,7 @@ class _Halves:
                 f"half of the images have {fitted.shape[1]} pixels a channel, too few to fit the {kernel_size**2 + 1} "
                 f"unknowns of a {kernel_size} x {kernel_size} kernel with bias: take more images"
             )
-        return _Halves(fitted, judged, half, (maps.shape[2], maps.shape[3]), kernel_size)
+        return _Halves(fitted, judged, (maps.shape[2], maps.shape[3]), kernel_size)
 
     def shifts(self, channel: Tensor) -> Tensor:
         """What each weight of the kernel is multiplied by: ``[pixels] -> [d * d, pixels]``, zero outside the map."""
@@ -277,7 +251,7 @@ class _Halves:
         return is_live(self.fitted) & is_live(self.judged)
 
 
-def _redundancy(sources: _Halves, targets: _Halves, every_source: bool) -> Redundancy:
+def _redundancy(sources: _Halves, targets: _Halves, every_source: bool = False) -> Redundancy:
     live = sources.live & targets.live
     channels = len(live)
     if live.sum() < 2:
@@ -286,24 +260,20 @@ def _redundancy(sources: _Halves, targets: _Halves, every_source: bool) -> Redun
             "the images): at least two live ones are needed to compare"
         )
     allowed = (live[:, None] & live[None, :]).fill_diagonal_(False)  # [source, target]
-
-    def best_source(score: Tensor) -> Tensor:
-        return score.masked_fill(~allowed, -torch.inf).argmax(0)
-
-    if every_source:
-        fitted_r2, r2 = _all_pairs(sources, targets, allowed)
-        twin = best_source(fitted_r2)
-    else:
-        twin = best_source(cross_similarity(sources.fitted, targets.fitted))
-        _, r2 = _all_pairs(sources, targets, allowed & (torch.arange(channels)[:, None] == twin))
     columns = torch.arange(channels)
+    if every_source:
+        score, r2 = _all_pairs(sources, targets, allowed)
+        twin = score.argmax(0)
+    else:
+        score = cross_similarity(sources.fitted, targets.fitted)
+        twin = score.masked_fill(~allowed, -torch.inf).argmax(0)
+        _, r2 = _all_pairs(sources, targets, allowed & (columns[:, None] == twin))
     found = cross_similarity(sources.judged, targets.judged)
     return Redundancy(
         twin=twin.masked_fill(~live, -1),
         similarity=found[twin, columns].masked_fill(~live, torch.nan),
         r2=r2[twin, columns].masked_fill(~live, torch.nan),
         dead=~live,
-        kernel_size=sources.kernel_size,
     )
 
 
@@ -313,20 +283,26 @@ def _all_pairs(sources: _Halves, targets: _Halves, wanted: Tensor) -> tuple[Tens
     judged_r2 = fitted_r2.clone()
     for source in wanted.any(1).nonzero().flatten().tolist():
         chosen = wanted[source].nonzero().flatten()
-        fitted, judged = (sources.shifts(half[source]) for half in (sources.fitted, sources.judged))
-        weights, bias = _least_squares(fitted, targets.fitted[chosen])
-        fitted_r2[source, chosen] = _r2(weights @ fitted + bias, targets.fitted[chosen])
-        judged_r2[source, chosen] = _r2(weights @ judged + bias, targets.judged[chosen])
+        _, _, fitted, judged = _fit(sources, source, targets, chosen)
+        fitted_r2[source, chosen] = _r2(fitted, targets.fitted[chosen])
+        judged_r2[source, chosen] = _r2(judged, targets.judged[chosen])
     return fitted_r2, judged_r2
 
 
-def _least_squares(shifts: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights ``[T, K]`` and bias ``[T, 1]`` that make targets ``[T, P]`` from shifts ``[K, P]``; the shortest ones."""
-    shifts_mean, targets_mean = shifts.mean(1, keepdim=True), targets.mean(1, keepdim=True)
-    centred = shifts - shifts_mean  # which leaves the bias out of the equations
+def _fit(sources: _Halves, source: int, targets: _Halves, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Least squares on the fitted half: the shortest weights and biases that make the chosen targets from one source.
+
+    Returns:
+        Weights ``[T, d * d]``, biases ``[T, 1]``, and what they make of the fitted and of the judged half,
+        ``[T, pixels]``.
+    """
+    fitted, judged = (sources.shifts(half[source]) for half in (sources.fitted, sources.judged))
+    mean, goals = fitted.mean(1, keepdim=True), targets.fitted[chosen]
+    centred = fitted - mean  # which leaves the bias out of the equations
     inverse = torch.linalg.pinv(centred @ centred.T, rtol=TINY, hermitian=True)
-    weights = targets @ centred.T @ inverse
-    return weights, targets_mean - weights @ shifts_mean
+    weights = goals @ centred.T @ inverse
+    bias = goals.mean(1, keepdim=True) - weights @ mean
+    return weights, bias, weights @ fitted + bias, weights @ judged + bias
 
 
 def _r2(prediction: Tensor, target: Tensor) -> Tensor:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
+from types import SimpleNamespace
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
@@ -226,6 +227,16 @@ class _Settings:
         return {s.symbol: sp.sympify(full[s.name]) for s in self.settings}
 
 
+def _flag_check(setting: Setting) -> Check:
+    """The check that a yes/no setting is one."""
+    name = setting.name
+    return Check(sp.Le(setting.symbol, 1), f"{name} should be True or False instead of {{{name}}}")
+
+
+class Symbols(SimpleNamespace):
+    """A formula's settings as SymPy symbols, by name: ``s.in_channels``."""
+
+
 class CostFormula:
     """A cost as a function of a layer's settings: call it for a `Cost`, or take one `Quantity` as an attribute.
 
@@ -243,18 +254,28 @@ class CostFormula:
         self,
         name: str,
         settings: tuple[Setting, ...],
-        terms: CostTerms,
+        terms: Callable[[Symbols], CostTerms],
         checks: tuple[Check, ...] = (),
         doc: str = "",
     ) -> None:
         self.name = self.__name__ = name
         self.settings = settings
-        self.checks = checks
+        self.checks = checks = (*checks, *(_flag_check(s) for s in settings if s.flag))
         self.__doc__ = doc + "\n\nArgs:\n" + "\n".join(f"    {s.name}: {s.meaning}." for s in settings)
-        self._terms = terms
+        self._compose = terms
         self._parser = _Settings(name, settings, checks)
-        for quantity in QUANTITIES:
-            setattr(self, quantity, Quantity(quantity, sp.sympify(getattr(terms, quantity)), settings, checks))
+
+    @cached_property
+    def _terms(self) -> CostTerms:
+        # Composed when first asked for: so importing the models builds no expression.
+        return self._compose(Symbols(**{setting.name: setting.symbol for setting in self.settings}))
+
+    def __getattr__(self, name: str) -> Quantity:
+        if name not in QUANTITIES:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        quantity = Quantity(name, sp.sympify(getattr(self._terms, name)), self.settings, self.checks)
+        setattr(self, name, quantity)
+        return quantity
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -282,3 +303,19 @@ class CostFormula:
 
     def __repr__(self) -> str:
         return f"<formula {self.name}({', '.join(s.name for s in self.settings)})>"
+
+
+def cost_formula(
+    *settings: Setting, checks: tuple[Check, ...] = ()
+) -> Callable[[Callable[[Symbols], CostTerms]], CostFormula]:
+    """Make a function, which composes a cost from its settings' symbols, the `CostFormula` of the same name.
+
+    Args:
+        settings: What the cost is a function of, in order.
+        checks: What the settings must meet.
+    """
+
+    def formula(terms: Callable[[Symbols], CostTerms]) -> CostFormula:
+        return CostFormula(terms.__name__, settings, terms, checks, inspect.cleandoc(terms.__doc__ or ""))
+
+    return formula

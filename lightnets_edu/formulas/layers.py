@@ -7,9 +7,10 @@ Conventions, the same everywhere: one image; a MAC is one multiplication and the
 from __future__ import annotations
 
 import sympy as sp
+from sympy import Expr
 
 from lightnets_edu.formulas.checks import Check
-from lightnets_edu.formulas.cost import CostFormula, CostTerms, Quantity, Setting
+from lightnets_edu.formulas.cost import CostTerms, Quantity, Setting, Symbols, cost_formula
 
 IN_CHANNELS = Setting("in_channels", r"C_\text{in}", "channels of the input")
 OUT_CHANNELS = Setting("out_channels", r"C_\text{out}", "channels of the output")
@@ -28,17 +29,10 @@ IN_WIDTH = Setting("in_width", r"W_\text{in}", "columns of the input map (defaul
 MAPS = (OUT_HEIGHT, OUT_WIDTH, IN_HEIGHT, IN_WIDTH)
 IN_SIZE = Setting("in_size", "n", "side of the input map, in pixels")
 
-c_in, c_out, k, s, p, d, g, b = (
-    x.symbol for x in (IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, STRIDE, PADDING, DILATION, GROUPS, BIAS)
-)
-h_out, w_out, h_in, w_in = (x.symbol for x in MAPS)
-n = IN_SIZE.symbol
-
-BIAS_IS_A_FLAG = Check(sp.Le(b, 1), "bias should be True or False instead of {bias}")
-
+n, k, stride, p, d = (setting.symbol for setting in (IN_SIZE, KERNEL_SIZE, STRIDE, PADDING, DILATION))
 conv_output_size = Quantity(
     "output size",
-    sp.floor((n + 2 * p - d * (k - 1) - 1) / s) + 1,
+    sp.floor((n + 2 * p - d * (k - 1) - 1) / stride) + 1,
     (IN_SIZE, KERNEL_SIZE, STRIDE, PADDING, DILATION),
     (
         Check(
@@ -53,30 +47,35 @@ conv_output_size = Quantity(
 def _groups_check(setting: Setting) -> Check:
     name = setting.name
     return Check(
-        sp.Eq(sp.Mod(setting.symbol, g), 0),
+        sp.Eq(sp.Mod(setting.symbol, GROUPS.symbol), 0),
         f"groups={{groups}} does not divide {name}={{{name}}}: each group needs the same number of channels; "
         f"try {{divisors({name})}}",
     )
 
 
-def _convolution(weights: sp.Expr, out_channels: sp.Expr, sum_length: sp.Expr, in_channels: sp.Expr) -> CostTerms:
+def _convolution(s: Symbols, weights: Expr, sum_length: Expr) -> CostTerms:
     """A convolution: every output element is a sum of ``sum_length`` products (plus a bias)."""
-    outputs = out_channels * h_out * w_out
+    outputs = s.out_channels * s.out_height * s.out_width
     return CostTerms(
-        params=weights + b * out_channels,
-        macs=weights * h_out * w_out,
-        exact_flops=(2 * sum_length - 1 + b) * outputs,
+        params=weights + s.bias * s.out_channels,
+        macs=weights * s.out_height * s.out_width,
+        exact_flops=(2 * sum_length - 1 + s.bias) * outputs,
         activations=outputs,
-        memory_access=in_channels * h_in * w_in + weights + b * out_channels + outputs,
+        memory_access=s.in_channels * s.in_height * s.in_width + weights + s.bias * s.out_channels + outputs,
     )
 
 
-conv2d = CostFormula(
-    "conv2d",
-    (IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, GROUPS, BIAS, *MAPS),
-    _convolution(k**2 * c_in * c_out / g, c_out, k**2 * c_in / g, c_in),
-    (_groups_check(IN_CHANNELS), _groups_check(OUT_CHANNELS), BIAS_IS_A_FLAG),
-    """A standard (groups = 1) or grouped convolution, as torch.nn.Conv2d computes it.
+@cost_formula(
+    IN_CHANNELS,
+    OUT_CHANNELS,
+    KERNEL_SIZE,
+    GROUPS,
+    BIAS,
+    *MAPS,
+    checks=(_groups_check(IN_CHANNELS), _groups_check(OUT_CHANNELS)),
+)
+def conv2d(s: Symbols) -> CostTerms:
+    r"""A standard (groups = 1) or grouped convolution, as torch.nn.Conv2d computes it.
 
     Each group maps its share of the input channels to its share of the output channels
     (Krizhevsky et al. 2012, section 3.5, split over two GPUs; Xie et al. 2017, ResNeXt, section 3.2).
@@ -88,110 +87,102 @@ conv2d = CostFormula(
         >>> cost.params, cost.macs
         (34848, 105415200)
         >>> print(conv2d.activations.latex)
-        C_\\text{out} H_\\text{out} W_\\text{out}""",
-)
+        C_\text{out} H_\text{out} W_\text{out}
+    """
+    sum_length = s.kernel_size**2 * s.in_channels / s.groups
+    return _convolution(s, sum_length * s.out_channels, sum_length)
 
-depthwise_conv2d = CostFormula(
-    "depthwise_conv2d",
-    (
-        IN_CHANNELS,
-        Setting("out_channels", r"C_\text{out}", "channels of the output (default: as the input)", "in_channels"),
-        KERNEL_SIZE,
-        BIAS,
-        *MAPS,
-    ),
-    _convolution(k**2 * c_out, c_out, k**2, c_in),
-    (
+
+@cost_formula(
+    IN_CHANNELS,
+    Setting("out_channels", r"C_\text{out}", "channels of the output (default: as the input)", "in_channels"),
+    KERNEL_SIZE,
+    BIAS,
+    *MAPS,
+    checks=(
         Check(
-            sp.Eq(sp.Mod(c_out, c_in), 0),
+            sp.Eq(sp.Mod(OUT_CHANNELS.symbol, IN_CHANNELS.symbol), 0),
             "out_channels={out_channels} is not a multiple of in_channels={in_channels}: a depthwise convolution "
             "gives each input channel the same number of kernels",
         ),
-        BIAS_IS_A_FLAG,
     ),
+)
+def depthwise_conv2d(s: Symbols) -> CostTerms:
     """A depthwise convolution: groups = in_channels, so that every kernel sees one channel
-    (Howard et al. 2017, MobileNets, section 3.1, eq. 3-4).""",
-)
+    (Howard et al. 2017, MobileNets, section 3.1, eq. 3-4).
+    """
+    return _convolution(s, s.kernel_size**2 * s.out_channels, s.kernel_size**2)
 
-pointwise_conv2d = CostFormula(
-    "pointwise_conv2d",
-    (IN_CHANNELS, OUT_CHANNELS, GROUPS, BIAS, *MAPS),
-    _convolution(c_in * c_out / g, c_out, c_in / g, c_in),
-    (_groups_check(IN_CHANNELS), _groups_check(OUT_CHANNELS), BIAS_IS_A_FLAG),
+
+@cost_formula(
+    IN_CHANNELS,
+    OUT_CHANNELS,
+    GROUPS,
+    BIAS,
+    *MAPS,
+    checks=(_groups_check(IN_CHANNELS), _groups_check(OUT_CHANNELS)),
+)
+def pointwise_conv2d(s: Symbols) -> CostTerms:
     """A pointwise (1x1) convolution: a linear layer applied at every pixel
-    (Howard et al. 2017, MobileNets, section 3.1; grouped in Zhang et al. 2018, ShuffleNet, section 3.1).""",
-)
+    (Howard et al. 2017, MobileNets, section 3.1; grouped in Zhang et al. 2018, ShuffleNet, section 3.1).
+    """
+    return _convolution(s, s.in_channels * s.out_channels / s.groups, s.in_channels / s.groups)
 
-depthwise_separable_conv2d = CostFormula(
-    "depthwise_separable_conv2d",
-    (IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, BIAS, *MAPS),
-    depthwise_conv2d.terms(
-        in_channels=c_in,
-        kernel_size=k,
-        bias=b,
-        out_height=h_out,
-        out_width=w_out,
-        in_height=h_in,
-        in_width=w_in,
-    )
-    + pointwise_conv2d.terms(in_channels=c_in, out_channels=c_out, bias=b, out_height=h_out, out_width=w_out),
-    (BIAS_IS_A_FLAG,),
+
+@cost_formula(IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, BIAS, *MAPS)
+def depthwise_separable_conv2d(s: Symbols) -> CostTerms:
     """A depthwise convolution, which filters, then a pointwise one, which combines channels
-    (Howard et al. 2017, MobileNets, section 3.1, eq. 5). Batch norms are not included.""",
+    (Howard et al. 2017, MobileNets, section 3.1, eq. 5). Batch norms are not included.
+    """
+    both = {"in_channels": s.in_channels, "bias": s.bias, "out_height": s.out_height, "out_width": s.out_width}
+    depthwise = depthwise_conv2d.terms(**both, kernel_size=s.kernel_size, in_height=s.in_height, in_width=s.in_width)
+    return depthwise + pointwise_conv2d.terms(**both, out_channels=s.out_channels)
+
+
+@cost_formula(
+    Setting("in_features", "n", "numbers that go in"),
+    Setting("out_features", "m", "numbers that come out"),
+    Setting("bias", "b", "whether each output adds a constant (1) or not (0)", default=1, minimum=0, flag=True),
 )
+def linear(s: Symbols) -> CostTerms:
+    """A linear (fully connected) layer, as torch.nn.Linear computes it; bias=True is torch's default."""
+    return CostTerms(
+        params=s.in_features * s.out_features + s.bias * s.out_features,
+        macs=s.in_features * s.out_features,
+        exact_flops=(2 * s.in_features - 1 + s.bias) * s.out_features,
+        activations=s.out_features,
+        memory_access=s.in_features + s.in_features * s.out_features + s.bias * s.out_features + s.out_features,
+    )
 
-IN_FEATURES = Setting("in_features", "n", "numbers that go in")
-OUT_FEATURES = Setting("out_features", "m", "numbers that come out")
-LINEAR_BIAS = Setting(
-    "bias", "b", "whether each output adds a constant (1) or not (0)", default=1, minimum=0, flag=True
-)
-f_in, f_out = IN_FEATURES.symbol, OUT_FEATURES.symbol
 
-linear = CostFormula(
-    "linear",
-    (IN_FEATURES, OUT_FEATURES, LINEAR_BIAS),
-    CostTerms(
-        params=f_in * f_out + b * f_out,
-        macs=f_in * f_out,
-        exact_flops=(2 * f_in - 1 + b) * f_out,
-        activations=f_out,
-        memory_access=f_in + f_in * f_out + b * f_out + f_out,
-    ),
-    (BIAS_IS_A_FLAG,),
-    "A linear (fully connected) layer, as torch.nn.Linear computes it; bias=True is torch's default.",
-)
-
-NUM_FEATURES = Setting("num_features", "C", "channels")
-c = NUM_FEATURES.symbol
-
-batch_norm2d = CostFormula(
-    "batch_norm2d",
-    (NUM_FEATURES, OUT_HEIGHT, OUT_WIDTH),
-    CostTerms(
-        params=2 * c,
-        macs=sp.Integer(0),
-        exact_flops=2 * c * h_out * w_out,
-        activations=c * h_out * w_out,
-        memory_access=2 * c * h_out * w_out + 4 * c,
-    ),
-    (),
+@cost_formula(Setting("num_features", "C", "channels"), OUT_HEIGHT, OUT_WIDTH)
+def batch_norm2d(s: Symbols) -> CostTerms:
     """A batch norm at inference: one multiplication and one addition an element, with a scale and a shift a channel
-    (Ioffe and Szegedy 2015, algorithm 2). By convention it has no MACs: it can be folded
-    into the convolution before it.
-    Memory: the map read and written, and four numbers a channel (scale, shift, running mean and variance).""",
-)
+    (Ioffe and Szegedy 2015, algorithm 2). By convention it has no MACs: it can be folded into the convolution before
+    it. Memory: the map read and written, and four numbers a channel (scale, shift, running mean and variance).
+    """
+    elements = s.num_features * s.out_height * s.out_width
+    return CostTerms(
+        params=2 * s.num_features,
+        exact_flops=2 * elements,
+        activations=elements,
+        memory_access=2 * elements + 4 * s.num_features,
+    )
 
-VALUE_TOP = Setting("numerator", "u", "numerator of the multiplier", default=1)
-VALUE_BOTTOM = Setting("denominator", "v", "denominator of the multiplier", default=1)
+
+MULTIPLIER = (
+    Setting("numerator", "u", "numerator of the multiplier", default=1),
+    Setting("denominator", "v", "denominator of the multiplier", default=1),
+)
 CHANNELS = Setting("channels", "C", "channels of the full-width network")
 DIVISOR = Setting("divisor", "q", "the result is a multiple of this", default=8)
 
 
-def _make_divisible() -> sp.Expr:
-    u, v, channels, q = (x.symbol for x in (VALUE_TOP, VALUE_BOTTOM, CHANNELS, DIVISOR))
+def _make_divisible() -> Expr:
+    channels, u, v, q = (setting.symbol for setting in (CHANNELS, *MULTIPLIER, DIVISOR))
     rounded = sp.Max(q, q * sp.floor((2 * u * channels + q * v) / (2 * q * v)))
     # Never round down by more than a tenth.
     return rounded + sp.Piecewise((q, sp.Lt(10 * v * rounded, 9 * u * channels)), (0, True))
 
 
-make_divisible = Quantity("make_divisible", _make_divisible(), (CHANNELS, VALUE_TOP, VALUE_BOTTOM, DIVISOR))
+make_divisible = Quantity("make_divisible", _make_divisible(), (CHANNELS, *MULTIPLIER, DIVISOR))

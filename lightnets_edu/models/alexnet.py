@@ -3,9 +3,9 @@
 Krizhevsky, Sutskever, Hinton; 2012; NeurIPS. One weird trick for parallelizing convolutional neural networks;
 Krizhevsky; 2014; arXiv:1404.5997.
 
-Two networks are called AlexNet. `alexnet_2012` is the paper's: two groups, one a GPU, in three of its convolutions (the
-first grouped convolutions), and local response norms. `alexnet` is torchvision's version of
-that of 2014: one tower, fewer channels, no norms (the 2014 paper's fourth convolution has 384 channels, not 256).
+Two networks are called AlexNet. `alexnet_2012` is the paper's: two groups, each on a GPU of its own, in three of its
+convolutions (the first grouped convolutions), and local response norms. `alexnet` is torchvision's version of that of
+2014: one tower, fewer channels, no norms (the 2014 paper's fourth convolution has 384 channels, not 256).
 Parameter names are torchvision's. The paper speaks of 224 x 224 pixels, but its map sizes need 227.
 """
 
@@ -44,7 +44,7 @@ TABLE_2014 = (
 TABLES = {"2012": TABLE_2012, "2014": TABLE_2014}
 POOLED_SIDE = 6
 HIDDEN_FEATURES = 4096
-SMALLEST_IMAGE = {"2012": 67, "2014": 63}  # one pixel is left behind the third pool
+SMALLEST_IMAGE = {"2012": 67, "2014": 63}  # one pixel is left after the third pool
 SMALLEST_SMALL_IMAGE = 15
 
 
@@ -130,23 +130,18 @@ class AlexNet(Backbone):
 def layers(
     version: str, *, groups: Any = 1, num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer, from the modules' table.
 
-    Args:
-        version: As for `AlexNet`, like the other options.
-        groups: Of the convolutions that the 2012 paper splits; may be a SymPy symbol.
-        num_classes: Outputs of the last layer; may be a symbol.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol. The 2012 network is made for 227.
+    Arguments as for `AlexNet`; ``groups`` and ``num_classes`` may be SymPy symbols, and so may ``size``, the side
+    of the square images in pixels. The 2012 network is made for 227.
     """
     index, in_channels = 0, 3
     for kernel_size, channels, stride, padding, split, then in _rows(version, small_input):
         side = conv_output_size(in_size=size, kernel_size=kernel_size, stride=stride, padding=padding)
-        yield f"features.{index}", conv2d, {
-            "in_channels": in_channels, "out_channels": channels, "kernel_size": kernel_size,
-            "groups": groups if split else 1, "bias": 1,
-            "out_height": side, "out_width": side, "in_height": size, "in_width": size,
-        }  # fmt: skip
+        convolution = {"in_channels": in_channels, "out_channels": channels, "kernel_size": kernel_size, "bias": 1}
+        convolution |= {"groups": groups if split else 1}
+        maps = {"out_height": side, "out_width": side, "in_height": size, "in_width": size}
+        yield f"features.{index}", conv2d, {**convolution, **maps}
         size = conv_output_size(in_size=side, kernel_size=3, stride=2) if "P" in then else side
         index, in_channels = index + 2 + len(then), channels
     features = pairwise((in_channels * POOLED_SIDE**2, HIDDEN_FEATURES, HIDDEN_FEATURES, num_classes))

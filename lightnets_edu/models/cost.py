@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -33,3 +33,20 @@ def _as_part(formula: CostFormula, cost: Part) -> Part:
     if formula is linear:
         return replace(cost, activations=cost.activations * 0)
     return cost
+
+
+def convolution_norm(
+    names: tuple[str, str], formula: CostFormula, side: Any, in_side: Any, **settings: Any
+) -> Iterator[Layer]:
+    """A convolution and the batch norm after it, on square maps, as two layers of a network.
+
+    Args:
+        names: Of the convolution and of the batch norm.
+        formula: Of the convolution.
+        side: Side of the output map, in pixels; may be a SymPy expression, as all numbers here.
+        in_side: Side of the input map, in pixels.
+        **settings: The formula's other settings, ``out_channels`` among them.
+    """
+    out = {"out_height": side, "out_width": side}
+    yield names[0], formula, {**settings, **out, "in_height": in_side, "in_width": in_side}
+    yield names[1], batch_norm2d, {"num_features": settings["out_channels"], **out}

@@ -5,30 +5,45 @@ maps inside a layer (GhostNet), cheap maps of a whole stage. Parameter names are
 
 That code and the paper differ in six points; ``variant="official"`` is the code, ``variant="paper"`` the paper:
 
-1. The code's last block runs at full width behind the concatenation; the figure ends with the concatenation.
+1. The code's last block runs at full width after the concatenation; the figure ends with the concatenation.
 2. The code splits the first block's output by channels between the two paths; the figure feeds all of it to both.
 3. The code's correction pools the first block's output too and not the last block's; the paper's pools Y_2 ... Y_n.
 4. The code's correction is two 1x1 convolutions with batch norms; the paper's one fully connected layer with bias.
 5. The code's thin blocks have groups three quarters as wide, and the split is a whole number of such groups, so that
-   the ghosts' share is 0.5 to 0.625. The paper has a share of 0.5 and names no group width for these blocks. Both
+   the ghosts' share is at least 0.5. The paper has a share of 0.5 and names no group width for these blocks. Both
    variants split as the code does: half of the 432 channels of 3.2GF's third stage is no multiple of its 48.
-6. The published numbers (10.5 M parameters, 1.8 G MACs at 3.2GF) are the code's; the paper's stage has 10.08 M, 1.69 G.
+6. The published numbers of parameters and MACs are the code's; the paper's stage has fewer of both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import sympy as sp
 import torch
+from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas.ghost import g_ghost_stage
+from lightnets_edu.formulas import Check, CostTerms, Setting, linear
+from lightnets_edu.formulas.blocks import INPUT_MAP, pointwise_norm, strided, times
+from lightnets_edu.formulas.cost import Symbols, cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
 from lightnets_edu.models.registry import Printed, register
-from lightnets_edu.models.regnet import SIZES, Bottleneck, RegNetSize, RegNetX, plain_stage, plain_stage_layers
+from lightnets_edu.models.regnet import (
+    SIZES,
+    Bottleneck,
+    RegNetSize,
+    RegNetX,
+    plain_stage,
+    plain_stage_layers,
+    regnet_bottleneck,
+    whole_groups_check,
+)
 from lightnets_edu.models.regnet import layers as regnet_layers
 
 VARIANTS = ("official", "paper")
@@ -73,7 +88,7 @@ class GGhostStage(nn.Module):
 
     Shape:
         ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``. In training N must be 2 or
-        more: merge has batch norms behind a global pooling.
+        more: merge has batch norms after a global pooling.
 
     Raises:
         ValueError: If the depth is below 3 or the group width does not fit the channels.
@@ -138,6 +153,60 @@ class PaperGGhostStage(nn.Module):
         correction = self.merge(self.pool(torch.cat(maps, dim=1)).flatten(1))  # difference 4
         ghosts = self.cheap_relu(self.cheap(first) + correction[:, :, None, None])
         return torch.cat([y, ghosts], dim=1)  # difference 1
+
+
+GROUP_WIDTH = Setting("group_width", "g", "channels of each group in the full-width blocks", minimum=2)
+
+
+@cost_formula(
+    IN_CHANNELS,
+    OUT_CHANNELS,
+    Setting("depth", "n", "blocks of the stage", minimum=3),
+    GROUP_WIDTH,
+    Setting("stride", "s", "step of the first block, in pixels", default=2),
+    *INPUT_MAP,
+    Setting("paper", "p", "the stage as the paper draws it (1), or as the official code has it (0)", 0, 0, flag=True),
+    checks=(
+        whole_groups_check(GROUP_WIDTH),
+        Check(
+            sp.Ge(OUT_CHANNELS.symbol, 2 * sp.floor(3 * GROUP_WIDTH.symbol / 4)),
+            "out_channels={out_channels} is too small for group_width={group_width}: half of the channels must hold "
+            "at least one group of the thin blocks, whose groups are three quarters as wide",
+        ),
+    ),
+)
+def g_ghost_stage(s: Symbols) -> CostTerms:
+    """A G-Ghost stage of RegNetX blocks: thin blocks compute about half of the channels, a 1x1 convolution makes the
+    others from the first block's output, corrected by the pooled maps of the blocks on the way
+    (Han et al. 2022, GhostNets on heterogeneous devices, the part on G-Ghost).
+    """
+    size = (s.in_height, s.in_width)
+    out = strided(size, 3, s.stride)
+    thin_group_width = sp.floor(3 * s.group_width / 4)
+    thin = sp.floor(s.out_channels / (2 * thin_group_width)) * thin_group_width
+    ghosts = s.out_channels - thin
+
+    def block(ins: Expr, outs: Expr, width: Expr, size: tuple[Expr, Expr] = out, stride: Any = 1) -> CostTerms:
+        channels = {"in_channels": ins, "out_channels": outs, "group_width": width}
+        return regnet_bottleneck.terms(**channels, stride=stride, in_height=size[0], in_width=size[1])
+
+    thin_block = block(thin, thin, thin_group_width)
+    code = (
+        times(s.depth - 2, thin_block)
+        + pointwise_norm(ghosts, ghosts, out)
+        + pointwise_norm(s.out_channels + (s.depth - 2) * thin, ghosts, (1, 1))
+        + pointwise_norm(ghosts, ghosts, (1, 1))
+        + block(s.out_channels, s.out_channels, s.group_width)
+    )
+    mix = linear.terms(in_features=(s.depth - 1) * thin, out_features=ghosts)
+    figure = (
+        block(s.out_channels, thin, thin_group_width)
+        + times(s.depth - 2, thin_block)
+        + pointwise_norm(s.out_channels, ghosts, out)
+        + replace(mix, activations=sp.Integer(0))  # a linear layer's output is no convolution's
+    )
+    first = block(s.in_channels, s.out_channels, s.group_width, size, s.stride)
+    return first + times(1 - s.paper, code) + times(s.paper, figure)
 
 
 def _check_variant(variant: str) -> None:
@@ -207,7 +276,7 @@ def layers(
     small_input: bool = False,
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas, one a G-Ghost stage or a block. Arguments: `regnet.layers`' and the variant."""
+    """The network as formulas, one for each G-Ghost stage or block. Arguments: `regnet.layers`' and the variant."""
     _check_variant(variant)
     stage_layers = partial(_stage_layers, variant)
     return regnet_layers(design, num_classes=num_classes, small_input=small_input, stage_layers=stage_layers, size=size)

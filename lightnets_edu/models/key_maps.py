@@ -82,34 +82,55 @@ def pycls_regnet(content: Mapping[str, Any]) -> StateDict:
     return state | {"conv1.weight": state["conv1.weight"].flip(1)}
 
 
-_INVERTED_RESIDUAL = {
-    "conv_pw": "0", "bn1": "1", "conv_dw": "3", "bn2": "4", "se.conv_reduce": "se.fc1", "se.conv_expand": "se.fc2",
-    "conv_pwl": "6", "bn3": "7",
-}  # fmt: skip
+_GATE = (r"(.*\.se)\.conv_reduce\.", r"\1.fc1."), (r"(.*\.se)\.conv_expand\.", r"\1.fc2.")
+
+
+def official_ghostnet(state: StateDict) -> StateDict:
+    """The authors' GhostNet, and timm's: ``blocks.3.0.se.conv_reduce.weight`` is our ``blocks.3.0.se.fc1.weight``."""
+    return _renamed(state, *_GATE)
 
 
 def timm_mnasnet(state: StateDict) -> StateDict:
-    """timm's MNASNet: ``blocks.1.0.conv_pw.weight`` is our (and torchvision's) ``layers.8.0.layers.0.weight``."""
+    """timm's MNASNet: gates as in `official_ghostnet`, and its ``classifier`` is our ``classifier.1``."""
+    return _renamed(state, *_GATE, (r"classifier\.", "classifier.1."))
+
+
+_MNASNET_PLACES = {
+    # Place in torchvision's chain: our layer. Between them stand the ReLUs.
+    "0": "conv_stem",
+    "1": "bn1",
+    "3": "blocks.0.0.conv_dw",
+    "4": "blocks.0.0.bn1",
+    "6": "blocks.0.0.conv_pw",
+    "7": "blocks.0.0.bn2",
+    "14": "conv_head",
+    "15": "bn2",
+}
+_INVERTED_RESIDUAL_PLACES = {"0": "conv_pw", "1": "bn1", "3": "conv_dw", "4": "bn2", "6": "conv_pwl", "7": "bn3"}
+
+
+def torchvision_mnasnet(state: StateDict) -> StateDict:
+    """torchvision's MNASNet: ``layers.8.0.layers.0.weight`` is our ``blocks.1.0.conv_pw.weight``."""
 
     def in_block(match: re.Match) -> str:
-        return f"layers.{7 + int(match[1])}.{match[2]}.layers.{_INVERTED_RESIDUAL[match[3]]}."
+        return f"blocks.{int(match[1]) - 7}.{match[2]}.{_INVERTED_RESIDUAL_PLACES[match[3]]}."
 
     return _renamed(
         state,
-        (r"conv_stem\.", "layers.0."),
-        (r"bn1\.", "layers.1."),
-        (r"blocks\.0\.0\.conv_dw\.", "layers.3."),
-        (r"blocks\.0\.0\.bn1\.", "layers.4."),
-        (r"blocks\.0\.0\.conv_pw\.", "layers.6."),
-        (r"blocks\.0\.0\.bn2\.", "layers.7."),
-        (r"blocks\.(\d)\.(\d)\.((?:se\.)?\w+)\.", in_block),
-        (r"conv_head\.", "layers.14."),
-        (r"bn2\.", "layers.15."),
-        (r"classifier\.", "classifier.1."),
+        (r"layers\.(\d+)\.(\d+)\.layers\.(\d)\.", in_block),
+        (r"layers\.(\d+)\.", lambda match: f"{_MNASNET_PLACES[match[1]]}."),
     )
 
 
 KEY_MAPS: dict[str, Callable[[Any], StateDict]] = {
     function.__name__: function
-    for function in (unwrapped, cadene_senet, torchvision_regnet, pycls_regnet, timm_mnasnet)
+    for function in (
+        unwrapped,
+        cadene_senet,
+        torchvision_regnet,
+        pycls_regnet,
+        official_ghostnet,
+        timm_mnasnet,
+        torchvision_mnasnet,
+    )
 }

@@ -13,17 +13,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import (
-    CostFormula,
-    batch_norm2d,
-    conv2d,
-    conv_output_size,
-    depthwise_conv2d,
-    linear,
-)
-from lightnets_edu.formulas import pointwise_conv2d as pointwise
+from lightnets_edu.formulas import conv2d, conv_output_size, depthwise_conv2d, linear, pointwise_conv2d
 from lightnets_edu.models.backbone import Backbone
-from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.cost import Layer, convolution_norm
 from lightnets_edu.models.layers import initialise_convolution, relu, relu6, scaled_channels
 from lightnets_edu.models.registry import Printed, register
 
@@ -35,7 +27,7 @@ class DepthwiseSeparable(nn.Module):
         in_channels: Channels of the input.
         out_channels: Channels of the output.
         stride: Of the depthwise convolution, 1 or 2.
-        activation: Makes the non-linearity behind each batch norm.
+        activation: Makes the non-linearity after each batch norm.
 
     Shape:
         ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
@@ -57,19 +49,17 @@ class DepthwiseSeparable(nn.Module):
         return self.act2(self.bn2(self.conv_pw(x)))
 
 
-# Table 1, each row of the body: a depthwise convolution of stride s, then a pointwise one to c channels.
-# Grouped into stages, one a resolution (the numbers at the right are the side of the maps for 224 x 224 images).
-STEM_CHANNELS = 32  # conv 3x3, s 2                                                                            112
-# fmt: off
+# Table 1, each pair of the body: a depthwise convolution of stride s, then a pointwise one to c channels. A row is a
+# stage, whose maps have one size. At the right: side of the maps for images of 224 x 224.
+STEM_CHANNELS = 32  # conv 3x3, s 2                                               112
 BODY = (
     # (s, c)
-    ((1, 64),),  #                                                                                             112
-    ((2, 128), (1, 128)),  #                                                                                    56
-    ((2, 256), (1, 256)),  #                                                                                    28
-    ((2, 512), (1, 512), (1, 512), (1, 512), (1, 512), (1, 512)),  #                                            14
-    ((2, 1024), (1, 1024)),  # the paper prints stride 2 in the last row too; its map sizes need 1               7
-)
-# fmt: on
+    ((1, 64),),  #                                                                112
+    ((2, 128), (1, 128)),  #                                                       56
+    ((2, 256), (1, 256)),  #                                                       28
+    ((2, 512), (1, 512), (1, 512), (1, 512), (1, 512), (1, 512)),  #               14
+    ((2, 1024), (1, 1024)),  #                                                      7
+)  # The paper prints stride 2 in the last row too; its map sizes need 1.
 
 
 class MobileNetV1(Backbone):
@@ -117,7 +107,7 @@ class MobileNetV1(Backbone):
         self.apply(_initialise)
 
     def chain(self) -> tuple[nn.Module, ...]:
-        """Strides 2 (stem and first stage), 4, 8, 16 and 32: one a stage."""
+        """Strides 2 (stem and first stage), 4, 8, 16 and 32: each stage has its own."""
         return (self.conv_stem, self.bn1, self.act1, *self.blocks)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -137,33 +127,27 @@ def _initialise(module: nn.Module) -> None:
 def layers(
     width_mult: Any = 1.0, *, num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer, from the modules' table.
 
-    Args:
-        width_mult: As for `MobileNetV1`, like the other options; may be a SymPy expression, as in `scaled_channels`.
-        num_classes: Outputs of the classifier; may be a symbol.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `MobileNetV1`; ``width_mult`` may be a SymPy expression as in `scaled_channels`, ``num_classes``
+    and ``size``, the side of the square images in pixels, may be symbols.
     """
-
-    def convolution(names: str, formula: CostFormula, side: Any, in_side: Any, **settings: Any) -> Iterator[Layer]:
-        name, norm_name = names.split()
-        out = {"out_height": side, "out_width": side}
-        yield name, formula, {**settings, **out, "in_height": in_side, "in_width": in_side}
-        yield norm_name, batch_norm2d, {"num_features": settings["out_channels"], **out}
-
     channels = scaled_channels(STEM_CHANNELS, width_mult)
     side = conv_output_size(in_size=size, kernel_size=3, stride=1 if small_input else 2, padding=1)
-    yield from convolution("conv_stem bn1", conv2d, side, size, in_channels=3, out_channels=channels, kernel_size=3)
+    stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3}
+    yield from convolution_norm(("conv_stem", "bn1"), conv2d, side, size, **stem)
     for stage, rows in enumerate(BODY):
         for index, (stride, full_width) in enumerate(rows):
             block, in_side = f"blocks.{stage}.{index}", side
             out_channels = scaled_channels(full_width, width_mult)
             side = conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1)
-            depthwise = {"in_channels": channels, "out_channels": channels, "kernel_size": 3}
-            yield from convolution(f"{block}.conv_dw {block}.bn1", depthwise_conv2d, side, in_side, **depthwise)
+            # A block costs what its four layers cost, so it needs no formula of its own.
+            filters = {"in_channels": channels, "out_channels": channels, "kernel_size": 3}
+            names = f"{block}.conv_dw", f"{block}.bn1"
+            yield from convolution_norm(names, depthwise_conv2d, side, in_side, **filters)
             mixing = {"in_channels": channels, "out_channels": out_channels}
-            yield from convolution(f"{block}.conv_pw {block}.bn2", pointwise, side, side, **mixing)
+            names = f"{block}.conv_pw", f"{block}.bn2"
+            yield from convolution_norm(names, pointwise_conv2d, side, side, **mixing)
             channels = out_channels
     yield "classifier", linear, {"in_features": channels, "out_features": num_classes}
 

@@ -4,7 +4,7 @@ Radosavovic, Kosaraju, Girshick, He, Dollar; 2020; arXiv:2003.13678.
 
 Here as in the authors' code (pycls), whose twelve sizes and names are used: a size is its MACs for a 224 x 224 image.
 Parameter names are those of the G-Ghost code: conv1, bn1, layer1 ... layer4, fc. torchvision's ``regnet_x_400mf`` is
-another network (5,495,976 parameters instead of 5,157,512): it does not round a width down by more than a tenth.
+another network with more parameters: it does not round a width down by more than a tenth.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import sympy as sp
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
-from lightnets_edu.formulas.ghost import regnet_bottleneck
+from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, linear
+from lightnets_edu.formulas.blocks import INPUT_MAP, maps, norm_params, only_if, pointwise_norm, strided
+from lightnets_edu.formulas.cost import Symbols, cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
-from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.cost import Layer, convolution_norm
 from lightnets_edu.models.layers import initialise_convolution, relu
 from lightnets_edu.models.registry import Printed, register
 
@@ -69,6 +72,38 @@ class Bottleneck(nn.Module):
         y = self.bn3(self.conv3(y))
         y += self.downsample(x)
         return self.relu(y)
+
+
+def whole_groups_check(group_width: Setting) -> Check:
+    """The check that a group width divides the output channels, or exceeds them."""
+    return Check(
+        sp.Eq(sp.Mod(OUT_CHANNELS.symbol, sp.Min(OUT_CHANNELS.symbol, group_width.symbol)), 0),
+        "group_width={group_width} does not divide out_channels={out_channels}: every group of the 3x3 convolution "
+        "needs the same number of channels; try {divisors(out_channels)}",
+    )
+
+
+GROUP_WIDTH = Setting("group_width", "g", "channels of each group of the 3x3 convolution")
+
+
+@cost_formula(IN_CHANNELS, OUT_CHANNELS, GROUP_WIDTH, STRIDE, *INPUT_MAP, checks=(whole_groups_check(GROUP_WIDTH),))
+def regnet_bottleneck(s: Symbols) -> CostTerms:
+    """RegNet's X block: 1x1, grouped 3x3 (with the stride) and 1x1 convolution of one width, each with a batch norm,
+    and a shortcut that is a strided 1x1 convolution with batch norm where the shapes differ
+    (Radosavovic et al. 2020, section 3.2, figure 4, with bottleneck ratio 1).
+    """
+    size = (s.in_height, s.in_width)
+    out = strided(size, 3, s.stride)
+    groups = sp.floor(s.out_channels / sp.Min(s.out_channels, s.group_width))
+    wide = {"in_channels": s.out_channels, "out_channels": s.out_channels}
+    grouped = conv2d.terms(**wide, kernel_size=3, groups=groups, **maps(out, size)) + norm_params(s.out_channels)
+    shape_changes = sp.Or(sp.Gt(s.stride, 1), sp.Ne(s.in_channels, s.out_channels))
+    return (
+        pointwise_norm(s.in_channels, s.out_channels, size)
+        + grouped
+        + pointwise_norm(s.out_channels, s.out_channels, out)
+        + only_if(shape_changes, pointwise_norm(s.in_channels, s.out_channels, size, stride=s.stride))
+    )
 
 
 def plain_stage(in_channels: int, out_channels: int, depth: int, group_width: int) -> nn.Module:
@@ -169,7 +204,7 @@ def _initialise(module: nn.Module) -> None:
 def plain_stage_layers(
     name: str, in_channels: int, out_channels: int, depth: int, group_width: int, side: Any, out_side: Any
 ) -> Iterator[Layer]:
-    """`plain_stage` as formulas, one a block, for maps of ``side`` that come in and of ``out_side`` that go out."""
+    """`plain_stage` as formulas, one for each block; maps of ``side`` come in, and of ``out_side`` go out."""
     for index in range(depth):
         first = index == 0
         in_side = side if first else out_side
@@ -186,20 +221,15 @@ def layers(
     stage_layers: Callable[..., Iterator[Layer]] = plain_stage_layers,
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas: (name, formula, settings), one a block, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer or block, from the modules' table.
 
-    Args:
-        design: As for `RegNetX`, like the other options.
-        num_classes: Outputs of the classifier; may be a SymPy symbol.
-        small_input: For images of about 32 x 32.
-        stage_layers: Gives a stage's formulas, as `plain_stage_layers`; the twin of ``make_stage``.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `RegNetX`; ``num_classes`` may be a SymPy symbol, and so may ``size``, the side of the square
+    images in pixels. ``stage_layers`` gives a stage's formulas as `plain_stage_layers` does: it is the twin of
+    ``make_stage``.
     """
     side = conv_output_size(in_size=size, kernel_size=3, stride=1 if small_input else 2, padding=1)
-    maps = {"out_height": side, "out_width": side}
-    stem = {"in_channels": 3, "out_channels": STEM_CHANNELS, "kernel_size": 3, "in_height": size, "in_width": size}
-    yield "conv1", conv2d, {**stem, **maps}
-    yield "bn1", batch_norm2d, {"num_features": STEM_CHANNELS, **maps}
+    stem = {"in_channels": 3, "out_channels": STEM_CHANNELS, "kernel_size": 3}
+    yield from convolution_norm(("conv1", "bn1"), conv2d, side, size, **stem)
     channels = STEM_CHANNELS
     for stage, (depth, width) in enumerate(zip(design.depths, design.widths, strict=True), start=1):
         out_side = conv_output_size(in_size=side, kernel_size=3, stride=2, padding=1)

@@ -5,7 +5,7 @@ He, Zhang, Ren, Sun; 2016; arXiv:1512.03385.
 Here: the bottleneck networks, whose body ResNeXt, Wide ResNet-50-2 and SENet share: they only change how wide the
 bottleneck is, how many groups it has, and what stands at its end. Parameter names are torchvision's.
 The paper's network has the stride in the first 1x1 convolution of a block; torchvision's has it in the 3x3
-("ResNet v1.5"), which costs 6 % more MACs.
+("ResNet v1.5"), which costs more MACs.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import sympy as sp
 from torch import Tensor, nn
 
 from lightnets_edu.checks import whole_number
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
-from lightnets_edu.formulas.residual import resnext_bottleneck
+from lightnets_edu.formulas import CostTerms, Setting, conv2d, conv_output_size, linear
+from lightnets_edu.formulas.blocks import INPUT_MAP, NO_SQUEEZE, maps, norm_params, only_if, pointwise_norm, strided
+from lightnets_edu.formulas.cost import Symbols, cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
-from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.cost import Layer, convolution_norm
 from lightnets_edu.models.layers import initialise_convolution, relu
 from lightnets_edu.models.registry import Printed, register
+from lightnets_edu.models.squeeze_excitation import squeeze_excite
 
 STRIDE_POSITIONS = ("1x1", "3x3")
 STEM_POOLS = ("padded", "ceil")
@@ -86,6 +90,43 @@ class Bottleneck(nn.Module):
         return self.relu(out)
 
 
+STRIDE_IN_FIRST = Setting(
+    "stride_in_first", "f", "whether the first 1x1 convolution has the stride (1) or the 3x3 (0)", 0, 0, flag=True
+)
+
+
+@cost_formula(
+    IN_CHANNELS,
+    OUT_CHANNELS,
+    Setting("group_width", "d", "channels of one group: the bottleneck has groups times as many"),
+    Setting("groups", "g", "groups of the 3x3 convolution: the cardinality (1 in ResNet)", default=1),
+    STRIDE,
+    STRIDE_IN_FIRST,
+    NO_SQUEEZE,
+    *INPUT_MAP,
+)
+def resnext_bottleneck(s: Symbols) -> CostTerms:
+    """The bottleneck of ResNeXt in its grouped form: 1x1 down to groups x group_width channels, 3x3 in groups, 1x1 up,
+    each with a batch norm, plus the shortcut (Xie et al. 2017, arXiv:1611.05431, section 3.3, figure 3c, table 1).
+
+    With groups = 1 it is ResNet's (He et al. 2016, arXiv:1512.03385, figure 5 right; 64 channels in its first stage)
+    and, twice as wide, that of Wide ResNet-50-2. With squeeze_channels it is SENet's (Hu et al. 2018, figure 3).
+    The shortcut is a 1x1 convolution with a batch norm if the stride is not 1 or the channels differ.
+    """
+    size, width = (s.in_height, s.in_width), s.groups * s.group_width
+    # A kernel of 1 without padding and one of 3 with padding 1 give the same size at the same stride.
+    first_stride = 1 + s.stride_in_first * (s.stride - 1)
+    middle, out = strided(size, 1, first_stride), strided(size, 1, s.stride)
+    down = pointwise_norm(s.in_channels, width, size, stride=first_stride)
+    grouped = conv2d.terms(in_channels=width, out_channels=width, kernel_size=3, groups=s.groups, **maps(out, middle))
+    up = pointwise_norm(width, s.out_channels, out)
+    gate = squeeze_excite.terms(channels=s.out_channels, squeeze_channels=s.squeeze_channels)
+    shape_changes = sp.Or(sp.Ne(s.stride, 1), sp.Ne(s.in_channels, s.out_channels))
+    shortcut = pointwise_norm(s.in_channels, s.out_channels, size, stride=s.stride)
+    residual = down + grouped + norm_params(width) + up + only_if(sp.Gt(s.squeeze_channels, 0), gate)
+    return residual + only_if(shape_changes, shortcut)
+
+
 # Table 1: a stem, then four stages of bottlenecks (the numbers at the right are the side of the maps for 224 x 224).
 STEM_CHANNELS = 64  # conv1: 7x7, stride 2                                        112
 #                     max pool: 3x3, stride 2                                      56
@@ -96,7 +137,7 @@ STAGES = (
     (1024, 2),  # conv4_x                                                          14
     (2048, 2),  # conv5_x                                                           7
 )
-DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks a stage
+DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks of each stage
 
 
 class ResNet(Backbone):
@@ -121,11 +162,6 @@ class ResNet(Backbone):
 
     #: What the stages are made of; SENet puts its own block here.
     make_block: Callable[..., nn.Module] = Bottleneck
-
-    layer1: nn.Module
-    layer2: nn.Module
-    layer3: nn.Module
-    layer4: nn.Module
 
     def __init__(
         self,
@@ -153,19 +189,19 @@ class ResNet(Backbone):
         self.maxpool = nn.Identity() if small_input else pool
         self.smallest_image = 3 if stem_pool == "ceil" and not small_input else 1
         channels = STEM_CHANNELS
-        for number, (depth, (out_channels, stride)) in enumerate(zip(depths, STAGES, strict=True), start=1):
-            blocks = [self.make_block(channels, width, out_channels, stride, groups, stride_in)]
-            blocks += [
-                self.make_block(out_channels, width, out_channels, 1, groups, stride_in) for _ in range(1, depth)
-            ]
-            self.add_module(f"layer{number}", nn.Sequential(*blocks))
+        stages = []
+        for depth, (out_channels, stride) in zip(depths, STAGES, strict=True):
+            first = self.make_block(channels, width, out_channels, stride, groups, stride_in)
+            others = (self.make_block(out_channels, width, out_channels, 1, groups, stride_in) for _ in range(1, depth))
+            stages.append(nn.Sequential(first, *others))
             channels, width = out_channels, 2 * width
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels, num_classes)
         self.apply(initialise_convolution)  # which the paper cites
 
     def chain(self) -> tuple[nn.Module, ...]:
-        """Strides 2 (the first convolution), 4 (the pool and conv2_x), 8, 16 and 32: one a stage."""
+        """Strides 2 (the first convolution), 4 (the pool and conv2_x), 8, 16 and 32."""
         stem = (self.conv1, self.bn1, self.relu, self.maxpool)
         return (*stem, self.layer1, self.layer2, self.layer3, self.layer4)
 
@@ -186,24 +222,16 @@ def layers(
     reduction: int | None = None,
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) for the stem, each block and the classifier.
+    """The network as formulas: one (name, formula, settings) for each layer or block, from the modules' table.
 
-    Args:
-        depths: As for `ResNet`, like the other options.
-        groups: Cardinality; may be a SymPy symbol.
-        group_width: Channels of a group in the first stage; may be a symbol.
-        num_classes: Outputs of the classifier; may be a symbol.
-        small_input: The stem for small images.
-        stride_in: Which convolution of a block has the stride.
-        stem_pool: The kind of max pool.
-        reduction: SENet's r: a block of C channels squeezes them to C / r. None for blocks without it.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `ResNet`; the numbers but ``depths`` may be SymPy symbols, and so may ``size``, the side of the
+    square images in pixels. ``reduction`` is SENet's r: a block of C channels squeezes them to C / r; None for
+    blocks without gates.
     """
     kernel_size, stride = (3, 1) if small_input else (7, 2)
     side = conv_output_size(in_size=size, kernel_size=kernel_size, stride=stride, padding=kernel_size // 2)
     stem = {"in_channels": 3, "out_channels": STEM_CHANNELS, "kernel_size": kernel_size}
-    yield "conv1", conv2d, {**stem, "out_height": side, "out_width": side, "in_height": size, "in_width": size}
-    yield "bn1", batch_norm2d, {"num_features": STEM_CHANNELS, "out_height": side, "out_width": side}
+    yield from convolution_norm(("conv1", "bn1"), conv2d, side, size, **stem)
     if not small_input:
         # A 3x3 window that may hang over by one pixel fits as often as a 2x2 window that may not.
         window = {"kernel_size": 3, "padding": 1} if stem_pool == "padded" else {"kernel_size": 2, "padding": 0}
@@ -212,12 +240,10 @@ def layers(
     for number, (depth, (out_channels, stage_stride)) in enumerate(zip(depths, STAGES, strict=True), start=1):
         for index in range(depth):
             stride = stage_stride if index == 0 else 1
-            yield f"layer{number}.{index}", resnext_bottleneck, {
-                "in_channels": channels, "out_channels": out_channels, "stride": stride,
-                "groups": groups, "group_width": group_width, "stride_in_first": int(stride_in == "1x1"),
-                "squeeze_channels": out_channels // reduction if reduction else 0,
-                "in_height": side, "in_width": side,
-            }  # fmt: skip
+            block = {"in_channels": channels, "out_channels": out_channels, "stride": stride}
+            block |= {"groups": groups, "group_width": group_width, "stride_in_first": int(stride_in == "1x1")}
+            block |= {"squeeze_channels": out_channels // reduction if reduction else 0}
+            yield f"layer{number}.{index}", resnext_bottleneck, {**block, "in_height": side, "in_width": side}
             side = conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1)
             channels = out_channels
         group_width = 2 * group_width

@@ -199,7 +199,7 @@ def layers(
 
 
 NETWORKS = {
-    # name: blocks a stage, C, d
+    # name: blocks of each stage, C, d
     "resnext50_32x4d": (DEPTHS[50], 32, 4),  # table 1
     "resnext101_32x4d": (DEPTHS[101], 32, 4),  # table 3
     "resnext101_64x4d": (DEPTHS[101], 64, 4),  # table 4, twice as complex

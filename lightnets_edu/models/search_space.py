@@ -1,8 +1,8 @@
 """Networks from a short description: for searching among many of them, and for designing one under a budget.
 
 A `Design` lists stages; each stage repeats one block of this book. The same description gives the real network
-(`DesignedNetwork`), its closed form (`layers`) and what its operations work on (`block_work`). A `SearchSpace` draws
-designs and changes them, stage by stage, as in the factorised hierarchical search space of MnasNet (Tan et al. 2019).
+(`DesignedNetwork`) and its closed form (`layers`). A `SearchSpace` draws designs and changes them, stage by stage, as
+in the factorised hierarchical search space of MnasNet (Tan et al. 2019).
 """
 
 from __future__ import annotations
@@ -21,18 +21,15 @@ from lightnets_edu.formulas import (
     batch_norm2d,
     conv2d,
     conv_output_size,
-    ghost_bottleneck,
-    inverted_residual,
     linear,
-    wide_basic_block,
 )
 from lightnets_edu.models.backbone import Backbone
-from lightnets_edu.models.cost import Layer
-from lightnets_edu.models.ghostnet import GhostBottleneck
+from lightnets_edu.models.cost import Layer, convolution_norm
+from lightnets_edu.models.ghostnet import GhostBottleneck, ghost_bottleneck
 from lightnets_edu.models.layers import initialise_convolution, relu
-from lightnets_edu.models.mnasnet import InvertedResidual
+from lightnets_edu.models.mnasnet import InvertedResidual, inverted_residual
 from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable
-from lightnets_edu.models.wide_resnet import WideBasicBlock
+from lightnets_edu.models.wide_resnet import WideBasicBlock, wide_basic_block
 
 #: Chapter 7's block, chapter 11's, chapter 12's and chapter 5's.
 KINDS = ("separable", "inverted_residual", "ghost", "residual")
@@ -131,9 +128,14 @@ class Design:
 
 
 def make_block(
-    kind: str, in_channels: int, out_channels: int, stride: int, kernel_size: int = 3, expand_ratio: int = 3,
+    kind: str,
+    in_channels: int,
+    out_channels: int,
+    stride: int,
+    kernel_size: int = 3,
+    expand_ratio: int = 3,
     squeeze_channels: int = 0,
-) -> nn.Module:  # fmt: skip
+) -> nn.Module:
     """The real block of a kind; see `Stage` for the settings."""
     if kind == "separable":
         return DepthwiseSeparable(in_channels, out_channels, stride)
@@ -145,9 +147,15 @@ def make_block(
 
 
 def block_layer(
-    kind: str, in_channels: Any, out_channels: Any, stride: int, side: Any, kernel_size: Any = 3,
-    expand_ratio: Any = 3, squeeze_channels: Any = 0,
-) -> tuple[CostFormula, dict[str, Any]]:  # fmt: skip
+    kind: str,
+    in_channels: Any,
+    out_channels: Any,
+    stride: int,
+    side: Any,
+    kernel_size: Any = 3,
+    expand_ratio: Any = 3,
+    squeeze_channels: Any = 0,
+) -> tuple[CostFormula, dict[str, Any]]:
     """The formula of a block and its settings; numbers of channels and ``side``, of the input map, may be symbols."""
     maps = {"stride": stride, "in_height": side, "in_width": side}
     channels = {"in_channels": in_channels, "out_channels": out_channels}
@@ -156,24 +164,18 @@ def block_layer(
     if kind == "residual":
         return wide_basic_block, {**channels, **maps}
     # To separate and to invert cost the same where nothing is expanded: a depthwise and a pointwise convolution.
-    inner = {"expand_ratio": 1} if kind == "separable" else {"expand_ratio": expand_ratio}
-    return inverted_residual, {
-        **channels, **inner, "kernel_size": kernel_size, "squeeze_channels": squeeze_channels, **maps
-    }  # fmt: skip
+    inner = {"kernel_size": kernel_size, "expand_ratio": 1 if kind == "separable" else expand_ratio}
+    return inverted_residual, {**channels, **inner, "squeeze_channels": squeeze_channels, **maps}
 
 
 def layers(design: Design, *, size: Any = 32) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer or block.
+    """The network as formulas: one (name, formula, settings) for each layer or block.
 
-    Args:
-        design: The network.
-        size: Side of the square images, in pixels; an int or a SymPy symbol.
+    ``size``, the side of the square images in pixels, may be a SymPy symbol.
     """
     side = conv_output_size(in_size=size, kernel_size=3, stride=design.stem_stride, padding=1)
-    maps = {"out_height": side, "out_width": side}
     stem = {"in_channels": 3, "out_channels": design.stem_channels, "kernel_size": 3}
-    yield "stem.0", conv2d, {**stem, **maps, "in_height": size, "in_width": size}
-    yield "stem.1", batch_norm2d, {"num_features": design.stem_channels, **maps}
+    yield from convolution_norm(("stem.0", "stem.1"), conv2d, side, size, **stem)
     channels = design.stem_channels
     for number, index, settings in design.blocks():
         formula, known = block_layer(**settings, side=side)
@@ -210,85 +212,12 @@ class DesignedNetwork(Backbone):
         self.apply(initialise_convolution)
 
     def chain(self) -> tuple[nn.Module, ...]:
-        """The stem's stride, then one stride a stage."""
+        """The stem's stride, then those of the stages."""
         return (*self.stem, *self.stages, self.norm, self.relu)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""
         return self.classifier(self.forward_features(x).mean((2, 3)))
-
-
-# --- What the operations of a block work on, for predicting its time --------------------------------------------------
-
-#: (class of operation as in `lightnets_edu.timing`, MACs if it multiplies, else elements that it reads and writes).
-Work = tuple[str, Any]
-
-
-def convolution_work(kind: str, macs: Any, channels: Any, pixels: Any, activate: bool = True) -> Iterator[Work]:
-    """A convolution, the batch norm behind it, and the ReLU if there is one."""
-    yield kind, macs
-    yield from norm_work(channels, pixels, activate)
-
-
-def norm_work(channels: Any, pixels: Any, activate: bool = True) -> Iterator[Work]:
-    """A batch norm reads a map and four numbers a channel and writes a map; a ReLU reads and writes a map."""
-    yield "batch_norm", 2 * channels * pixels + 4 * channels
-    if activate:
-        yield "relu", 2 * channels * pixels
-
-
-def block_work(
-    kind: str, in_channels: Any, out_channels: Any, before: Any, behind: Any, *, same_shape: bool,
-    kernel_size: Any = 3, expand_ratio: Any = 3,
-) -> Iterator[Work]:  # fmt: skip
-    """The operations of one image's forward pass through a block without squeeze-and-excitation.
-
-    Args:
-        kind: One of ``KINDS``.
-        in_channels: Channels of the input; may be a symbol, as all numbers here.
-        out_channels: Channels of the output.
-        before: Pixels of the input map.
-        behind: Pixels of the output map.
-        same_shape: Whether the output has the input's shape.
-        kernel_size: Of an inverted residual's depthwise convolution.
-        expand_ratio: Of an inverted residual, above 1, or a Ghost bottleneck.
-    """
-    added = ("add", 3 * out_channels * behind)  # two maps are read, one is written
-    if kind == "separable":
-        yield from convolution_work("depthwise", 9 * in_channels * behind, in_channels, behind)
-        yield from convolution_work("pointwise", in_channels * out_channels * behind, out_channels, behind)
-    elif kind == "inverted_residual":
-        hidden = in_channels * expand_ratio
-        yield from convolution_work("pointwise", in_channels * hidden * before, hidden, before)
-        yield from convolution_work("depthwise", kernel_size**2 * hidden * behind, hidden, behind)
-        yield from convolution_work("pointwise", hidden * out_channels * behind, out_channels, behind, activate=False)
-        if same_shape:
-            yield added
-    elif kind == "ghost":
-        hidden = in_channels * expand_ratio
-        yield from _ghost_work(in_channels, hidden, before, activate=True)
-        if not same_shape:
-            yield from convolution_work("depthwise", 9 * hidden * behind, hidden, behind, activate=False)
-        yield from _ghost_work(hidden, out_channels, behind, activate=False)
-        if not same_shape:
-            yield from convolution_work("depthwise", 9 * in_channels * behind, in_channels, behind, activate=False)
-            macs = in_channels * out_channels * behind
-            yield from convolution_work("pointwise", macs, out_channels, behind, activate=False)
-        yield added
-    else:
-        yield from norm_work(in_channels, before)
-        yield from convolution_work("dense", 9 * in_channels * out_channels * behind, out_channels, behind)
-        yield "dense", 9 * out_channels**2 * behind
-        if not same_shape:
-            yield "pointwise", in_channels * out_channels * behind
-        yield added
-
-
-def _ghost_work(in_channels: Any, out_channels: Any, pixels: Any, activate: bool) -> Iterator[Work]:
-    half = out_channels / 2
-    yield from convolution_work("pointwise", in_channels * half * pixels, half, pixels, activate)
-    yield from convolution_work("depthwise", 9 * half * pixels, half, pixels, activate)
-    yield "cat", 2 * out_channels * pixels
 
 
 # --- Searching -------------------------------------------------------------------------------------------------------

@@ -57,6 +57,18 @@ class SEResNet(ResNet):
 
     make_block = SEBottleneck
 
+    def __init__(
+        self,
+        depths: Sequence[int] = DEPTHS[50],
+        groups: int = 1,
+        group_width: int = 64,
+        num_classes: int = 1000,
+        small_input: bool = False,
+        stride_in: str = "1x1",
+        stem_pool: str = "ceil",
+    ) -> None:
+        super().__init__(depths, groups, group_width, num_classes, small_input, stride_in, stem_pool)
+
 
 def layers(
     depths: Sequence[int] = DEPTHS[50],
@@ -69,34 +81,26 @@ def layers(
     stem_pool: str = "ceil",
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas, block by block; the arguments are those of `SEResNet` and the images' side in pixels."""
+    """The network as formulas, block by block. Arguments: those of `SEResNet`, and the images' side in pixels."""
     options = {"num_classes": num_classes, "small_input": small_input, "stride_in": stride_in, "stem_pool": stem_pool}
     return resnet_layers(depths, groups, group_width, **options, reduction=REDUCTION, size=size)
 
 
-NETWORKS = {
-    # name: groups, their width in the first stage, and the convolution of a block that has the stride
-    "se_resnet50": (1, 64, "1x1"),
-    "se_resnext50_32x4d": (32, 4, "3x3"),
-}
-PRINTED = {
-    "se_resnet50": Printed(
-        "Hu et al. 2018",
-        read=False,
-        params="28.1 M",
-        macs="3.87 G",
-        top1=76.71,
-        why="counted 3.860 G; with the multiplications of the scaling it would be 3.866 G, which rounds to it",
-    ),
-}
+PRINTED = Printed(
+    "Hu et al. 2018",
+    read=False,
+    params="28.1 M",
+    macs="3.87 G",
+    top1=76.71,
+    why="counted 3.860 G; with the multiplications of the scaling it would be 3.866 G, which rounds to it",
+)
+NETWORKS = (
+    # name, groups, their width in the first stage, the convolution of a block that has the stride, printed
+    ("se_resnet50", 1, 64, "1x1", PRINTED),
+    ("se_resnext50_32x4d", 32, 4, "3x3", None),
+)
 
-for name, (groups, group_width, stride_in) in NETWORKS.items():
-    register(
-        name,
-        SEResNet,
-        layers,
-        family="SENet",
-        fixed={"depths": DEPTHS[50], "groups": groups, "group_width": group_width},
-        defaults={"stride_in": stride_in, "stem_pool": "ceil"},
-        printed=PRINTED.get(name),
-    )
+for name, groups, group_width, stride_in, printed in NETWORKS:
+    fixed = {"depths": DEPTHS[50], "groups": groups, "group_width": group_width}
+    defaults = {"stride_in": stride_in}
+    register(name, SEResNet, layers, family="SENet", fixed=fixed, defaults=defaults, printed=printed)

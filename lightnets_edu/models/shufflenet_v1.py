@@ -13,14 +13,25 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
+import sympy as sp
 import torch
+from sympy import Expr
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
-from lightnets_edu.formulas.mobile import shuffle_unit_v1
+from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, linear
+from lightnets_edu.formulas.blocks import (
+    INPUT_MAP,
+    STRIDE_1_KEEPS_CHANNELS,
+    STRIDE_IS_1_OR_2,
+    depthwise_norm,
+    pointwise_norm,
+    strided,
+)
+from lightnets_edu.formulas.cost import Symbols, cost_formula
+from lightnets_edu.formulas.layers import GROUPS, IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.channel_shuffle import ChannelShuffle, initialise_as_megvii
-from lightnets_edu.models.cost import Layer
+from lightnets_edu.models.cost import Layer, convolution_norm
 from lightnets_edu.models.layers import relu, scaled_channels
 from lightnets_edu.models.registry import Printed, register
 
@@ -43,7 +54,7 @@ class ShuffleUnit(nn.Module):
         groups: Of the 1x1 convolutions.
         stride: 1 or 2.
         first_groups: Of the first 1x1 convolution, if other than ``groups``: 1 in the network's first unit.
-        shuffle: "paper": the paper's permutation, before the depthwise convolution; "megvii": its inverse, behind the
+        shuffle: "paper": the paper's permutation, before the depthwise convolution; "megvii": its inverse, after the
             depthwise convolution; "none": no shuffle.
         shortcut_first: With stride 2, whether the pooled input comes first in the concatenation, or last.
 
@@ -52,9 +63,15 @@ class ShuffleUnit(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, groups: int, stride: int, first_groups: int | None = None,
-        shuffle: str = "paper", shortcut_first: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        in_channels: int,
+        out_channels: int,
+        groups: int,
+        stride: int,
+        first_groups: int | None = None,
+        shuffle: str = "paper",
+        shortcut_first: bool = False,
+    ) -> None:
         super().__init__()
         if stride not in (1, 2):
             raise ValueError(f"stride should be 1 or 2 instead of {stride!r}: the paper has units of no other")
@@ -70,17 +87,19 @@ class ShuffleUnit(nn.Module):
         hidden = bottleneck_channels(out_channels, groups)
         computed = out_channels - in_channels if stride == 2 else out_channels
         squeeze_groups = groups if first_groups is None else first_groups
-        main: OrderedDict[str, nn.Module] = OrderedDict()
-        main["0"] = nn.Conv2d(in_channels, hidden, 1, groups=squeeze_groups, bias=False)
-        main["1"] = nn.BatchNorm2d(hidden)
-        main["2"] = relu()
+        main: dict[str, nn.Module] = {
+            "0": nn.Conv2d(in_channels, hidden, 1, groups=squeeze_groups, bias=False),
+            "1": nn.BatchNorm2d(hidden),
+            "2": relu(),
+        }
+        # A shuffle has a name instead of a number: so the layers after it have Megvii's numbers.
         if shuffle == "paper" and groups > 1:
             main["shuffle"] = ChannelShuffle(groups)
         main["3"] = nn.Conv2d(hidden, hidden, 3, stride, padding=1, groups=hidden, bias=False)
         main["4"] = nn.BatchNorm2d(hidden)
         if shuffle == "megvii" and groups > 1:
             main["shuffle"] = ChannelShuffle(groups, inverse=True)
-        self.branch_main_1 = nn.Sequential(main)
+        self.branch_main_1 = nn.Sequential(OrderedDict(main))
         self.branch_main_2 = nn.Sequential(
             nn.Conv2d(hidden, computed, 1, groups=groups, bias=False), nn.BatchNorm2d(computed)
         )
@@ -98,7 +117,67 @@ class ShuffleUnit(nn.Module):
         return self.activation(torch.cat(parts, 1))
 
 
-# Table 1: output channels of stages 2, 3 and 4, chosen so that every g costs about 140 million MACs.
+BOTTLENECK = Setting(
+    "bottleneck_channels", r"C_\text{mid}", "channels of the 3x3 convolution; a quarter of the outputs in the paper"
+)
+FIRST_GROUPS = Setting(
+    "first_groups", "g_1", "groups of the first convolution (default: as the other; 1 in the first unit)", "groups"
+)
+
+
+def _computed(in_channels: Expr, out_channels: Expr, stride: Expr) -> Expr:
+    """What the convolutions compute: with stride 2 the pooled input is concatenated, so that much less."""
+    return out_channels - (stride - 1) * in_channels
+
+
+def _divides(groups: Setting, channels: Setting) -> Check:
+    """The check that a number of groups divides a number of channels."""
+    return Check(
+        sp.Eq(sp.Mod(channels.symbol, groups.symbol), 0),
+        f"{groups.name}={{{groups.name}}} does not divide {channels.name}={{{channels.name}}}: each group needs the "
+        f"same number of channels; try {{divisors({channels.name})}}",
+    )
+
+
+@cost_formula(
+    IN_CHANNELS,
+    OUT_CHANNELS,
+    BOTTLENECK,
+    GROUPS,
+    FIRST_GROUPS,
+    STRIDE,
+    *INPUT_MAP,
+    checks=(
+        STRIDE_IS_1_OR_2,
+        STRIDE_1_KEEPS_CHANNELS,
+        Check(
+            sp.Or(sp.Ne(STRIDE.symbol, 2), sp.Gt(OUT_CHANNELS.symbol, IN_CHANNELS.symbol)),
+            "out_channels={out_channels} should be more than in_channels={in_channels} for stride 2: the pooled input "
+            "is concatenated to what the convolutions give",
+        ),
+        _divides(FIRST_GROUPS, IN_CHANNELS),
+        _divides(FIRST_GROUPS, BOTTLENECK),
+        _divides(GROUPS, BOTTLENECK),
+        Check(
+            sp.Eq(sp.Mod(_computed(IN_CHANNELS.symbol, OUT_CHANNELS.symbol, STRIDE.symbol), GROUPS.symbol), 0),
+            "groups={groups} does not divide the channels that the last convolution gives: "
+            "out_channels={out_channels}, with stride 2 less in_channels={in_channels}",
+        ),
+    ),
+)
+def shuffle_unit_v1(s: Symbols) -> CostTerms:
+    """A ShuffleNet unit: a grouped 1x1 convolution, channel shuffle, a 3x3 depthwise one, a grouped 1x1 one, each
+    with a batch norm, and a shortcut: the input is added (stride 1) or average-pooled and concatenated (stride 2).
+    Shuffle and shortcut cost nothing here (Zhang et al. 2018, ShuffleNet, section 3.2, figure 2 b and c).
+    """
+    size = (s.in_height, s.in_width)
+    squeeze = pointwise_norm(s.in_channels, s.bottleneck_channels, size, groups=s.first_groups)
+    depthwise = depthwise_norm(s.bottleneck_channels, 3, size, stride=s.stride)
+    computed, out = _computed(s.in_channels, s.out_channels, s.stride), strided(size, 3, s.stride)
+    return squeeze + depthwise + pointwise_norm(s.bottleneck_channels, computed, out, groups=s.groups)
+
+
+# Table 1: output channels of stages 2, 3 and 4, chosen so that every g costs about the same number of MACs.
 STAGE_CHANNELS = {
     # g: stage2, stage3, stage4
     1: (144, 288, 576),
@@ -108,7 +187,7 @@ STAGE_CHANNELS = {
     8: (384, 768, 1536),
 }
 STEM_CHANNELS = 24  # Conv1 3x3, stride 2; then a 3x3 max pool, stride 2
-UNITS = (4, 8, 4)  # a stage: one unit with stride 2, then Repeat (3, 7, 3) with stride 1
+UNITS = (4, 8, 4)  # of each stage: one unit with stride 2, then Repeat (3, 7, 3) with stride 1
 
 
 def unit_channels(groups: int, width_mult: float) -> tuple[int, tuple[int, ...]]:
@@ -151,10 +230,16 @@ class ShuffleNetV1(Backbone):
     """
 
     def __init__(
-        self, groups: int = 3, width_mult: float = 1.0, num_classes: int = 1000, shuffle: str = "paper",
-        shortcut_first: bool = False, classifier_bias: bool = True, stem_channels: int | None = None,
+        self,
+        groups: int = 3,
+        width_mult: float = 1.0,
+        num_classes: int = 1000,
+        shuffle: str = "paper",
+        shortcut_first: bool = False,
+        classifier_bias: bool = True,
+        stem_channels: int | None = None,
         small_input: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         channels, stages = unit_channels(groups, width_mult)
         if stem_channels is not None:
@@ -163,12 +248,11 @@ class ShuffleNetV1(Backbone):
         self.first_conv = nn.Sequential(stem, nn.BatchNorm2d(channels), relu())
         self.maxpool = nn.Identity() if small_input else nn.MaxPool2d(3, 2, padding=1)
         units: list[ShuffleUnit] = []
-        for stage, out_channels in enumerate(stages):
-            for index in range(UNITS[stage]):
-                first = {"first_groups": 1} if not units else {}  # the stem's maps are too few to be grouped
-                stride = 2 if index == 0 else 1
-                options: dict[str, Any] = {"shuffle": shuffle, "shortcut_first": shortcut_first, **first}
-                units.append(ShuffleUnit(channels, out_channels, groups, stride, **options))
+        for out_channels, repeats in zip(stages, UNITS, strict=True):
+            for index in range(repeats):
+                first_groups = groups if units else 1  # the stem's maps are too few to be grouped
+                unit = (channels, out_channels, groups, 1 if index else 2, first_groups, shuffle, shortcut_first)
+                units.append(ShuffleUnit(*unit))
                 channels = out_channels
         self.features = nn.Sequential(*units)
         self.globalpool = nn.AdaptiveAvgPool2d(1)
@@ -208,38 +292,27 @@ def layers(
     small_input: bool = False,
     size: Any = 224,
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer or unit, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer or unit, from the modules' table.
 
-    Args:
-        groups: As for `ShuffleNetV1`, like the other options; shuffle and order cost nothing.
-        width_mult: Scales every number of channels.
-        num_classes: Outputs of the classifier; may be a SymPy symbol.
-        classifier_bias: Whether the classifier has a bias.
-        stem_channels: None for 24 times the width.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `ShuffleNetV1`; ``num_classes`` may be a SymPy symbol, and so may ``size``, the side of the
+    square images in pixels. Options that cost nothing are left out.
     """
     channels, stages = unit_channels(groups, width_mult)
     channels = channels if stem_channels is None else stem_channels
     halve = {"kernel_size": 3, "stride": 2, "padding": 1}
     side = size if small_input else conv_output_size(in_size=size, **halve)
-    out = {"out_height": side, "out_width": side}
-    yield "first_conv.0", conv2d, {
-        "in_channels": 3, "out_channels": channels, "kernel_size": 3, **out, "in_height": size, "in_width": size,
-    }  # fmt: skip
-    yield "first_conv.1", batch_norm2d, {"num_features": channels, **out}
+    stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3}
+    yield from convolution_norm(("first_conv.0", "first_conv.1"), conv2d, side, size, **stem)
     side = side if small_input else conv_output_size(in_size=side, **halve)
-    unit = 0
-    for stage, out_channels in enumerate(stages):
-        for index in range(UNITS[stage]):
-            yield f"features.{unit}", shuffle_unit_v1, {
-                "in_channels": channels, "out_channels": out_channels,
-                "bottleneck_channels": bottleneck_channels(out_channels, groups),
-                "groups": groups, "first_groups": groups if unit else 1, "stride": 1 if index else 2,
-                "in_height": side, "in_width": side,
-            }  # fmt: skip
+    number = 0
+    for out_channels, repeats in zip(stages, UNITS, strict=True):
+        for index in range(repeats):
+            unit = {"in_channels": channels, "out_channels": out_channels, "stride": 1 if index else 2}
+            unit |= {"bottleneck_channels": bottleneck_channels(out_channels, groups)}
+            unit |= {"groups": groups, "first_groups": groups if number else 1}
+            yield f"features.{number}", shuffle_unit_v1, {**unit, "in_height": side, "in_width": side}
             side = side if index else conv_output_size(in_size=side, **halve)
-            channels, unit = out_channels, unit + 1
+            channels, number = out_channels, number + 1
     bias = int(classifier_bias)
     yield "classifier.0", linear, {"in_features": channels, "out_features": num_classes, "bias": bias}
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from lightnets_edu.formulas.cost import CostTerms, Setting, Symbols, cost_formula
+from lightnets_edu.formulas.layers import pointwise_conv2d
 from lightnets_edu.models.layers import Activation, relu
 
 # sigmoid: SENet and MNASNet. hard_sigmoid, relu6(x + 3) / 6: MobileNetV3 and GhostNet.
@@ -23,7 +25,6 @@ class SqueezeExcitation(nn.Module):
         squeeze_channels: Channels between the two layers (SENet: channels / 16).
         gate: "sigmoid", or "hard_sigmoid".
         activation: Makes the non-linearity between the two layers.
-        names: Names of the two layers, which are also their state-dict keys.
 
     Shape:
         ``[N, channels, H, W] -> [N, channels, H, W]``
@@ -33,28 +34,35 @@ class SqueezeExcitation(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int,
-        squeeze_channels: int,
-        gate: str = "sigmoid",
-        activation: Activation = relu,
-        names: tuple[str, str] = ("fc1", "fc2"),
+        self, channels: int, squeeze_channels: int, gate: str = "sigmoid", activation: Activation = relu
     ) -> None:
         super().__init__()
         if gate not in GATES:
             raise ValueError(f"gate should be {' or '.join(map(repr, GATES))} instead of {gate!r}")
-        self.names = names
-        self.add_module(names[0], nn.Conv2d(channels, squeeze_channels, 1))
+        self.fc1 = nn.Conv2d(channels, squeeze_channels, 1)
         self.activation = activation()
-        self.add_module(names[1], nn.Conv2d(squeeze_channels, channels, 1))
+        self.fc2 = nn.Conv2d(squeeze_channels, channels, 1)
         self.gate = GATES[gate]()
 
     def gates(self, x: Tensor) -> Tensor:
         """One number from 0 to 1 a channel: ``[N, channels, H, W] -> [N, channels, 1, 1]``."""
-        reduce, expand = (self.get_submodule(name) for name in self.names)
         squeezed = x.mean((2, 3), keepdim=True)
-        return self.gate(expand(self.activation(reduce(squeezed))))
+        return self.gate(self.fc2(self.activation(self.fc1(squeezed))))
 
     def forward(self, x: Tensor) -> Tensor:
         """Each channel times its gate."""
         return x * self.gates(x)
+
+
+@cost_formula(
+    Setting("channels", "C", "channels of the map; each gets one gate"),
+    Setting("squeeze_channels", r"C_\text{r}", "channels between the two layers of squeeze-and-excitation"),
+)
+def squeeze_excite(s: Symbols) -> CostTerms:
+    """Squeeze-and-excitation's two layers, each a 1x1 convolution with bias on a 1 x 1 map
+    (Hu et al. 2018, arXiv:1709.01507, sections 3.1-3.2, equations 2-4). By the rules of a network's total the mean
+    before them and the scaling after them have no MACs, and their reads and writes are not counted.
+    """
+    one_pixel = {"bias": 1, "out_height": 1, "out_width": 1}
+    reduce = pointwise_conv2d.terms(in_channels=s.channels, out_channels=s.squeeze_channels, **one_pixel)
+    return reduce + pointwise_conv2d.terms(in_channels=s.squeeze_channels, out_channels=s.channels, **one_pixel)

@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import sympy as sp
 import torch
 from torch import Tensor, nn
 
-from lightnets_edu.formulas import conv2d, conv_output_size
-from lightnets_edu.formulas import pointwise_conv2d as pointwise
-from lightnets_edu.formulas.mobile import fire_module
+from lightnets_edu.formulas import Check, CostTerms, Setting, conv2d, conv_output_size, pointwise_conv2d
+from lightnets_edu.formulas.blocks import INPUT_MAP, only_if
+from lightnets_edu.formulas.cost import Symbols, cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
@@ -34,16 +36,23 @@ class Fire(nn.Module):
         squeeze_channels: Outputs of the 1x1 convolution that squeezes; fewer than the expand channels together.
         expand1x1_channels: Outputs of the 1x1 convolution that expands.
         expand3x3_channels: Outputs of the 3x3 convolution that expands.
-        bypass: "none"; "simple": the input is added to the output; "complex": it is added behind a 1x1 convolution.
+        bypass: "none"; "simple": the input is added to the output; "complex": it is added after a 1x1 convolution.
 
     Shape:
         ``[N, in_channels, H, W] -> [N, expand1x1_channels + expand3x3_channels, H, W]``
+
+    Raises:
+        ValueError: If the bypass is not known, or simple where the channels change.
     """
 
     def __init__(
-        self, in_channels: int, squeeze_channels: int, expand1x1_channels: int, expand3x3_channels: int,
+        self,
+        in_channels: int,
+        squeeze_channels: int,
+        expand1x1_channels: int,
+        expand3x3_channels: int,
         bypass: str = "none",
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         _check_bypass(bypass)
         out_channels = expand1x1_channels + expand3x3_channels
@@ -69,6 +78,47 @@ class Fire(nn.Module):
         expanded3x3 = self.expand3x3_activation(self.expand3x3(squeezed))
         expanded = torch.cat((expanded1x1, expanded3x3), 1)
         return expanded + self.bypass(x) if self.has_bypass else expanded
+
+
+EXPAND1X1 = Setting("expand1x1_channels", r"e_{1\times1}", "outputs of the 1x1 convolution that expands")
+EXPAND3X3 = Setting("expand3x3_channels", r"e_{3\times3}", "outputs of the 3x3 convolution that expands")
+BYPASS = Setting(
+    "bypass",
+    "b",
+    "0: none, 1: simple (the input is added), 2: complex (added behind a 1x1 convolution)",
+    default=0,
+    minimum=0,
+)
+
+
+@cost_formula(
+    IN_CHANNELS,
+    Setting("squeeze_channels", r"s_{1\times1}", "outputs of the 1x1 convolution that squeezes"),
+    EXPAND1X1,
+    EXPAND3X3,
+    BYPASS,
+    *INPUT_MAP,
+    checks=(
+        Check(sp.Le(BYPASS.symbol, 2), "bypass should be 0 (none), 1 (simple) or 2 (complex) instead of {bypass}"),
+        Check(
+            sp.Or(sp.Ne(BYPASS.symbol, 1), sp.Eq(IN_CHANNELS.symbol, EXPAND1X1.symbol + EXPAND3X3.symbol)),
+            "a simple bypass adds input and output, so in_channels={in_channels} should be the number of output "
+            "channels, {expand1x1_channels} + {expand3x3_channels}; a complex bypass fits any",
+        ),
+    ),
+)
+def fire_module(s: Symbols) -> CostTerms:
+    """A fire module: a 1x1 convolution squeezes the channels, a 1x1 and a 3x3 one expand them side by side, all with
+    biases and no batch norm (Iandola et al. 2016, SqueezeNet, section 3.2, figure 1; bypasses: section 6, figure 2).
+    A bypass of 1 costs nothing here; one of 2 is a 1x1 convolution with a bias.
+    """
+    maps = {"bias": 1, "out_height": s.in_height, "out_width": s.in_width}
+    expanded = s.expand1x1_channels + s.expand3x3_channels
+    squeeze = pointwise_conv2d.terms(in_channels=s.in_channels, out_channels=s.squeeze_channels, **maps)
+    expand1x1 = pointwise_conv2d.terms(in_channels=s.squeeze_channels, out_channels=s.expand1x1_channels, **maps)
+    expand3x3 = conv2d.terms(in_channels=s.squeeze_channels, out_channels=s.expand3x3_channels, kernel_size=3, **maps)
+    complex_bypass = pointwise_conv2d.terms(in_channels=s.in_channels, out_channels=expanded, **maps)
+    return squeeze + expand1x1 + expand3x3 + only_if(sp.Eq(s.bypass, 2), complex_bypass)
 
 
 def _check_bypass(bypass: str) -> None:
@@ -100,7 +150,7 @@ BODIES: dict[str, tuple[Any, ...]] = {
         "pool",  # maxpool8
         (64, 256, 256),  # fire9
     ),
-    # Not in the paper: the authors' repository. 2.4 times fewer MACs.
+    # Not in the paper but in the authors' repository.
     "1.1": (
         "pool",
         (16, 64, 64),  # fire2
@@ -115,7 +165,7 @@ BODIES: dict[str, tuple[Any, ...]] = {
         (64, 256, 256),  # fire9
     ),
 }
-SMALLEST_IMAGE = {"1.0": 21, "1.1": 17}  # one pixel is left behind the third pool
+SMALLEST_IMAGE = {"1.0": 21, "1.1": 17}  # one pixel is left after the third pool
 SMALLEST_SMALL_IMAGE = 4
 
 
@@ -132,14 +182,18 @@ class SqueezeNet(Backbone):
             first pool is left out.
 
     Shape:
-        ``[N, 3, H, W] -> [N, num_classes]``; logits, without a softmax, but behind a ReLU, so never negative. H and W
+        ``[N, 3, H, W] -> [N, num_classes]``; logits, without a softmax, but after a ReLU, so never negative. H and W
         of at least 21 (1.0) or 17 (1.1), at least 4 for small input. The coarsest stride is 16.
     """
 
     def __init__(
-        self, version: str, bypass: str = "none", num_classes: int = 1000, dropout: float = 0.5,
+        self,
+        version: str,
+        bypass: str = "none",
+        num_classes: int = 1000,
+        dropout: float = 0.5,
         small_input: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         _check_bypass(bypass)
         self.smallest_image = SMALLEST_SMALL_IMAGE if small_input else SMALLEST_IMAGE[version]
@@ -182,14 +236,10 @@ def _initialise(module: nn.Module) -> None:
 def layers(
     version: str, *, bypass: str = "none", num_classes: Any = 1000, small_input: bool = False, size: Any = 224
 ) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a convolution or fire module, from the modules' table.
+    """The network as formulas: one (name, formula, settings) for each convolution or module, from the modules' table.
 
-    Args:
-        version: As for `SqueezeNet`, like the other options.
-        bypass: Shortcuts around fire modules.
-        num_classes: Outputs of the last convolution; may be a SymPy symbol.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `SqueezeNet`; ``num_classes`` may be a SymPy symbol, and so may ``size``, the side of the
+    square images in pixels.
     """
     channels, kernel_size = STEMS[version]
     kernel_size, stride, padding = (3, 1, 1) if small_input else (kernel_size, 2, 0)
@@ -204,15 +254,13 @@ def layers(
             continue
         squeeze, expand1x1, expand3x3 = row
         out_channels = expand1x1 + expand3x3
-        yield f"features.{index}", fire_module, {
-            "in_channels": channels, "squeeze_channels": squeeze,
-            "expand1x1_channels": expand1x1, "expand3x3_channels": expand3x3,
-            "bypass": BYPASSES.index(_fire_bypass(bypass, channels, out_channels)),
-            "in_height": side, "in_width": side,
-        }  # fmt: skip
+        fire = {"in_channels": channels, "squeeze_channels": squeeze}
+        fire |= {"expand1x1_channels": expand1x1, "expand3x3_channels": expand3x3}
+        fire |= {"bypass": BYPASSES.index(_fire_bypass(bypass, channels, out_channels))}
+        yield f"features.{index}", fire_module, {**fire, "in_height": side, "in_width": side}
         channels = out_channels
     last = {"in_channels": channels, "out_channels": num_classes, "bias": 1}
-    yield "classifier.1", pointwise, {**last, "out_height": side, "out_width": side}
+    yield "classifier.1", pointwise_conv2d, {**last, "out_height": side, "out_width": side}
 
 
 register(

@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import sympy as sp
 from torch import Tensor, nn
 
 from lightnets_edu.checks import whole_number
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
-from lightnets_edu.formulas.residual import wide_basic_block
+from lightnets_edu.formulas import CostTerms, batch_norm2d, conv2d, conv_output_size, linear, pointwise_conv2d
+from lightnets_edu.formulas.blocks import INPUT_MAP, maps, norm_params, only_if, strided
+from lightnets_edu.formulas.cost import Symbols, cost_formula
+from lightnets_edu.formulas.layers import IN_CHANNELS, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
@@ -53,13 +56,29 @@ class WideBasicBlock(nn.Module):
         self.shortcut = None if same_shape else nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Both branches, added; no ReLU behind the sum."""
+        """Both branches, added; no ReLU after the sum."""
         active = self.relu(self.bn1(x))
         shortcut = x if self.shortcut is None else self.shortcut(active)
         out = self.relu(self.bn2(self.conv1(active)))
         out = self.conv2(self.dropout(out))
         out += shortcut
         return out
+
+
+@cost_formula(IN_CHANNELS, OUT_CHANNELS, STRIDE, *INPUT_MAP)
+def wide_basic_block(s: Symbols) -> CostTerms:
+    """Wide ResNet's block B(3, 3): two 3x3 convolutions, each after its batch norm and ReLU
+    (Zagoruyko and Komodakis 2016, arXiv:1605.07146, section 2, figure 1c and d; dropout costs nothing).
+    The shortcut is a 1x1 convolution without a batch norm if the stride is not 1 or the channels differ.
+    """
+    size = (s.in_height, s.in_width)
+    out = strided(size, 3, s.stride)
+    channels = {"in_channels": s.in_channels, "out_channels": s.out_channels}
+    first = norm_params(s.in_channels) + conv2d.terms(**channels, kernel_size=3, **maps(out, size))
+    wide = {"in_channels": s.out_channels, "out_channels": s.out_channels}
+    second = norm_params(s.out_channels) + conv2d.terms(**wide, kernel_size=3, **maps(out))
+    shape_changes = sp.Or(sp.Ne(s.stride, 1), sp.Ne(s.in_channels, s.out_channels))
+    return first + second + only_if(shape_changes, pointwise_conv2d.terms(**channels, **maps(out, size)))
 
 
 # Table 1: a stem, then three groups of N blocks B(3, 3), k times as wide as these channels.
@@ -90,10 +109,6 @@ class WideResNet(Backbone):
         ValueError: If the depth is not 6 N + 4.
     """
 
-    layer1: nn.Module
-    layer2: nn.Module
-    layer3: nn.Module
-
     def __init__(
         self, depth: int, width: int, num_classes: int = 10, dropout: float = 0.0, small_input: bool = False
     ) -> None:
@@ -102,12 +117,14 @@ class WideResNet(Backbone):
         whole_number("width", width, 1)
         channels = STEM_CHANNELS
         self.conv1 = nn.Conv2d(3, channels, 3, padding=1, bias=False)
-        for number, (thin_channels, stride) in enumerate(GROUPS, start=1):
+        groups = []
+        for thin_channels, stride in GROUPS:
             out_channels = width * thin_channels
-            blocks = [WideBasicBlock(channels, out_channels, stride, dropout)]
-            blocks += [WideBasicBlock(out_channels, out_channels, 1, dropout) for _ in range(1, blocks_per_group)]
-            self.add_module(f"layer{number}", nn.Sequential(*blocks))
+            first = WideBasicBlock(channels, out_channels, stride, dropout)
+            others = (WideBasicBlock(out_channels, out_channels, 1, dropout) for _ in range(1, blocks_per_group))
+            groups.append(nn.Sequential(first, *others))
             channels = out_channels
+        self.layer1, self.layer2, self.layer3 = groups
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu = relu()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
@@ -115,7 +132,7 @@ class WideResNet(Backbone):
         self.apply(_initialise)
 
     def chain(self) -> tuple[nn.Module, ...]:
-        """Strides 1, 2 and 4: one a group, the last behind its batch norm and ReLU."""
+        """Strides 1, 2 and 4, each that of one group; the last map after the final batch norm and ReLU."""
         return self.conv1, self.layer1, self.layer2, self.layer3, self.bn1, self.relu
 
     def forward(self, x: Tensor) -> Tensor:
@@ -142,18 +159,14 @@ def _initialise(module: nn.Module) -> None:
 
 
 def layers(depth: int, width: Any, *, num_classes: Any = 10, size: Any = 32) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) for the stem, each block, and the end.
+    """The network as formulas: one (name, formula, settings) for each layer or block, from the modules' table.
 
-    Args:
-        depth: As for `WideResNet`, like the other options.
-        width: The widening factor k; may be a SymPy symbol.
-        num_classes: Outputs of the classifier; may be a symbol.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `WideResNet`; ``width`` and ``num_classes`` may be SymPy symbols, and so may ``size``, the side
+    of the square images in pixels.
     """
     side, channels = size, STEM_CHANNELS
-    yield "conv1", conv2d, {
-        "in_channels": 3, "out_channels": channels, "kernel_size": 3, "out_height": side, "out_width": side
-    }  # fmt: skip
+    stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3}
+    yield "conv1", conv2d, {**stem, "out_height": side, "out_width": side}
     for number, (thin_channels, group_stride) in enumerate(GROUPS, start=1):
         for index in range(_blocks_per_group(depth)):
             stride = group_stride if index == 0 else 1
@@ -167,7 +180,7 @@ def layers(depth: int, width: Any, *, num_classes: Any = 10, size: Any = 32) -> 
 
 
 IMAGENET = {
-    # name: blocks a stage, as those of ResNet-50 and ResNet-101, with bottlenecks twice as wide (section 3.4, table 8)
+    # name: blocks of each stage, as in ResNet-50 and ResNet-101; bottlenecks twice as wide (section 3.4, table 8)
     "wide_resnet50_2": DEPTHS[50],
     "wide_resnet101_2": DEPTHS[101],  # torchvision's, not in the paper
 }

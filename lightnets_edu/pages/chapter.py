@@ -15,14 +15,7 @@ from lightnets_edu.pages.ledger import Ledger
 from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.records import recorded_devices, recorded_networks, recorded_run
 from lightnets_edu.tables import NumberTable
-from lightnets_edu.timing import (
-    EVALUATION_NETWORKS,
-    RUNGS,
-    error_table,
-    measure_memory,
-    training_memory,
-    training_step,
-)
+from lightnets_edu.timing import EVALUATION_NETWORKS, RUNGS, error_table, measure_memory, training_memory, training_step
 from lightnets_edu.training import checkpoint_bytes
 
 if TYPE_CHECKING:
@@ -122,9 +115,8 @@ def training_memory_check(model: nn.Module, input_size: Sequence[int]) -> Number
     Raises:
         ValueError: If prediction and measurement differ by more than a tenth.
     """
-    model.train()
     images, channels, height, width = input_size
-    parts = training_memory(model, tuple(input_size))
+    parts = training_memory(model.train(), tuple(input_size))
     step = training_step(model, (images, channels, height, width), device="cpu")
     step()
     measured = parts.parameters + parts.optimizer_state + parts.images + measure_memory(step).peak_bytes
@@ -135,7 +127,7 @@ def training_memory_check(model: nn.Module, input_size: Sequence[int]) -> Number
             f"{MEMORY_TOLERANCE:.0%} apart"
         )
     return NumberTable(
-        f"Memory of one training step with {input_size[0]} images of {input_size[2]} × {input_size[3]}",
+        f"Memory of one training step with {images} images of {height} × {width}",
         ("part", "bytes"),
         [
             ("parameters and buffers", parts.parameters),
@@ -146,9 +138,11 @@ def training_memory_check(model: nn.Module, input_size: Sequence[int]) -> Number
             ("peak, predicted", parts.total),
             ("peak, measured", measured),
         ],
-        [f"The prediction is off by {error:+.1%}. The measured peak is that of the tensors; what the library takes "
-         "for itself inside an operation is not seen."],
-    )  # fmt: skip
+        [
+            f"The prediction is off by {error:+.1%}. The measured peak is that of the tensors; what the library takes "
+            "for itself inside an operation is not seen."
+        ],
+    )
 
 
 def recorded_training(name: str) -> NumberTable | Note:
@@ -190,12 +184,11 @@ def recorded_training(name: str) -> NumberTable | Note:
     )
 
 
-def recorded_curves(runs: Mapping[str, str], *, title: str = "Recorded runs: how they learned") -> Figure:
+def recorded_curves(runs: Mapping[str, str]) -> Figure:
     """Test accuracy by epoch of recorded runs.
 
     Args:
         runs: Label to the run's name, such as ``{"GhostNet": "cpu/ghostnet"}``.
-        title: What the figure says.
     """
     from lightnets_edu.pages.plots import line_chart
 
@@ -207,7 +200,7 @@ def recorded_curves(runs: Mapping[str, str], *, title: str = "Recorded runs: how
             for label, r in records.items()
         },
         x_ticks=range(1, epochs + 1, -(-epochs // 8)),
-        title=title,
+        title="Recorded runs: how they learned",
         x_label="epoch",
         y_label="test images right, per cent",
     )
@@ -230,12 +223,12 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
     Raises:
         ValueError: If no device has a record of any of them.
     """
-    rows = []
-    for device in recorded_devices():
-        records = recorded_networks(device)
-        for name in names:
-            for row in forward_rows(records.get(name), batch_size):
-                rows.append((name, device, row["macs"], *_seconds(row)))
+    rows = [
+        (name, device, row["macs"], *_seconds(row))
+        for device, records in ((device, recorded_networks(device)) for device in recorded_devices())
+        for name in names
+        for row in forward_rows(records.get(name), batch_size)
+    ]
     if not rows:
         raise ValueError(f"no device has a record of a forward pass of {', '.join(names)} with {batch_size} images")
     where, device_column = "", ["device"]
@@ -258,12 +251,9 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
 
 def forward_rows(record: Mapping | None, batch_size: int) -> list[dict]:
     """The rows of a network's record that time a float32 forward pass with so many images."""
-    return [
-        row
-        for row in (record or {}).get("timings") or ()
-        if row["step"] == "forward" and row["input_size"][0] == batch_size and row["amp"] == "off"
-        and not row["channels_last"] and not row["compile"] and not row["options"]
-    ]  # fmt: skip
+    plain = {"step": "forward", "amp": "off", "channels_last": False, "compile": False, "options": {}}
+    rows = (record or {}).get("timings") or ()
+    return [row for row in rows if row["input_size"][0] == batch_size and plain.items() <= row.items()]
 
 
 def prediction_errors(device: str = "cpu", *, batch_size: int = 1) -> NumberTable:

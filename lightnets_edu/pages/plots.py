@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import atan, degrees
+from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
@@ -40,20 +42,41 @@ STYLE = {
 }
 
 
-def house_style() -> AbstractContextManager:
-    """The book's style, for as long as a ``with`` block lasts."""
-    return plt.rc_context(STYLE)  # type: ignore[arg-type]  # its keys are not literals
+@contextmanager
+def house_style() -> Iterator[None]:
+    """The book's style, for as long as a ``with`` block lasts, or each time a function runs that it decorates."""
+    with plt.rc_context(STYLE):  # type: ignore[arg-type]  # its keys are not literals
+        yield
 
 
-def headline(figure: Figure, title: str) -> None:
-    """Say above a figure what it shows, in as many lines as it takes."""
-    figure.suptitle(textwrap.fill(title, 54), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+def _finish(figure: Figure, title: str = "") -> Figure:
+    """Say above a figure what it shows, in as many lines as it takes, and close it.
 
-
-def _finish(figure: Figure) -> Figure:
-    # A notebook shows what a cell returns; an open figure would be shown a second time.
+    A notebook shows what a cell returns; an open figure would be shown a second time.
+    """
+    if title:
+        figure.suptitle(textwrap.fill(title, 54), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
     plt.close(figure)
     return figure
+
+
+def _mark(index: int) -> dict[str, Any]:
+    """The colour and the marker of a series."""
+    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+
+
+def _scatter(axes: Axes, series: Mapping[str, tuple[Sequence[float], Sequence[float]]], size: float) -> None:
+    """Each series' points, without lines between them."""
+    edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
+    for index, (name, (x, y)) in enumerate(series.items()):
+        axes.plot(x, y, label=name, linestyle="none", markersize=size, **_mark(index), **edge)
+
+
+def _plain_ticks(axes: Axes) -> None:
+    """Logarithmic axes with ordinary numbers."""
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,g}")
+        axis.set_minor_formatter("")
 
 
 def _legend_below(figure: Figure, handles: Sequence, labels: Sequence[str]) -> None:
@@ -67,6 +90,7 @@ def _tick(value: float, _place: float) -> str:
     return f"{value:,g}" if abs(value) < 1e4 else EngFormatter()(value)
 
 
+@house_style()
 def bar_chart(
     labels: Sequence[str],
     series: Mapping[str, Sequence[float]],
@@ -76,45 +100,44 @@ def bar_chart(
     number_format: str = "{:,.0f}",
     log: bool = False,
 ) -> Figure:
-    """Horizontal bars, one group a label, each with its number.
+    """Horizontal bars, a group for each label, each bar with its number.
 
     Args:
         labels: The groups, from top to bottom.
-        series: For each series (a hatch and a colour) one value a label.
+        series: For each series (a hatch and a colour) one value for each label.
         title: What the figure says.
         unit: What the values count.
         number_format: How a value is written beside its bar.
         log: Whether the axis is logarithmic.
 
     Raises:
-        ValueError: If a series does not have one value a label.
+        ValueError: If a series does not have one value for each label.
     """
     for name, values in series.items():
         if len(values) != len(labels):
             raise ValueError(f"series {name!r} has {len(values)} values for {len(labels)} labels: one each is needed")
     height = 0.8 / len(series)
-    with house_style():
-        figure, axes = plt.subplots(figsize=(WIDTH, 1.1 + 0.34 * len(labels) * max(1, len(series) * 0.75)))
-        for index, (name, values) in enumerate(series.items()):
-            places = [row + (index - (len(series) - 1) / 2) * height for row in range(len(labels))]
-            bars = axes.barh(places, values, height * 0.92, label=name, color=COLOURS[index % len(COLOURS)],
-                             hatch=HATCHES[index % len(HATCHES)], edgecolor="white", linewidth=0.5)  # fmt: skip
-            axes.bar_label(bars, [number_format.format(value) for value in values], padding=4)
-        headline(figure, title)
-        axes.set(yticks=range(len(labels)), yticklabels=labels, xlabel=unit)
-        if log:
-            axes.set_xscale("log")
-        else:
-            axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.xaxis.set_major_formatter(_tick)
-        axes.invert_yaxis()
-        axes.grid(axis="y", visible=False)
-        axes.margins(x=0.2)
-        if len(series) > 1:
-            figure.legend(loc="outside lower center", ncols=min(len(series), 4))
-        return _finish(figure)
+    figure, axes = plt.subplots(figsize=(WIDTH, 1.1 + 0.34 * len(labels) * max(1, len(series) * 0.75)))
+    for index, (name, values) in enumerate(series.items()):
+        places = [row + (index - (len(series) - 1) / 2) * height for row in range(len(labels))]
+        look: dict[str, Any] = {"color": COLOURS[index % len(COLOURS)], "hatch": HATCHES[index % len(HATCHES)]}
+        bars = axes.barh(places, values, height * 0.92, label=name, edgecolor="white", linewidth=0.5, **look)
+        axes.bar_label(bars, [number_format.format(value) for value in values], padding=4)
+    axes.set(yticks=range(len(labels)), yticklabels=labels, xlabel=unit)
+    if log:
+        axes.set_xscale("log")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(_tick)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.2)
+    if len(series) > 1:
+        figure.legend(loc="outside lower center", ncols=min(len(series), 4))
+    return _finish(figure, title)
 
 
+@house_style()
 def line_chart(
     series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     *,
@@ -122,7 +145,6 @@ def line_chart(
     x_label: str,
     y_label: str,
     log_x: bool = False,
-    log_y: bool = False,
     x_ticks: Sequence[float] = (),
 ) -> Figure:
     """Lines that differ in marker and dash as well as in colour.
@@ -133,28 +155,25 @@ def line_chart(
         x_label: The horizontal axis, with its unit.
         y_label: The vertical axis, with its unit.
         log_x: Whether the horizontal axis is logarithmic.
-        log_y: Whether the vertical axis is logarithmic.
         x_ticks: Where the horizontal axis is labelled, if not where matplotlib likes.
     """
-    with house_style():
-        figure, axes = plt.subplots()
-        for index, (name, (x, y)) in enumerate(series.items()):
-            axes.plot(x, y, label=name, color=COLOURS[index % len(COLOURS)], linestyle=DASHES[index % len(DASHES)],
-                      marker=MARKERS[index % len(MARKERS)], markevery=max(1, len(x) // 12))  # fmt: skip
-        headline(figure, title)
-        axes.set(xlabel=x_label, ylabel=y_label)
-        axes.set_xscale("log" if log_x else "linear")
-        axes.set_yscale("log" if log_y else "linear")
-        if x_ticks:
-            axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
-            axes.set_xticks([], minor=True)
-        if len(series) > 3:  # among so many lines no corner is free
-            _legend_below(figure, *axes.get_legend_handles_labels())
-        elif len(series) > 1:
-            axes.legend()
-        return _finish(figure)
+    figure, axes = plt.subplots()
+    for index, (name, (x, y)) in enumerate(series.items()):
+        dashes = DASHES[index % len(DASHES)]
+        axes.plot(x, y, label=name, linestyle=dashes, markevery=max(1, len(x) // 12), **_mark(index))
+    axes.set(xlabel=x_label, ylabel=y_label)
+    axes.set_xscale("log" if log_x else "linear")
+    if x_ticks:
+        axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
+        axes.set_xticks([], minor=True)
+    if len(series) > 3:  # among so many lines no corner is free
+        _legend_below(figure, *axes.get_legend_handles_labels())
+    elif len(series) > 1:
+        axes.legend()
+    return _finish(figure, title)
 
 
+@house_style()
 def connectivity_chart(matrices: Mapping[str, Sequence[Sequence[bool]]], *, unit: str = "kernels") -> Figure:
     """Which output channel (row) reads which input channel (column).
 
@@ -165,44 +184,42 @@ def connectivity_chart(matrices: Mapping[str, Sequence[Sequence[bool]]], *, unit
     columns = min(len(matrices), 2 if len(matrices) == 4 else 3)
     rows = -(-len(matrices) // columns)
     width = min(2.6 * columns, WIDTH)
-    with house_style():
-        size = (width, rows * (width / columns + 0.6))
-        figure, panels = plt.subplots(rows, columns, figsize=size, squeeze=False)
-        for axes in panels.flat[len(matrices) :]:
-            axes.axis("off")
-        for axes, (name, matrix) in zip(panels.flat, matrices.items(), strict=False):
-            cells = [[int(cell) for cell in row] for row in matrix]
-            axes.pcolormesh(cells, cmap="Greys", vmin=0, vmax=1.6, edgecolors="#bbbbbb", linewidth=0.5)
-            below = f"input channel\n{sum(map(sum, cells))} {unit}"
-            axes.set(xlabel=below, ylabel="output channel", aspect="equal", xticks=[], yticks=[])
-            unbroken = re.sub(" ([×=]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", name)
-            axes.set_title(textwrap.fill(unbroken, int(7.5 * width / columns)), fontsize=10.5)
-            axes.invert_yaxis()
-            axes.grid(visible=False)
-        return _finish(figure)
+    size = (width, rows * (width / columns + 0.6))
+    figure, panels = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for axes in panels.flat[len(matrices) :]:
+        axes.axis("off")
+    for axes, (name, matrix) in zip(panels.flat, matrices.items(), strict=False):
+        cells = [[int(cell) for cell in row] for row in matrix]
+        axes.pcolormesh(cells, cmap="Greys", vmin=0, vmax=1.6, edgecolors="#bbbbbb", linewidth=0.5)
+        below = f"input channel\n{sum(map(sum, cells))} {unit}"
+        axes.set(xlabel=below, ylabel="output channel", aspect="equal", xticks=[], yticks=[])
+        unbroken = re.sub(" ([×=]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", name)
+        axes.set_title(textwrap.fill(unbroken, int(7.5 * width / columns)), fontsize=10.5)
+        axes.invert_yaxis()
+        axes.grid(visible=False)
+    return _finish(figure)
 
 
-def map_grid(maps: Sequence, titles: Sequence[str], *, title: str, columns: int = 4) -> Figure:
-    """Images or feature maps side by side, each scaled to its own range, in grey.
+@house_style()
+def map_grid(maps: Sequence, titles: Sequence[str], *, title: str) -> Figure:
+    """Images or feature maps, four in a row, each scaled to its own range, in grey.
 
     Args:
         maps: Arrays [H, W].
         titles: A few words above each.
         title: What the figure shows.
-        columns: Maps in a row.
     """
-    rows = -(-len(maps) // columns)
-    with house_style():
-        figure, panels = plt.subplots(rows, columns, figsize=(WIDTH, 1.55 * rows + 0.4), squeeze=False)
-        headline(figure, title)
-        for axes in panels.flat:
-            axes.axis("off")
-        for axes, image, words in zip(panels.flat, maps, titles, strict=False):
-            axes.imshow(image, cmap="gray")
-            axes.set_title(words, fontsize=10, fontweight="normal", loc="center")
-        return _finish(figure)
+    rows = -(-len(maps) // 4)
+    figure, panels = plt.subplots(rows, 4, figsize=(WIDTH, 1.55 * rows + 0.4), squeeze=False)
+    for axes in panels.flat:
+        axes.axis("off")
+    for axes, image, words in zip(panels.flat, maps, titles, strict=False):
+        axes.imshow(image, cmap="gray")
+        axes.set_title(words, fontsize=10, fontweight="normal", loc="center")
+    return _finish(figure, title)
 
 
+@house_style()
 def roofline_chart(
     peak_gflops: float,
     bandwidth_gbs: float,
@@ -214,8 +231,8 @@ def roofline_chart(
     """The most that a machine can reach, by arithmetic intensity, and what layers do reach.
 
     Args:
-        peak_gflops: Of the flat roof, in 1e9 FLOPs a second.
-        bandwidth_gbs: Of the sloping roof, in 1e9 bytes a second.
+        peak_gflops: The flat roof, in 1e9 FLOPs a second.
+        bandwidth_gbs: The sloping roof, in 1e9 bytes a second.
         points: For each class of layer (a marker and a colour) FLOPs a byte and 1e9 FLOPs a second.
         title: What the figure says.
         marks: Layers that are only placed on the roof: label to FLOPs a byte.
@@ -232,34 +249,29 @@ def roofline_chart(
     every_x = [*marks.values(), *(x for xs, _ in points.values() for x in xs), ridge]
     low, high = min(min(every_x) / 2, ridge / 8), max(max(every_x) * 2, ridge * 8)
     floor = min([low * bandwidth_gbs, *(y for _, ys in points.values() for y in ys)]) / 2.2
-    with house_style():
-        figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
-        axes.loglog([low, ridge, high], [low * bandwidth_gbs, peak_gflops, peak_gflops], color="black", linewidth=2.4)
-        axes.axvline(ridge, color="#777777", linestyle=":", linewidth=1.2)
-        axes.text(high, peak_gflops * 1.3, f"arithmetic: {_digits(peak_gflops)} GFLOP/s", ha="right", va="bottom")
-        slope = degrees(atan(bandwidth_gbs))  # turned with the axes' scales, the text lies along the roof
-        axes.text(0.8 * ridge, 0.95 * peak_gflops, f"memory: {_digits(bandwidth_gbs)} GB/s", ha="right", va="bottom",
-                  rotation=slope, rotation_mode="anchor", transform_rotates_text=True)  # fmt: skip
-        for text, side in (("waits for memory ", "right"), (" computes", "left")):
-            axes.text(ridge, floor * 1.15, text, ha=side, va="bottom", color="#444444", style="italic")
-        for index, (name, (xs, ys)) in enumerate(points.items()):
-            axes.plot(xs, ys, label=name, color=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)],
-                      linestyle="none", markersize=6, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
-        for index, (name, x) in enumerate(sorted(marks.items(), key=lambda mark: mark[1])):
-            y = min(peak_gflops, x * bandwidth_gbs)
-            axes.plot([x], [y], "o", color="white", markeredgecolor="black", markeredgewidth=1.6, markersize=8)
-            place, side = ((10, -2), "left") if x < ridge else ((4, -12 - 15 * (index % 2)), "center")
-            axes.annotate(name, (x, y), place, textcoords="offset points", ha=side, va="top",
-                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
-        headline(figure, title)
-        axes.set(xlim=(low, high), ylim=(floor, peak_gflops * 2.4),
-                 xlabel="FLOPs for each byte moved (arithmetic intensity)", ylabel="GFLOP/s")  # fmt: skip
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter("{x:,g}")
-            axis.set_minor_formatter("")
-        if points:
-            figure.legend(loc="outside lower center", ncols=3)
-        return _finish(figure)
+    figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
+    axes.loglog([low, ridge, high], [low * bandwidth_gbs, peak_gflops, peak_gflops], color="black", linewidth=2.4)
+    axes.axvline(ridge, color="#777777", linestyle=":", linewidth=1.2)
+    axes.text(high, peak_gflops * 1.3, f"arithmetic: {_digits(peak_gflops)} GFLOP/s", ha="right", va="bottom")
+    slope = degrees(atan(bandwidth_gbs))  # turned with the axes' scales, the text lies along the roof
+    along: dict[str, Any] = {"rotation": slope, "rotation_mode": "anchor", "transform_rotates_text": True}
+    memory = f"memory: {_digits(bandwidth_gbs)} GB/s"
+    axes.text(0.8 * ridge, 0.95 * peak_gflops, memory, ha="right", va="bottom", **along)
+    for text, side in (("waits for memory ", "right"), (" computes", "left")):
+        axes.text(ridge, floor * 1.15, text, ha=side, va="bottom", color="#444444", style="italic")
+    _scatter(axes, points, 6)
+    for index, (name, x) in enumerate(sorted(marks.items(), key=lambda mark: mark[1])):
+        y = min(peak_gflops, x * bandwidth_gbs)
+        axes.plot([x], [y], "o", color="white", markeredgecolor="black", markeredgewidth=1.6, markersize=8)
+        place, side = ((10, -2), "left") if x < ridge else ((4, -12 - 15 * (index % 2)), "center")
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        axes.annotate(name, (x, y), place, textcoords="offset points", ha=side, va="top", bbox=box)
+    axes.set(xlim=(low, high), ylim=(floor, peak_gflops * 2.4))
+    axes.set(xlabel="FLOPs for each byte moved (arithmetic intensity)", ylabel="GFLOP/s")
+    _plain_ticks(axes)
+    if points:
+        figure.legend(loc="outside lower center", ncols=3)
+    return _finish(figure, title)
 
 
 def _digits(value: float) -> str:
@@ -267,6 +279,7 @@ def _digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+@house_style()
 def slope_chart(columns: Mapping[str, Mapping[str, float]], *, title: str) -> Figure:
     """How several measures rank the same things, the least on top; a thing that moves far is drawn bold.
 
@@ -284,28 +297,24 @@ def slope_chart(columns: Mapping[str, Mapping[str, float]], *, title: str) -> Fi
             raise ValueError(f"{measure!r} ranks other things than the first measure: see {odd!r}")
     ranks = {name: [sorted(values.values()).index(values[name]) + 1 for values in columns.values()] for name in names}
     places = range(len(columns))
-    with house_style():
-        figure, axes = plt.subplots(figsize=(6.2 + 1.1 * max(0, len(columns) - 3), 1.0 + 0.3 * len(names)))
-        for name, row in ranks.items():
-            far = max(row) - min(row) > len(names) / 4
-            weight = "bold" if far else "normal"
-            axes.plot(places, row, color="black" if far else "#8a8a8a", linewidth=2.2 if far else 1.1,
-                      marker="o", markersize=5 if far else 3.5, zorder=2 + far)  # fmt: skip
-            axes.annotate(
-                name, (0, row[0]), (-9, 0), textcoords="offset points", ha="right", va="center", weight=weight
-            )
-            axes.annotate(f"{row[-1]}  {name}", (places[-1], row[-1]), (9, 0), textcoords="offset points", va="center",
-                          weight=weight)  # fmt: skip
-        headline(figure, title)
-        axes.set(xticks=places, yticks=[], ylim=(len(names) + 0.6, 0.4))
-        axes.set_xticklabels([textwrap.fill(heading, 12) for heading in columns])
-        axes.xaxis.tick_top()
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        axes.grid(visible=False)
-        return _finish(figure)
+    figure, axes = plt.subplots(figsize=(6.2 + 1.1 * max(0, len(columns) - 3), 1.0 + 0.3 * len(names)))
+    for name, row in ranks.items():
+        far = max(row) - min(row) > len(names) / 4
+        colour, width, size = ("black", 2.2, 5) if far else ("#8a8a8a", 1.1, 3.5)
+        axes.plot(places, row, color=colour, linewidth=width, marker="o", markersize=size, zorder=2 + far)
+        words: dict[str, Any] = {"textcoords": "offset points", "va": "center", "weight": "bold" if far else "normal"}
+        axes.annotate(name, (0, row[0]), (-9, 0), ha="right", **words)
+        axes.annotate(f"{row[-1]}  {name}", (places[-1], row[-1]), (9, 0), **words)
+    axes.set(xticks=places, yticks=[], ylim=(len(names) + 0.6, 0.4))
+    axes.set_xticklabels([textwrap.fill(heading, 12) for heading in columns])
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.grid(visible=False)
+    return _finish(figure, title)
 
 
+@house_style()
 def agreement_chart(
     panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]], *, title: str, unit: str
 ) -> Figure:
@@ -314,37 +323,31 @@ def agreement_chart(
     Args:
         panels: For each panel and each series (a marker and a colour) the measured and the predicted values.
         title: What the figure says.
-        unit: Of both.
+        unit: The unit of both.
     """
     values = [v for series in panels.values() for pair in series.values() for side in pair for v in side]
     limits = (min(values) / 1.5, max(values) * 1.5)
     rows = -(-len(panels) // 2)
-    with house_style():
-        figure, grid = plt.subplots(rows, 2, figsize=(WIDTH, 2.8 * rows), squeeze=False, sharex=True, sharey=True)
-        headline(figure, title)
-        for axes in grid.flat[len(panels) :]:
-            axes.axis("off")
-        for axes, (name, series) in zip(grid.flat, panels.items(), strict=False):
-            axes.loglog(limits, limits, color="black", linewidth=1)
-            for index, (label, (measured, predicted)) in enumerate(series.items()):
-                axes.plot(measured, predicted, label=label, linestyle="none", color=COLOURS[index % len(COLOURS)],
-                          marker=MARKERS[index % len(MARKERS)], markersize=5, markeredgecolor="white",
-                          markeredgewidth=0.5)  # fmt: skip
-            axes.set(xlim=limits, ylim=limits, aspect="equal")
-            axes.set_title(name, fontsize=10.5)
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter("{x:,g}")
-                axis.set_minor_formatter("")
-        for axes in grid[:, 0]:
-            axes.set_ylabel(f"predicted, {unit}")
-        for axes in grid[-1]:
-            axes.set_xlabel(f"measured, {unit}")
-        handles, labels = grid.flat[0].get_legend_handles_labels()
-        if len(labels) > 1:
-            _legend_below(figure, handles, labels)
-        return _finish(figure)
+    figure, grid = plt.subplots(rows, 2, figsize=(WIDTH, 2.8 * rows), squeeze=False, sharex=True, sharey=True)
+    for axes in grid.flat[len(panels) :]:
+        axes.axis("off")
+    for axes, (name, series) in zip(grid.flat, panels.items(), strict=False):
+        axes.loglog(limits, limits, color="black", linewidth=1)
+        _scatter(axes, series, 5)
+        axes.set(xlim=limits, ylim=limits, aspect="equal")
+        axes.set_title(name, fontsize=10.5)
+        _plain_ticks(axes)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(f"predicted, {unit}")
+    for axes in grid[-1]:
+        axes.set_xlabel(f"measured, {unit}")
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    if len(labels) > 1:
+        _legend_below(figure, handles, labels)
+    return _finish(figure, title)
 
 
+@house_style()
 def heat_map(
     values: Sequence[Sequence[float]],
     *,
@@ -357,20 +360,18 @@ def heat_map(
     """A matrix as shades of grey: dark is much.
 
     Args:
-        values: One row a tick of the vertical axis.
+        values: One row for each tick of the vertical axis.
         title: What the figure says.
         x_label: What the columns are.
         y_ticks: A word for each row.
         scale: What the shades mean.
-        limits: Of the shades; by default the smallest and the largest value.
+        limits: What the lightest and the darkest shade mean; by default the smallest and the largest value.
     """
     low, high = limits or (None, None)
-    with house_style():
-        figure, axes = plt.subplots(figsize=(WIDTH, 1.2 + 0.24 * len(y_ticks)))
-        shades = axes.pcolormesh(values, cmap="Greys", vmin=low, vmax=high)
-        headline(figure, title)
-        axes.set(xlabel=x_label, yticks=[row + 0.5 for row in range(len(y_ticks))], yticklabels=y_ticks)
-        axes.invert_yaxis()
-        axes.grid(visible=False)
-        figure.colorbar(shades, ax=axes, label=scale)
-        return _finish(figure)
+    figure, axes = plt.subplots(figsize=(WIDTH, 1.2 + 0.24 * len(y_ticks)))
+    shades = axes.pcolormesh(values, cmap="Greys", vmin=low, vmax=high)
+    axes.set(xlabel=x_label, yticks=[row + 0.5 for row in range(len(y_ticks))], yticklabels=y_ticks)
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    figure.colorbar(shades, ax=axes, label=scale)
+    return _finish(figure, title)

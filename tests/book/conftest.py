@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route
 
 from lightnets_edu.pages.site.serve import make_server
 
@@ -27,6 +27,7 @@ def toc_pages() -> list[str]:
 
 
 PAGES = toc_pages()
+CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
 
 
 @dataclass
@@ -90,12 +91,26 @@ class Widget:
         )
 
 
+def focus_by_tab(page: Page, place: Locator) -> None:
+    """Reach an element with the Tab key alone."""
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        if place.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"Tab never reaches {place}")
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing makes the page scroll sideways."""
+    return page.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth")
+
+
 def accessibility_faults(page: Page, **options: object) -> list[tuple[str, str]]:
     """What axe finds: the rule, and the element that breaks it.
 
     Args:
         page: An open page.
-        options: Of axe's run, such as ``runOnly`` (rules); ``include`` is a selector: only what is in it.
+        options: Options of axe's run, such as ``runOnly`` (rules); ``include`` is a selector: only what is in it.
     """
     include = options.pop("include", None)
     # Asked for violations only, axe is twice as fast on a long page.

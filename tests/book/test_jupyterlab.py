@@ -31,10 +31,8 @@ NOTEBOOKS = {
         "explore(rows, columns, name='other', title='Other', x='cost', y='gain', label='name')",
     ),
 }
-HOMES = (
-    "HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
-    "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR",
-)  # fmt: skip
+FOLDERS = ("JUPYTER_CONFIG", "JUPYTER_DATA", "JUPYTER_RUNTIME", "JUPYTERLAB_SETTINGS", "JUPYTERLAB_WORKSPACES")
+HOMES = ("HOME", "IPYTHONDIR", *(f"{name}_DIR" for name in FOLDERS))
 
 
 def free_port() -> int:
@@ -55,13 +53,14 @@ def lab(tmp_path_factory):
     port = free_port()
     (tmp_path / ".home").mkdir()
     homes = dict.fromkeys(HOMES, str(tmp_path / ".home"))  # nothing of this reaches the user's own home
-    options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root",
-               "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}",
-               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
+    options = f"--no-browser --ip=127.0.0.1 --port={port} --ServerApp.port_retries=0 --allow-root".split()
+    options += ["--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}"]
+    options += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     log = (tmp_path / "lab.log").open("w")
-    server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], stdout=log, stderr=log,
-                              env={**os.environ, **homes, "PYTHONPATH": path})  # fmt: skip
+    environment = {**os.environ, **homes, "PYTHONPATH": path}
+    command = [sys.executable, "-m", "jupyterlab", *options]
+    server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(150):

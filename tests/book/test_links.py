@@ -14,17 +14,13 @@ from fontTools.ttLib import TTFont
 
 from lightnets_edu.pages.site.build import build
 from lightnets_edu.pages.site.links import broken_links
-from lightnets_edu.pages.site.publish import (
-    complete_base_url,
-    description,
-    write_sitemap,
-)
+from lightnets_edu.pages.site.publish import complete_base_url, description, write_sitemap
 
-from .conftest import PAGES, ROOT
+from .conftest import CHAPTERS, PAGES, ROOT
 from .test_build import project, write  # noqa: F401
 
 BASE = yaml.safe_load((ROOT / "_config.yml").read_text())["html"]["baseurl"]
-CHAPTERS = [page for page in PAGES if page != "search.html"]
+OWN_PAGES = [page for page in PAGES if page != "search.html"]
 
 
 def test_no_link_of_the_book_is_broken(html):
@@ -86,7 +82,7 @@ class Head(HTMLParser):
             self.links[values["rel"]] = values["href"]
 
 
-@pytest.mark.parametrize("page", CHAPTERS)
+@pytest.mark.parametrize("page", OWN_PAGES)
 def test_every_page_says_what_it_is(html, page):
     text = (html / page).read_text(encoding="utf-8")
     head = Head(text)
@@ -122,24 +118,22 @@ def test_descriptions_are_plain_text_of_a_length_that_is_shown():
 
 
 def test_titles_differ(html):
-    titles = [Head((html / page).read_text(encoding="utf-8")).meta["og:title"][0] for page in CHAPTERS]
+    titles = [Head((html / page).read_text(encoding="utf-8")).meta["og:title"][0] for page in OWN_PAGES]
     assert len(set(titles)) == len(titles)
 
 
 def test_the_sitemap_lists_every_page(html):
     root = ElementTree.parse(html / "sitemap.xml").getroot()
     listed = {place.text for place in root.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")}
-    assert listed == {BASE + page for page in CHAPTERS}
+    assert listed == {BASE + page for page in OWN_PAGES}
 
 
 def test_launch_buttons(html):
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     repository = config["repository"]["url"].removeprefix("https://github.com/")
     for page in CHAPTERS:
-        if page.startswith("notebooks/"):
-            notebook = page.replace(".html", ".ipynb")
-            text = (html / page).read_text(encoding="utf-8")
-            assert f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{notebook}" in text, page
+        address = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{page.replace('.html', '.ipynb')}"
+        assert address in (html / page).read_text(encoding="utf-8"), page
 
 
 def test_notices_travel_with_the_pages(html):

@@ -11,7 +11,7 @@ import pytest
 
 from lightnets_edu.pages.site.widget_index import widget_index
 
-from .conftest import PAGES, ROOT, accessibility_faults
+from .conftest import CHAPTERS, PAGES, ROOT, accessibility_faults, fits
 
 # Faults of the theme itself, by rule and selector; anything else fails.
 THEME_FAULTS = {
@@ -57,7 +57,7 @@ def test_accessible_light_and_dark_wide_and_narrow(visit, server, page, scheme, 
     size = {"width": width, "height": 800}
     opened = visit(server + page, color_scheme=scheme, viewport=size, reduced_motion="reduce").page
     assert opened.evaluate("() => document.documentElement.dataset.theme") == scheme
-    assert opened.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
+    assert fits(opened), "scrolls sideways"
     faults = accessibility_faults(opened)
     ours = [(rule, place) for rule, place in faults if not re.search(THEME_FAULTS.get(rule, "$^"), place)]
     assert ours == []
@@ -101,7 +101,7 @@ def test_prints_whole(visit, server, page):
     assert accessibility_faults(opened, runOnly=["color-contrast"]) == []
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("notebooks/")])
+@pytest.mark.parametrize("page", CHAPTERS)
 def test_light(html, server, page, browser):
     """A page beside its own figures, which are loaded when they come into sight, and each figure of it."""
     context = browser.new_context()
@@ -120,7 +120,7 @@ def test_light(html, server, page, browser):
 
 def test_executed_outputs_are_visible_without_a_kernel(html):
     executed = list((ROOT / "_build" / ".jupyter_cache").glob("*/executed/*/base.ipynb"))
-    assert len(executed) >= len([page for page in PAGES if page.startswith("notebooks/")])
+    assert len(executed) >= len(CHAPTERS)
     for notebook in executed:
         cells = json.loads(notebook.read_text())["cells"]
         bundles = [output["data"] for cell in cells for output in cell.get("outputs", ()) if "data" in output]
@@ -129,7 +129,7 @@ def test_executed_outputs_are_visible_without_a_kernel(html):
 
 
 def test_colab_opens_the_notebook(html):
-    for page in [page for page in PAGES if page.startswith("notebooks/")]:
+    for page in CHAPTERS:
         text = (html / page).read_text()
         notebook = page.replace(".html", ".ipynb")
         assert f"https://colab.research.google.com/github/lightnets/lightnets/blob/main/{notebook}" in text

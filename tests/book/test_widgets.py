@@ -14,10 +14,9 @@ import pytest
 from lightnets_edu.pages import get_widget
 from lightnets_edu.pages.widget.controls import Choice, Slider
 
-from .conftest import PAGES, Widget
+from .conftest import CHAPTERS, focus_by_tab
 
 SETTINGS = 40
-WIDGET_PAGES = [page for page in PAGES if page.startswith("notebooks/")]
 
 
 def random_value(control, rng: random.Random) -> object:
@@ -52,7 +51,7 @@ def assert_page_equals_python(shown: dict, python, inputs: dict) -> bool:
     return True
 
 
-@pytest.mark.parametrize("page", WIDGET_PAGES)
+@pytest.mark.parametrize("page", CHAPTERS)
 def test_random_settings_equal_python(visit, base, page):
     widgets = visit(base + page, reduced_motion="reduce").widgets
     assert widgets, "every chapter has a widget"
@@ -69,15 +68,6 @@ def test_random_settings_equal_python(visit, base, page):
         assert valid >= 10, f"{widget.name}: only {valid} of the settings tried were valid"
 
 
-def focus_by_tab(widget: Widget, name: str) -> None:
-    """Reach a control with the Tab key alone."""
-    for _ in range(400):
-        widget.page.keyboard.press("Tab")
-        if widget.input(name).evaluate("element => element === document.activeElement"):
-            return
-    raise AssertionError(f"Tab never reaches {name} of {widget.name}")
-
-
 def after_plus(slider: Slider, value: float, python) -> float:
     """Where the button with the plus leads from a value: a step up, or to the next number that divides others."""
     if not slider.divides:
@@ -89,14 +79,14 @@ def after_plus(slider: Slider, value: float, python) -> float:
     return min((n for n in range(value + 1, min(slider.maximum, common) + 1) if common % n == 0), default=value)
 
 
-@pytest.mark.parametrize("page", WIDGET_PAGES)
+@pytest.mark.parametrize("page", CHAPTERS)
 def test_keyboard_alone(visit, server, page):
     widget = visit(server + page).widgets[0]
     python = get_widget(widget.name)(**widget.state)
     first = {control.name: getattr(python, control.name) for control in python.controls}
     press = widget.page.keyboard.press
     for control in python.controls:
-        focus_by_tab(widget, control.name)
+        focus_by_tab(widget.page, widget.input(control.name))
         outline = widget.input(control.name).evaluate("element => getComputedStyle(element).outlineStyle")
         assert outline != "none", f"{control.name} shows no focus"
         if isinstance(control, Slider):
@@ -121,7 +111,7 @@ def test_keyboard_alone(visit, server, page):
         assert_page_equals_python(widget.read(), python, first)
 
 
-@pytest.mark.parametrize("page", WIDGET_PAGES)
+@pytest.mark.parametrize("page", CHAPTERS)
 def test_inputs_are_named_and_described(visit, server, page):
     for widget in visit(server + page).widgets:
         for control in get_widget(widget.name).controls:
@@ -136,9 +126,8 @@ def test_inputs_are_named_and_described(visit, server, page):
 
 
 def test_the_picture_changes_its_sentence(visit, server):
-    (widget,) = [
-        w for w in visit(server + "notebooks/01_convolution_cost.html").widgets if w.name == "convolution_explorer"
-    ][:1]
+    widgets = visit(server + "notebooks/01_convolution_cost.html").widgets
+    widget = next(widget for widget in widgets if widget.name == "convolution_explorer")
     picture = widget.host.locator("svg[role=img]")
     sentences = []
     for groups in (1, 4, 64):

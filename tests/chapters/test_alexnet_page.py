@@ -5,26 +5,24 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision
+from explorers import assert_totals, counted, shown
 from torch import nn
 
-from lightnets_edu import count, get_model
+from lightnets_edu import get_model
 from lightnets_edu.models.alexnet import AlexNet
-from lightnets_edu.pages import get_widget
 
 
 def built(groups: int, hidden: int, num_classes: int) -> AlexNet:
-    """The network of the settings, without memory for its weights; layers that no AlexNet has are exchanged by name."""
-    with torch.device("meta"):
-        model = AlexNet("2012", num_classes=num_classes)
-        for index in (4, 10, 12):  # the convolutions that the paper splits
-            old = model.features[index]
-            model.features[index] = nn.Conv2d(
-                old.in_channels, old.out_channels, old.kernel_size, old.stride, old.padding, groups=groups
-            )
-        model.classifier[0] = nn.Linear(model.classifier[0].in_features, hidden)
-        model.classifier[3] = nn.Linear(hidden, hidden)
-        model.classifier[6] = nn.Linear(hidden, num_classes)
-    return model.eval()
+    """The network of the settings; layers that no AlexNet has are exchanged by name."""
+    model = AlexNet("2012", num_classes=num_classes)
+    for index in (4, 10, 12):  # the convolutions that the paper splits
+        old = model.features[index]
+        shape = (old.in_channels, old.out_channels, old.kernel_size, old.stride, old.padding)
+        model.features[index] = nn.Conv2d(*shape, groups=groups)
+    model.classifier[0] = nn.Linear(model.classifier[0].in_features, hidden)
+    model.classifier[3] = nn.Linear(hidden, hidden)
+    model.classifier[6] = nn.Linear(hidden, num_classes)
+    return model
 
 
 @pytest.mark.parametrize("groups", [1, 2, 4, 8])
@@ -32,11 +30,9 @@ def built(groups: int, hidden: int, num_classes: int) -> AlexNet:
     ("size", "hidden", "num_classes"), [(227, 4096, 1000), (224, 512, 10), (67, 4096, 200), (322, 1536, 1000)]
 )
 def test_explorer_equals_the_real_network(groups, size, hidden, num_classes):
-    numbers = get_widget("alexnet_explorer")().evaluate(
-        groups=groups, input_size=size, hidden=hidden, num_classes=num_classes
-    )
-    table = count(built(groups, hidden, num_classes), (1, 3, size, size))
-    assert (numbers["params"], numbers["macs"], numbers["activations"]) == (table.params, table.macs, table.activations)
+    numbers = shown("alexnet_explorer", groups=groups, input_size=size, hidden=hidden, num_classes=num_classes)
+    table = counted(lambda: built(groups, hidden, num_classes), 1, 3, size, size)
+    assert_totals(numbers, table)
     working = [row for row in table.rows if row.macs]
     names = [f"conv{i}" for i in range(1, 6)] + ["fc6", "fc7", "fc8"]
     assert [numbers[f"{name}_params"] for name in names] == [row.params for row in working]
@@ -50,8 +46,7 @@ def test_explorer_equals_the_real_network(groups, size, hidden, num_classes):
 def test_what_torchvision_calls_gflops_are_macs(name):
     weights = next(iter(torchvision.models.get_model_weights(name)))
     side = weights.transforms().crop_size[0]
-    with torch.device("meta"):
-        table = count(torchvision.models.get_model(name).eval(), (1, 3, side, side))
+    table = counted(lambda: torchvision.models.get_model(name), 1, 3, side, side)
     assert table.params == weights.meta["num_params"]
     assert round(table.macs / 1e9, 3) == weights.meta["_ops"]
 
@@ -60,7 +55,7 @@ def test_what_torchvision_calls_gflops_are_macs(name):
     ("name", "shape"),
     [
         ("alexnet", (256, 6, 6)),  # three fully connected layers went with the head
-        ("squeezenet1_1", (512, 13, 13)),  # the pooling stands behind the head
+        ("squeezenet1_1", (512, 13, 13)),  # the pooling follows the head
         ("mnasnet1_0", (1280, 7, 7)),  # the pooling is a line of forward
         ("shufflenet_v2_x1_0", (1024, 7, 7)),
     ],

@@ -6,15 +6,10 @@ import random
 
 import pytest
 import torch
+from explorers import assert_totals, counted
 
 from lightnets_edu import count
-from lightnets_edu.chapters.design.widget import (
-    design_of,
-    device_speeds,
-    page_rung,
-    page_seconds,
-    verdict,
-)
+from lightnets_edu.chapters.design.widget import design_of, device_speeds, page_rung, page_seconds, verdict
 from lightnets_edu.models.search_space import KINDS, DesignedNetwork
 from lightnets_edu.pages import get_widget
 from lightnets_edu.timing import DeviceProfile, Operation, operations, predict
@@ -30,9 +25,8 @@ def made_up_profile(chains: tuple[ChainTiming, ...] = ()) -> DeviceProfile:
         work = 20_000 if kind in MULTIPLYING else 0
         operation = Operation("", kind, kind, work, work or 1000, 600, 0, 400, (1, 1, 1, 1, 1, 1))
         samples.append(Sample(operation, 1e-6 * (1 + place / 7)))
-    return DeviceProfile(
-        "cpu", 1, "off", False, True, 5e10, 2e10, 3e-6, tuple(samples), chains, 1.0, {"device_name": "made up"}
-    )  # fmt: skip
+    environment = {"device_name": "made up"}
+    return DeviceProfile("cpu", 1, "off", False, True, 5e10, 2e10, 3e-6, tuple(samples), chains, 1.0, environment)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +53,7 @@ def test_totals_and_time(widget, seed):
     with torch.device("meta"):
         model = DesignedNetwork(design_of(settings)).eval()
         table = count(model, (1, 3, size, size))
-    for total in ("params", "macs", "activations", "memory_access"):
-        assert numbers[total] == getattr(table, total), total
+    assert_totals(numbers, table, "params", "macs", "activations", "memory_access")
     predicted = predict(model, (1, 3, size, size), made_up_profile(), rung="classes")
     # A femtosecond each is what rounding may cost.
     assert numbers["ms"] == pytest.approx(1000 * predicted.seconds, rel=1e-4)
@@ -73,8 +66,8 @@ def test_the_same_channels_in_two_stages(widget):
     settings = {f"channels_{i}": 16 for i in (1, 2, 3)} | {f"kind_{i}": "residual" for i in (1, 2, 3)}
     settings |= {"kind_3": "ghost", "expand_ratio": 2}
     numbers = widget.evaluate(**settings)
-    table = count(DesignedNetwork(design_of(widget.state | settings)).eval(), (1, 3, 32, 32))
-    assert (numbers["params"], numbers["macs"]) == (table.params, table.macs)
+    table = counted(lambda: DesignedNetwork(design_of(widget.state | settings)), 1, 3, 32, 32)
+    assert_totals(numbers, table, "params", "macs")
 
 
 def test_budget(widget):

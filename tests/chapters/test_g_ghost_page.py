@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import pytest
 import torch
+from explorers import assert_totals, counted, shown
 from torch import nn
 
-from lightnets_edu import count, get_model
+from lightnets_edu import get_model
 from lightnets_edu.models import g_ghost_regnet
 from lightnets_edu.models.g_ghost_regnet import GGhostStage
-from lightnets_edu.pages import get_widget
 from lightnets_edu.pages.exercise import get_exercise
 from lightnets_edu.pages.exercise.judging import judge
 
 
 def built(network, stages, size):
-    """The real network's table, on shapes only."""
-    with torch.device("meta"):
-        if stages == "plain":
-            model = get_model(f"regnet_x_{network}")
-        else:
-            model = get_model(f"g_ghost_regnet_x_{network}", variant=stages)
-        return count(model, (1, 3, size, size))
+    """The real network's table."""
+    if stages == "plain":
+        return counted(lambda: get_model(f"regnet_x_{network}"), 1, 3, size, size)
+    return counted(lambda: get_model(f"g_ghost_regnet_x_{network}", variant=stages), 1, 3, size, size)
 
 
 @pytest.mark.parametrize(
     ("network", "stages", "size"),
-    [("3_2gf", "official", 224), ("3_2gf", "paper", 224), ("400mf", "official", 96), ("8_0gf", "paper", 64),
-     ("16gf", "official", 160), ("200mf", "plain", 112), ("600mf", "official", 80)],
-)  # fmt: skip
+    [
+        *(
+            (network, "official", size)
+            for network, size in (("3_2gf", 224), ("400mf", 96), ("16gf", 160), ("600mf", 80))
+        ),
+        *(("3_2gf", "paper", 224), ("8_0gf", "paper", 64), ("200mf", "plain", 112)),
+    ],
+)
 def test_explorer_equals_the_real_network(network, stages, size):
-    numbers = get_widget("g_ghost_explorer")().evaluate(network=network, stages=stages, input_size=size)
-    table, plain = built(network, stages, size), built(network, "plain", size)
-    assert (numbers["params"], numbers["macs"], numbers["activations"]) == (table.params, table.macs, table.activations)
-    assert (numbers["plain_params"], numbers["plain_macs"]) == (plain.params, plain.macs)
+    numbers = shown("g_ghost_explorer", network=network, stages=stages, input_size=size)
+    table = built(network, stages, size)
+    assert_totals(numbers, table)
+    assert_totals(numbers, built(network, "plain", size), "params", "macs", prefix="plain_")
     for stage in range(1, 5):
         inside = [row for row in table.rows if row.path.startswith(f"layer{stage}.")]
         assert numbers[f"stage_{stage}_params"] == sum(row.params for row in inside)
@@ -52,13 +54,12 @@ def test_any_share_equals_a_network_that_is_split_so(share, stages, network, mon
         return thin, out_channels - thin, width
 
     monkeypatch.setattr(g_ghost_regnet, "split_channels", split)
-    numbers = get_widget("g_ghost_explorer")().evaluate(network=network, stages=stages, cheap_share=share)
-    table = built(network, stages, 224)
-    assert (numbers["params"], numbers["macs"], numbers["activations"]) == (table.params, table.macs, table.activations)
+    numbers = shown("g_ghost_explorer", network=network, stages=stages, cheap_share=share)
+    assert_totals(numbers, built(network, stages, 224))
 
 
 def test_parts_are_those_of_the_modules():
-    numbers = get_widget("g_ghost_explorer")().evaluate(network="4_0gf")
+    numbers = shown("g_ghost_explorer", network="4_0gf")
     with torch.device("meta"):
         model = get_model("g_ghost_regnet_x_4_0gf")
     stages = [module for module in model.modules() if isinstance(module, GGhostStage)]
@@ -68,14 +69,14 @@ def test_parts_are_those_of_the_modules():
 
 
 def test_plain_stages_have_no_parts():
-    numbers = get_widget("g_ghost_explorer")().evaluate(stages="plain", cheap_share=0.9)
+    numbers = shown("g_ghost_explorer", stages="plain", cheap_share=0.9)
     assert {numbers[f"{part}_macs"] for part in ("first", "thin", "cheap", "merge", "last")} == {0}
     assert numbers["macs_left"] == 100
 
 
 def test_a_share_that_leaves_no_group_is_explained():
     with pytest.raises(ValueError, match="one group of 90 channels"):
-        get_widget("g_ghost_explorer")().evaluate(network="8_0gf", cheap_share=0.75)
+        shown("g_ghost_explorer", network="8_0gf", cheap_share=0.75)
 
 
 def test_answers_are_those_of_real_modules():

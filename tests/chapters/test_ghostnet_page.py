@@ -8,6 +8,7 @@ from io import BytesIO
 
 import pytest
 import torch
+from explorers import assert_totals, shown
 from PIL import Image
 from torch import nn
 
@@ -25,15 +26,13 @@ from lightnets_edu.pages.exercise.judging import judge
     [(64, 128, 2, 3, 1, 28), (16, 40, 3, 5, 3, 14), (512, 8, 8, 7, 5, 7), (4, 512, 5, 1, 1, 56)],
 )
 def test_module_explorer_equals_the_real_module(c_in, c_out, ratio, cheap, kernel, side):
-    numbers = get_widget("ghost_module_explorer")().evaluate(
-        in_channels=c_in, out_channels=c_out, ratio=ratio, cheap_kernel_size=cheap, kernel_size=kernel, side=side
-    )
-    with torch.device("meta"):
-        ghost = GhostModule(c_in, c_out, ratio, cheap, kernel)
-        plain = nn.Conv2d(c_in, c_out, kernel, padding=kernel // 2, bias=False)
-        table, other = (count(module, (1, c_in, side, side)) for module in (ghost, plain))
+    settings = {"ratio": ratio, "cheap_kernel_size": cheap, "kernel_size": kernel}
+    numbers = shown("ghost_module_explorer", in_channels=c_in, out_channels=c_out, side=side, **settings)
+    ghost = GhostModule(c_in, c_out, ratio, cheap, kernel)
+    table = count(ghost, (1, c_in, side, side))
+    other = count(nn.Conv2d(c_in, c_out, kernel, padding=kernel // 2, bias=False), (1, c_in, side, side))
     weights = sum(m.weight.numel() for m in ghost.modules() if isinstance(m, nn.Conv2d))
-    assert (numbers["ghost_macs"], numbers["ghost_params"]) == (table.macs, table.params)
+    assert_totals(numbers, table, "params", "macs", prefix="ghost_")
     assert (numbers["plain_macs"], numbers["plain_weights"]) == (other.macs, other.params)
     assert numbers["ghost_weights"] == weights
     assert numbers["primary_macs"] + numbers["cheap_macs"] == table.macs
@@ -45,26 +44,22 @@ def test_module_explorer_equals_the_real_module(c_in, c_out, ratio, cheap, kerne
 def test_speedup_is_the_papers_formula():
     """r_s = s c k^2 / (c k^2 + (s - 1) d^2), if s divides the outputs."""
     for s, c, k, d in ((2, 16, 1, 3), (4, 64, 3, 3), (8, 256, 1, 5)):
-        numbers = get_widget("ghost_module_explorer")().evaluate(
-            ratio=s, in_channels=c, out_channels=64, kernel_size=k, cheap_kernel_size=d
-        )
-        expected = s * c * k**2 / (c * k**2 + (s - 1) * d**2)
-        assert numbers["speedup"] == pytest.approx(expected)
-        assert numbers["compression"] == pytest.approx(expected)
+        settings = {"ratio": s, "in_channels": c, "out_channels": 64, "kernel_size": k, "cheap_kernel_size": d}
+        numbers = shown("ghost_module_explorer", **settings)
+        expected = pytest.approx(s * c * k**2 / (c * k**2 + (s - 1) * d**2))
+        assert (numbers["speedup"], numbers["compression"]) == (expected, expected)
 
 
 @pytest.mark.parametrize(
     ("width", "ratio", "cheap", "size"), [(100, 2, 3, 224), (50, 3, 5, 96), (130, 2, 1, 160), (25, 8, 7, 32)]
 )
 def test_network_explorer_equals_the_real_network(width, ratio, cheap, size):
-    numbers = get_widget("ghostnet_explorer")().evaluate(
-        width_percent=width, ratio=ratio, cheap_kernel_size=cheap, input_size=size
-    )
+    settings = {"ratio": ratio, "cheap_kernel_size": cheap}
+    numbers = shown("ghostnet_explorer", width_percent=width, input_size=size, **settings)
     with torch.device("meta"):
-        model = get_model("ghostnet", width_mult=width / 100, ratio=ratio, cheap_kernel_size=cheap)
-        table = count(model, (1, 3, size, size))
+        model = get_model("ghostnet", width_mult=width / 100, **settings)
         head = sum(p.numel() for m in (model.conv_head, model.classifier) for p in m.parameters())
-    assert (numbers["params"], numbers["macs"]) == (table.params, table.macs)
+    assert_totals(numbers, count(model, (1, 3, size, size)), "params", "macs")
     assert numbers["head_params"] == head
 
 

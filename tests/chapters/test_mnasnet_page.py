@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from explorers import shown
 
 from lightnets_edu.models.search_space import reward
-from lightnets_edu.pages import get_widget
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -19,7 +19,7 @@ def test_rewards(seed):
         **{f"accuracy_{n}": draw.randint(500, 900) / 10 for n in "ab"},
         **{f"latency_{n}": draw.randint(20, 200) for n in "ab"},
     }
-    numbers = get_widget("latency_reward")().evaluate(**settings)
+    numbers = shown("latency_reward", **settings)
     w, target = settings["exponent"], settings["target_ms"]
     for name in "ab":
         known = settings[f"accuracy_{name}"], settings[f"latency_{name}"], target
@@ -31,4 +31,4 @@ def test_rewards(seed):
 
 
 def test_twice_the_latency_is_worth_five_per_cent():
-    assert get_widget("latency_reward")().evaluate(exponent=0.07)["doubling"] == pytest.approx(105, abs=0.1)
+    assert shown("latency_reward", exponent=0.07)["doubling"] == pytest.approx(105, abs=0.1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
+from explorers import assert_totals, counted
 from torch import nn
 
 from lightnets_edu import count
@@ -11,6 +14,8 @@ from lightnets_edu.chapters.resnext.exercises import expand
 from lightnets_edu.models.resnext import EQUAL_COMPLEXITY, BlockFormC, ResNeXt
 from lightnets_edu.pages import get_widget
 from lightnets_edu.pages.exercise import get_exercise
+
+MAPS = (1, 256, 56, 56)
 
 
 @pytest.fixture(scope="module")
@@ -29,25 +34,22 @@ def test_block_explorer_equals_the_block(block_explorer, cardinality, width, mix
     groups, group_width = (width, cardinality) if mixed_up else (cardinality, width)
     with torch.device("meta"):
         block = BlockFormC(256, 256, groups, group_width)
-        resnet = BlockFormC(256, 256, 1, 64)
-    table = count(block, (1, 256, 56, 56))
+    table, resnet = count(block, MAPS), counted(lambda: BlockFormC(256, 256, 1, 64), *MAPS)
     numbers = block_explorer.evaluate(cardinality=cardinality, bottleneck_width=width, mixed_up=mixed_up)
-    assert (numbers["block_params"], numbers["block_macs"]) == (table.params, table.macs)
-    assert numbers["block_activations"] == table.activations
+    assert_totals(numbers, table, prefix="block_")
     assert numbers["channels"] == block.conv2.out_channels
     assert numbers["kernels"] == block.conv2.weight[:, :, 0, 0].numel()
     assert numbers["middle_weights"] == block.conv2.weight.numel()
     assert numbers["outer_weights"] == block.conv1.weight.numel() + block.conv3.weight.numel()
     assert numbers["connected"] == pytest.approx(100 * block.conv2.weight.shape[1] / block.conv2.in_channels)
-    assert numbers["percent"] == pytest.approx(100 * table.macs / count(resnet, (1, 256, 56, 56)).macs, rel=1e-12)
+    assert numbers["percent"] == pytest.approx(100 * table.macs / resnet.macs, rel=1e-12)
 
 
 def test_the_tables_other_rows(block_explorer):
     numbers = block_explorer.evaluate(cardinality=3, bottleneck_width=5)
-    for name, setting in (("paper", (32, 4)), ("resnet", (1, 64))):
-        with torch.device("meta"):
-            table = count(BlockFormC(256, 256, *setting), (1, 256, 56, 56))
-        assert (numbers[f"{name}_params"], numbers[f"{name}_macs"]) == (table.params, table.macs)
+    for prefix, setting in (("paper_", (32, 4)), ("resnet_", (1, 64))):
+        table = counted(partial(BlockFormC, 256, 256, *setting), *MAPS)
+        assert_totals(numbers, table, "params", "macs", prefix=prefix)
 
 
 def path_weights(width: float) -> float:
@@ -73,13 +75,8 @@ def test_the_papers_settings_are_the_widgets(equal_cost, setting):
     cardinality, width = setting
     numbers = equal_cost.evaluate(cardinality=cardinality)
     assert numbers["equal_width"] == width
-    with torch.device("meta"):
-        table = count(ResNeXt(cardinality=cardinality, bottleneck_width=width))
-    assert [numbers[f"network_{name}"] for name in ("params", "macs", "activations")] == [
-        table.params,
-        table.macs,
-        table.activations,
-    ]
+    table = counted(lambda: ResNeXt(cardinality=cardinality, bottleneck_width=width))
+    assert_totals(numbers, table, prefix="network_")
 
 
 def test_what_the_choice_says(equal_cost):

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import pytest
-import torch
+from explorers import assert_totals, counted, shown
 from torch import nn
 
-from lightnets_edu import count, get_model
-from lightnets_edu.pages import get_widget
+from lightnets_edu import get_model
 
 
 @pytest.mark.parametrize("width", ["0.5", "1.0", "1.5", "2.0"])
 @pytest.mark.parametrize("variant", ["torchvision", "megvii"])
 @pytest.mark.parametrize("size", [224, 80])
 def test_explorer_equals_the_real_network(width, variant, size):
-    numbers = get_widget("shufflenet_v2_explorer")().evaluate(width=width, variant=variant, input_size=size)
-    with torch.device("meta"):
-        table = count(get_model(f"shufflenet_v2_x{width.replace('.', '_')}", variant=variant), (1, 3, size, size))
-    for name in ("params", "macs", "activations", "memory_access"):
-        assert numbers[name] == getattr(table, name)
+    numbers = shown("shufflenet_v2_explorer", width=width, variant=variant, input_size=size)
+    name = f"shufflenet_v2_x{width.replace('.', '_')}"
+    table = counted(lambda: get_model(name, variant=variant), 1, 3, size, size)
+    assert_totals(numbers, table, "params", "macs", "activations", "memory_access")
 
 
 @pytest.mark.parametrize(("in_channels", "side"), [(16, 56), (72, 28), (128, 14), (512, 7)])
 def test_memory_access_is_the_layers_and_never_below_the_bound(in_channels, side):
-    numbers = get_widget("equal_width_explorer")().evaluate(in_channels=in_channels, side=side)
-    table = count(nn.Conv2d(in_channels, numbers["wide"], 1, bias=False), (1, in_channels, side, side))
-    assert (numbers["macs"], numbers["memory_access"]) == (table.macs, table.memory_access)
+    numbers = shown("equal_width_explorer", in_channels=in_channels, side=side)
+    table = counted(lambda: nn.Conv2d(in_channels, numbers["wide"], 1, bias=False), 1, in_channels, side, side)
+    assert_totals(numbers, table, "macs", "memory_access")
     assert numbers["bound"] <= numbers["memory_access"] * (1 + 1e-12)
     # By brute force: no pair of channels with at least these MACs moves fewer numbers than the bound.
     product = numbers["macs"] // side**2

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+from explorers import assert_totals, counted, shown
 from torch import nn
 
 from lightnets_edu import count, get_model
@@ -39,11 +40,11 @@ def by_rules(base_e, incr_e, freq, squeeze_ratio, part_3x3):
 )
 def test_explorer_equals_the_real_network(rules, size):
     names = ("base_e", "incr_e", "freq", "squeeze_ratio", "part_3x3")
-    numbers = get_widget("squeezenet_explorer")().evaluate(**dict(zip(names, rules, strict=True)), input_size=size)
+    numbers = shown("squeezenet_explorer", **dict(zip(names, rules, strict=True)), input_size=size)
     with torch.device("meta"):
         model = by_rules(*rules)
-        table = count(model, (1, 3, size, size))
-    assert (numbers["params"], numbers["macs"], numbers["activations"]) == (table.params, table.macs, table.activations)
+    table = count(model, (1, 3, size, size))
+    assert_totals(numbers, table)
     assert numbers["biases"] == sum(p.numel() for p in model.parameters() if p.ndim == 1)
     assert numbers["weights"] == sum(p.numel() for p in model.parameters() if p.ndim > 1)
     for name in ("megabytes", "compressed"):
@@ -51,17 +52,14 @@ def test_explorer_equals_the_real_network(rules, size):
 
 
 def test_the_default_is_squeezenet_1_0():
-    with torch.device("meta"):
-        table = count(get_model("squeezenet1_0"))
-    numbers = get_widget("squeezenet_explorer")().evaluate()
-    assert (numbers["params"], numbers["macs"]) == (table.params, table.macs)
+    assert_totals(shown("squeezenet_explorer"), counted(lambda: get_model("squeezenet1_0")), "params", "macs")
 
 
 @pytest.mark.parametrize(("bits", "kept", "stored"), [(8, 33, 12), (6, 100, 6), (32, 50, 36), (4, 10, 8)])
 def test_compressed_size_by_hand(bits, kept, stored):
     with torch.device("meta"):
         parameters = list(get_model("squeezenet1_0").parameters())
-    numbers = get_widget("squeezenet_explorer")().evaluate(bits=bits, kept=kept)
+    numbers = shown("squeezenet_explorer", bits=bits, kept=kept)
     size = 0.0
     for p in parameters:
         if p.ndim == 1:

@@ -5,22 +5,19 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-import torch
+from explorers import assert_totals, counted
 
 from lightnets_edu import count
 from lightnets_edu.chapters.wide_resnet.exercises import blocks, equal_width
+from lightnets_edu.counting import CountTable
 from lightnets_edu.models.resnet import Bottleneck
 from lightnets_edu.models.wide_resnet import WideBasicBlock, WideResNet
 from lightnets_edu.pages import get_widget
 from lightnets_edu.pages.exercise import get_exercise
 
-QUANTITIES = ("params", "macs", "activations", "memory_access")
 
-
-def counted(depth: int, width: int, size: int = 32, num_classes: int = 10):
-    with torch.device("meta"):
-        network = WideResNet(depth, width, num_classes)
-    return count(network, (1, 3, size, size))
+def built(depth: int, width: int, size: int = 32, num_classes: int = 10) -> CountTable:
+    return counted(lambda: WideResNet(depth, width, num_classes), 1, 3, size, size)
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +30,9 @@ def explorer():
     [(28, 10, 32, 10), (10, 1, 32, 10), (10, 16, 8, 100), (40, 4, 96, 100), (22, 3, 24, 10), (100, 1, 40, 10)],
 )
 def test_explorer_equals_the_network(explorer, depth, width, size, num_classes):
-    table = counted(depth, width, size, num_classes)
+    table = built(depth, width, size, num_classes)
     numbers = explorer.evaluate(depth=depth, width=width, input_size=size, num_classes=num_classes)
-    assert [numbers[name] for name in QUANTITIES] == [getattr(table, name) for name in QUANTITIES]
+    assert_totals(numbers, table, "params", "macs", "activations", "memory_access")
     assert numbers["arithmetic_intensity"] == pytest.approx(2 * table.macs / table.memory_access, rel=1e-12)
     for group in (1, 2, 3):
         rows = [row for row in table.rows if row.path.startswith(f"layer{group}.")]
@@ -46,7 +43,7 @@ def test_explorer_equals_the_network(explorer, depth, width, size, num_classes):
 
 
 def test_growth_is_against_the_thin_network(explorer):
-    thin, wide = counted(16, 1, 64), counted(16, 5, 64)
+    thin, wide = built(16, 1, 64), built(16, 5, 64)
     numbers = explorer.evaluate(depth=16, width=5, input_size=64)
     for name in ("params", "macs", "activations"):
         assert numbers[f"{name}_growth"] == pytest.approx(getattr(wide, name) / getattr(thin, name), rel=1e-12)
@@ -55,10 +52,10 @@ def test_growth_is_against_the_thin_network(explorer):
 def test_the_chapters_rules_and_its_pair():
     # 3 groups of 2 convolutions: a block more in each adds 6 * 9 * (16 k)^2 * 32^2 MACs.
     for width in (1, 6):
-        more, less = counted(22, width), counted(16, width)
+        more, less = built(22, width), built(16, width)
         assert more.macs - less.macs == 6 * 9 * (16 * width) ** 2 * 32**2 == 14_155_776 * width**2
         assert more.activations - less.activations == 57_344 * width
-    deep, wide = counted(40, 6), counted(16, 11)
+    deep, wide = built(40, 6), built(16, 11)
     assert wide.macs / deep.macs == pytest.approx(1, abs=0.001)
     assert wide.params / deep.params == pytest.approx(1, abs=0.031)
     assert wide.activations / deep.activations < 0.75

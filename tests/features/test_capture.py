@@ -31,7 +31,7 @@ def test_outputs_are_those_of_the_functions_by_hand(mobilenet, images):
     depthwise = F.conv2d(normed.relu(), block.conv_dw.weight, padding=1, groups=stem.shape[1])
     assert list(got) == ["bn1", "conv_stem", "blocks.0.0.conv_dw"]
     torch.testing.assert_close(got["conv_stem"], stem.detach())
-    torch.testing.assert_close(got["bn1"], normed.detach())  # although the ReLU behind it overwrites it
+    torch.testing.assert_close(got["bn1"], normed.detach())  # although the next ReLU overwrites it
     assert (got["bn1"] < 0).any()
     torch.testing.assert_close(got["blocks.0.0.conv_dw"], depthwise.detach())
 

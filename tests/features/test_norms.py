@@ -31,7 +31,7 @@ def test_statistics_of_one_batch_are_those_of_a_training_step():
         torch.testing.assert_close(norm.running_var, trained.get_submodule(name).running_var)
 
 
-def test_behind_every_norm_maps_are_centred_and_scaled():
+def test_after_every_norm_maps_are_centred_and_scaled():
     """Nearly: the running variance is the unbiased one, and some variances are as small as the norm's epsilon."""
     model = make("mobilenet_v1", width_mult=0.25)
     images = torch.randn(40, 3, 32, 32) + 1
@@ -53,7 +53,7 @@ def test_statistics_are_means_over_the_batches():
 
 def test_nothing_else_changes():
     model = make("mnasnet_a1", norm_momentum=0.07).train()
-    model.layers[9].eval()
+    model.blocks[2].eval()
     parameters = copy.deepcopy(dict(model.named_parameters()))
     flags = [module.training for module in model.modules()]
     images = torch.randn(4, 3, 16, 16)
@@ -65,7 +65,7 @@ def test_nothing_else_changes():
     assert {norm.momentum for norm in norms_of(model).values()} == {0.07}
 
 
-def test_a_g_ghost_network_whose_norms_stand_behind_a_pooling():
+def test_a_g_ghost_network_whose_norms_follow_a_pooling():
     settle_batch_norms(make("g_ghost_regnet_x_200mf"), torch.randn(5, 3, 16, 16), batch_size=2)
 
 

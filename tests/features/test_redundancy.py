@@ -75,7 +75,6 @@ def test_a_filtered_copy_is_found_again(noise, kernel, bias):
     torch.testing.assert_close(found.kernel, kernel, rtol=1e-4, atol=1e-5)
     assert found.bias == pytest.approx(bias, abs=1e-5)
     torch.testing.assert_close(found.prediction, noise[:, 2], rtol=1e-4, atol=1e-4)
-    assert found.fitted_images == 4
 
 
 @pytest.mark.parametrize("d", [1, 3, 5])
@@ -117,7 +116,6 @@ def test_redundancy_of_a_network_of_ghosts(noise):
     noise[:, 5] = 0.25
     result = redundancy(noise)
     assert result.dead.tolist() == [False] * 5 + [True]
-    assert (result.channels, result.dead_channels) == (6, 1)
     assert result.twin[[0, 1, 3, 4, 5]].tolist() == [3, 4, 0, 1, -1]
     assert result.r2[[0, 3, 4]].tolist() == pytest.approx([1, 1, 1], abs=1e-9)
     assert result.similarity[[0, 3]].tolist() == pytest.approx([1, 1])
@@ -127,7 +125,6 @@ def test_redundancy_of_a_network_of_ghosts(noise):
         assert float(result.r2[target]) == pytest.approx(numpy_fit(noise, source, target, 3)[3], abs=1e-6)
     live = result.r2[:5].numpy()
     assert result.median_r2 == pytest.approx(np.median(live))
-    assert result.median_similarity == pytest.approx(np.median(result.similarity[:5].numpy()))
     assert result.share(0.5) == pytest.approx((live >= 0.5).mean()) and result.share(0.9) >= 3 / 5
 
 

@@ -19,6 +19,18 @@ EXAMPLE = {"in_channels": 3, "out_channels": 6, "kernel_size": 11, "out_height":
 x, y, z = sp.symbols("x y z", integer=True)
 
 
+def test_the_front_door_gives_the_formulas_of_blocks_too():
+    from lightnets_edu.formulas import ghost_module
+    from lightnets_edu.models.ghostnet import ghost_module as at_home
+
+    assert ghost_module is at_home
+    assert set(formulas.__all__) <= set(dir(formulas))
+    with pytest.raises(AttributeError, match=r"module 'lightnets_edu\.formulas' has no attribute 'goat_module'"):
+        _ = formulas.goat_module
+    with pytest.raises(ImportError):
+        from lightnets_edu.formulas import goat_module  # noqa: F401
+
+
 @pytest.mark.parametrize("formula", ALL, ids=lambda f: f.name)
 def test_every_formula_has_all_faces(formula):
     assert formula.__doc__.strip()
@@ -46,10 +58,20 @@ def test_floor_stays_one_division(value, divisor):
 
 
 EXPRESSIONS = [
-    x * y + z**2, (x * y) / (z**2 + 1), sp.floor((x + 2 * y - 3) / (z**2 + 1)) + 1, sp.Max(x, y, 3), sp.Min(x, z),
-    sp.Mod(x, z**2 + 1), sp.Piecewise((x, sp.Lt(x, y)), (z, sp.Eq(x, 3)), (y, True)), x - y - z, -x, sp.Integer(7),
-    sp.Piecewise((1, sp.And(x > 0, sp.Or(y > 0, sp.Not(sp.Eq(z, 0))))), (0, True)), sp.ceiling(x / 7), x / 3 + y / 5,
-]  # fmt: skip
+    x * y + z**2,
+    (x * y) / (z**2 + 1),
+    sp.floor((x + 2 * y - 3) / (z**2 + 1)) + 1,
+    sp.Max(x, y, 3),
+    sp.Min(x, z),
+    sp.Mod(x, z**2 + 1),
+    sp.Piecewise((x, sp.Lt(x, y)), (z, sp.Eq(x, 3)), (y, True)),
+    x - y - z,
+    -x,
+    sp.Integer(7),
+    sp.Piecewise((1, sp.And(x > 0, sp.Or(y > 0, sp.Not(sp.Eq(z, 0))))), (0, True)),
+    sp.ceiling(x / 7),
+    x / 3 + y / 5,
+]
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=str)

@@ -37,16 +37,16 @@ def assert_same(cost, module: nn.Module, *shape: int) -> None:
 
 
 small = st.integers(1, 6)
+windows = st.fixed_dictionaries(
+    {"kernel_size": st.integers(1, 5), "stride": st.integers(1, 4), "padding": st.integers(0, 3), "dilation": small}
+)
 
 
-@given(
-    groups=small, ins=small, outs=small, kernel=st.integers(1, 5), stride=st.integers(1, 4), padding=st.integers(0, 3),
-    dilation=st.integers(1, 3), height=st.integers(1, 30), width=st.integers(1, 30), bias=st.booleans(),
-)  # fmt: skip
-def test_conv2d(groups, ins, outs, kernel, stride, padding, dilation, height, width, bias):
-    assume(min(height, width) + 2 * padding > dilation * (kernel - 1))
-    module = nn.Conv2d(groups * ins, groups * outs, kernel, stride, padding, dilation, groups, bias)
-    window = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+@given(small, small, small, windows, st.integers(1, 30), st.integers(1, 30), st.booleans())
+def test_conv2d(groups, ins, outs, window, height, width, bias):
+    kernel = window["kernel_size"]
+    assume(min(height, width) + 2 * window["padding"] > window["dilation"] * (kernel - 1))
+    module = nn.Conv2d(groups * ins, groups * outs, **window, groups=groups, bias=bias)
     out_height, out_width = (conv_output_size(in_size=n, **window) for n in (height, width))
     assert module(torch.zeros(1, groups * ins, height, width)).shape[2:] == (out_height, out_width)
     maps = {"out_height": out_height, "out_width": out_width, "in_height": height, "in_width": width}
@@ -62,22 +62,13 @@ def test_conv2d(groups, ins, outs, kernel, stride, padding, dilation, height, wi
         assert cost == depthwise_conv2d(**channels, kernel_size=kernel, bias=bias, **maps)
 
 
-@given(
-    ins=small,
-    outs=small,
-    kernel=st.sampled_from([1, 3, 5]),
-    stride=st.integers(1, 3),
-    size=st.integers(1, 20),
-    bias=st.booleans(),
-)
+@given(small, small, st.sampled_from([1, 3, 5]), st.integers(1, 3), st.integers(1, 20), st.booleans())
 def test_depthwise_separable(ins, outs, kernel, stride, size, bias):
     depthwise = nn.Conv2d(ins, ins, kernel, stride, kernel // 2, groups=ins, bias=bias)
     module = nn.Sequential(depthwise, nn.Conv2d(ins, outs, 1, bias=bias))
     side = module(torch.zeros(1, ins, size, size)).shape[-1]
-    cost = depthwise_separable_conv2d(
-        in_channels=ins, out_channels=outs, kernel_size=kernel, bias=bias,
-        out_height=side, out_width=side, in_height=size, in_width=size,
-    )  # fmt: skip
+    maps = {"out_height": side, "out_width": side, "in_height": size, "in_width": size}
+    cost = depthwise_separable_conv2d(in_channels=ins, out_channels=outs, kernel_size=kernel, bias=bias, **maps)
     assert_same(cost, module, 1, ins, size, size)
 
 
@@ -93,9 +84,8 @@ def test_linear(ins, outs, bias):
 def test_batch_norm_has_parameters_and_no_macs():
     cost = batch_norm2d(num_features=8, out_height=5, out_width=7)
     (row,) = count(nn.BatchNorm2d(8), (1, 8, 5, 7)).rows
-    assert (cost.params, cost.macs, cost.activations, cost.memory_access) == (
-        row.params, row.macs, row.activations, row.memory_access,
-    )  # fmt: skip
+    for quantity in ("params", "macs", "activations", "memory_access"):
+        assert getattr(cost, quantity) == getattr(row, quantity), quantity
     assert cost.exact_flops == 2 * 8 * 5 * 7
 
 
@@ -107,23 +97,14 @@ def test_the_worked_example_of_chapter_one():
     assert (dense.params, grouped.params) == (2178, 726)
     assert (dense.macs, dense.flops, dense.exact_flops) == (6_588_450, 13_176_900, 13_158_750)
     assert conv2d(**settings, bias=True).exact_flops == 13_176_900
-    assert (grouped.exact_flops, conv2d(**settings, groups=3, bias=True).exact_flops) == (
-        4_374_150,
-        4_392_300,
-    )
+    assert (grouped.exact_flops, conv2d(**settings, groups=3, bias=True).exact_flops) == (4_374_150, 4_392_300)
     assert dense.macs == 3 * grouped.macs
 
 
 @given(ins=st.integers(1, 300), outs=st.integers(1, 300), kernel=st.integers(1, 11), size=st.integers(1, 300))
 def test_ratio_of_depthwise_separable_to_standard(ins, outs, kernel, size):
     """Howard et al. 2017, section 3.1: 1/N + 1/K^2, without rounding."""
-    settings = {
-        "in_channels": ins,
-        "out_channels": outs,
-        "kernel_size": kernel,
-        "out_height": size,
-        "out_width": size,
-    }
+    settings = {"in_channels": ins, "out_channels": outs, "kernel_size": kernel, "out_height": size, "out_width": size}
     separable, standard = depthwise_separable_conv2d(**settings), conv2d(**settings)
     assert separable.macs * outs * kernel**2 == standard.macs * (kernel**2 + outs)
 
@@ -143,25 +124,25 @@ def test_make_divisible_is_the_usual_one(divisor):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"groups": 3}, "groups=3 does not divide in_channels=64: each group needs the same number of channels; "
-                        "try 1, 2, 4, 8, 16, 32 or 64"),
-        ({"groups": 64}, "groups=64 does not divide out_channels=96: each group needs the same number of channels; "
-                         "try 1, 2, 3, 4, 6, 8, 12, 16 …"),
+        (
+            {"groups": 3},
+            "groups=3 does not divide in_channels=64: each group needs the same number of channels; "
+            "try 1, 2, 4, 8, 16, 32 or 64",
+        ),
+        (
+            {"groups": 64},
+            "groups=64 does not divide out_channels=96: each group needs the same number of channels; "
+            "try 1, 2, 3, 4, 6, 8, 12, 16 …",
+        ),
         ({"out_height": 0}, "out_height should be at least 1 instead of 0"),
         ({"in_channels": -3}, "in_channels should be at least 1 instead of -3"),
         ({"kernel_size": 2.5}, "kernel_size should be a whole number instead of 2.5"),
         ({"kernel_size": "3"}, "kernel_size should be a whole number instead of '3'"),
         ({"bias": 2}, "bias should be True or False instead of 2"),
     ],
-)  # fmt: skip
+)
 def test_bad_settings_are_explained(change, sentence):
-    settings = {
-        "in_channels": 64,
-        "out_channels": 96,
-        "kernel_size": 3,
-        "out_height": 8,
-        "out_width": 8,
-    } | change
+    settings = {"in_channels": 64, "out_channels": 96, "kernel_size": 3, "out_height": 8, "out_width": 8} | change
     with pytest.raises(ValueError) as error:
         conv2d(**settings)
     assert str(error.value) == sentence

@@ -28,10 +28,10 @@ def find_python(version: str) -> Path:
     if uv := shutil.which("uv"):
         found = subprocess.run([uv, "python", "find", "--no-project", version], capture_output=True, text=True)
         candidates.append(found.stdout.strip())
+    ask = "import sys; print(*sys.version_info[:2], sep='.')"
     for candidate in filter(None, candidates):
         try:
-            asked = subprocess.run([candidate, "-c", "import sys; print(*sys.version_info[:2], sep='.')"],
-                                   capture_output=True, text=True)  # fmt: skip
+            asked = subprocess.run([candidate, "-c", ask], capture_output=True, text=True)
         except OSError:
             continue
         if asked.stdout.strip() == version:
@@ -46,12 +46,11 @@ def find_python(version: str) -> Path:
 def run(command: list[str | Path], folder: Path, **variables: str) -> str:
     """Run a command; if it fails, the test fails with what it printed."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    done = subprocess.run(
-        [str(part) for part in command], cwd=folder, env={**environment, **variables}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=HOURS * 3600,
-    )  # fmt: skip
+    words = [str(part) for part in command]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run(words, cwd=folder, env={**environment, **variables}, timeout=HOURS * 3600, **streams)
     if done.returncode:
-        pytest.fail(f"{' '.join(map(str, command))}\n{done.stdout[-20_000:]}", pytrace=False)
+        pytest.fail(f"{' '.join(words)}\n{done.stdout[-20_000:]}", pytrace=False)
     return done.stdout
 
 

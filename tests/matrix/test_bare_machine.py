@@ -31,8 +31,8 @@ NOT_NEEDED = ("PIP_CACHE_DIR", "PIP_FIND_LINKS", "PIP_CONFIG_FILE")  # folders o
 def mirror() -> tuple[str, str]:
     """This Debian's code name and the address of the index that it uses."""
     name = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    asked = run(["apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"],
-                ROOT)  # fmt: skip
+    wanted = ["--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"]
+    asked = run(["apt-get", "indextargets", *wanted], ROOT)
     addresses = [line.split()[2] for line in asked.splitlines() if line.split()[:2] == [name, "main"]]
     assert addresses, f"no index of {name} in: {asked}"
     return name, addresses[0]

@@ -18,8 +18,7 @@ import pytest
 from .conftest import ROOT, checkout, find_python, pip_cache, run
 
 PYTHON = "3.12"
-SHIPPED = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "sympy", "tqdm", "ipykernel<7",
-           "nbclient", "jupyter_client", "setuptools", "wheel")  # fmt: skip
+SHIPPED = "torch torchvision numpy pandas matplotlib sympy tqdm ipykernel<7 nbclient jupyter_client setuptools wheel"
 MEMORY = 4 * 2**30  # bytes; Colab's free machines have three times as much
 SOURCE = re.compile(r'book = \\"git\+[^"\\]+\\"')
 # COLAB="01_convolution_cost 07_mobilenet_v1" tries some of them.
@@ -33,7 +32,7 @@ def colab(request, tmp_path_factory):
     cache = {"PIP_CACHE_DIR": pip_cache()}
     run([find_python(PYTHON), "-m", "venv", "python"], place)
     python = place / "python" / "bin" / "python"
-    run([python, "-m", "pip", "install", "-q", *SHIPPED, request.param], place, **cache)
+    run([python, "-m", "pip", "install", "-q", *SHIPPED.split(), request.param], place, **cache)
     tree = checkout(place / "lightnets")
     run([python, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", place, tree], place, **cache)
     (wheel,) = place.glob("*.whl")
@@ -68,7 +67,7 @@ def test_chapter(colab, chapter, place, home):
     assert [output for output in outputs if output["output_type"] == "error"] == []
     for bundle in (output["data"] for output in outputs if "data" in output):
         assert "application/vnd.jupyter.widget-view+json" not in bundle or "text/html" in bundle
-    assert [path.name for path in folder.iterdir()] == [notebook.name], "the chapter left files behind"
+    assert [path.name for path in folder.iterdir()] == [notebook.name], "the chapter left files in its folder"
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024  # of all processes so far; KiB on Linux
     assert largest <= MEMORY, f"a chapter took {largest / 2**30:.1f} GiB"
     if chapter == CHAPTERS[0]:

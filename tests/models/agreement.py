@@ -1,4 +1,4 @@
-"""Two implementations of one network, compared."""
+"""A network and its witnesses: reference numbers, another implementation, its own closed form."""
 
 import json
 from pathlib import Path
@@ -6,13 +6,17 @@ from pathlib import Path
 import torch
 from torch import nn
 
-MODELS = json.loads((Path(__file__).parents[1] / "data" / "models.json").read_text())
+from lightnets_edu import get_model
+from lightnets_edu.formulas import batch_norm2d, linear
+from lightnets_edu.models.cost import network_cost
+
+MODELS = json.loads((Path(__file__).parents[1] / "data" / "models.json").read_text(encoding="utf-8"))
 
 
-def published(model: str, variant: str) -> dict:
-    """A network's row of the reference numbers."""
-    (row,) = [row for row in MODELS if row["model"] == model and row["variant"] == variant]
-    return row
+def on_meta(name: str, **options) -> nn.Module:
+    """A network of the registry without memory for its weights."""
+    with torch.device("meta"):
+        return get_model(name, **options)
 
 
 def fill(network: nn.Module) -> nn.Module:
@@ -35,7 +39,25 @@ def fill(network: nn.Module) -> nn.Module:
 
 def shared_state(network: nn.Module) -> dict[str, torch.Tensor]:
     """A state dict to build a twin with: the same parameters, its own copy of the running statistics."""
-    return dict(network.named_parameters()) | {name: buffer.clone() for name, buffer in network.named_buffers()}
+    own = dict(network.named_parameters()) | {name: buffer.clone() for name, buffer in network.named_buffers()}
+    return {name: own[name] for name in network.state_dict()}
+
+
+def timm_regnet_names(state: dict) -> dict:
+    """timm's names to ours: stem.conv -> conv1, s1.b1.conv2.bn -> layer1.0.bn2, head.fc -> fc."""
+    renamed = {}
+    for key, tensor in state.items():
+        first, *rest = key.split(".")
+        if first == "stem":
+            name = {"conv": "conv1", "bn": "bn1"}[rest[0]]
+        elif first == "head":
+            name = "fc"
+        else:
+            block, part, kind = rest[:3]
+            name = f"downsample.{['conv', 'bn'].index(kind)}" if part == "downsample" else kind + part[-1]
+            name = f"layer{first[1:]}.{int(block[1:]) - 1}.{name}"
+        renamed[f"{name}.{rest[-1]}"] = tensor
+    return renamed
 
 
 def assert_same_outputs(ours: nn.Module, theirs: nn.Module, sizes, tolerance: float = 0.0) -> None:
@@ -53,11 +75,14 @@ def assert_same_outputs(ours: nn.Module, theirs: nn.Module, sizes, tolerance: fl
         assert torch.allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
+def totals(cost) -> tuple[int, ...]:
+    """Of a `Cost` or a `CountTable`."""
+    return cost.params, cost.macs, cost.activations, cost.memory_access
+
+
 def assert_layers_equal_count(layers, table) -> None:
     """Each layer's closed form is what the count finds at its name and below it, and nothing is left over."""
-    from lightnets_edu.formulas import batch_norm2d, linear
-
-    found = set()
+    layers, found = list(layers), set()
     for name, formula, settings in layers:
         cost = formula(**settings)
         rows = [row for row in table.rows if row.path == name or row.path.startswith(name + ".")]
@@ -72,3 +97,4 @@ def assert_layers_equal_count(layers, table) -> None:
         if formula is not linear:
             assert cost.activations == sum(row.activations for row in convolutions), name
     assert not [row.path for row in table.rows if row.params and row.path not in found]
+    assert totals(network_cost(layers)) == totals(table)

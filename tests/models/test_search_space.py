@@ -1,9 +1,8 @@
-"""Designs: the closed form, the real network and the predicted operations say the same."""
+"""Designs: the closed form and the real network say the same; the search space holds what it says."""
 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -17,13 +16,10 @@ from lightnets_edu.models.search_space import (
     DesignedNetwork,
     SearchSpace,
     Stage,
-    block_work,
     layers,
-    make_block,
     pareto_front,
     reward,
 )
-from lightnets_edu.timing import operations
 
 SPACE = SearchSpace(((16, 24), (24, 32, 48)), depth=(1, 2))
 
@@ -34,10 +30,9 @@ def random_design(seed: int) -> Design:
     def stage() -> Stage:
         kind = generator.choice(KINDS)
         more = {"kernel_size": generator.choice((3, 5)), "squeeze": generator.random() < 0.5}
-        return Stage(
-            kind, 2 * generator.randint(4, 20), generator.randint(1, 3), expand_ratio=generator.randint(1, 6),
-            stride=generator.choice((1, 2)), **(more if kind == "inverted_residual" else {}),
-        )  # fmt: skip
+        settings = {"channels": 2 * generator.randint(4, 20), "depth": generator.randint(1, 3)}
+        settings |= {"expand_ratio": generator.randint(1, 6), "stride": generator.choice((1, 2))}
+        return Stage(kind, **settings, **(more if kind == "inverted_residual" else {}))
 
     return Design(
         tuple(stage() for _ in range(generator.randint(1, 4))), 2 * generator.randint(4, 10), generator.choice((1, 2))
@@ -62,26 +57,6 @@ def test_forward_and_every_gradient():
     logits.sum().backward()
     assert all(p.grad is not None for p in model.parameters())
     assert list(model.eval().feature_maps(torch.rand(1, 3, 32, 32))) == [1, 2, 4, 8, 16]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("in_channels", "out_channels", "stride"), [(16, 16, 1), (16, 24, 2), (8, 12, 2)])
-def test_work_is_that_of_the_real_operations(kind, in_channels, out_channels, stride):
-    block = make_block(kind, in_channels, out_channels, stride, expand_ratio=4)
-    side = 12
-    expected: Counter = Counter()
-    for op in operations(block.eval(), (1, in_channels, side, side)):
-        expected[op.kind] += op.macs or op.read + op.written + op.weights
-        expected["operations"] += 1
-    got: Counter = Counter()
-    work = block_work(
-        kind, in_channels, out_channels, side**2, (side // stride) ** 2, expand_ratio=4,
-        same_shape=stride == 1 and in_channels == out_channels,
-    )  # fmt: skip
-    for name, amount in work:
-        got[name] += amount
-        got["operations"] += 1
-    assert got == expected
 
 
 @pytest.mark.parametrize(

@@ -1,80 +1,12 @@
-"""SqueezeNet against torchvision's (no bypass), pytorchcv's (simple) and a restatement (complex)."""
-
-from functools import partial
+"""SqueezeNet's complex bypass against a restatement."""
 
 import pytest
 import torch
-import torchvision
-from agreement import MODELS, assert_layers_equal_count, assert_same_outputs, fill
-from pytorchcv.models import squeezenet as pytorchcv
+from agreement import assert_same_outputs, fill, on_meta
 from torch import nn
 from torch.nn import functional as F
 
-from lightnets_edu import count, get_model
-from lightnets_edu.models.cost import network_cost
-from lightnets_edu.models.squeezenet import Fire, layers
-
-squeezenet1_0, squeezenet1_1 = (partial(get_model, name) for name in ("squeezenet1_0", "squeezenet1_1"))
-BUILDERS = {"1.0": squeezenet1_0, "1.1": squeezenet1_1}
-ROWS = [row for row in MODELS if row["model"] == "SqueezeNet" and "conv10 pad" not in row["variant"]]
-
-
-def on_meta(build, **options):
-    with torch.device("meta"):
-        return build(**options)
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['variant']} {row['resolution']} {row['source_impl'][:9]}")
-def test_published_numbers(row):
-    version, _, bypass = row["variant"].partition(" + ")
-    bypass = bypass.removesuffix(" bypass") or "none"
-    model = on_meta(BUILDERS[version], bypass=bypass)
-    table = count(model, (1, 3, row["resolution"], row["resolution"]))
-    assert (table.params, table.macs, table.activations) == (row["params"], row["macs"], row["activations"])
-
-
-def test_all_published_variants_are_there():
-    assert {row["variant"] for row in ROWS} == {
-        "1.0", "1.1", "1.0 + simple bypass", "1.1 + simple bypass", "1.0 + complex bypass",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("bypass", ["none", "simple", "complex"])
-@pytest.mark.parametrize("version", BUILDERS)
-def test_closed_forms(version, bypass):
-    model = on_meta(BUILDERS[version], bypass=bypass)
-    for size in (224, 97, 32):
-        table = count(model, (1, 3, size, size))
-        assert_layers_equal_count(layers(version, bypass=bypass, size=size), table)
-        cost = network_cost(layers(version, bypass=bypass, size=size))
-        assert (cost.params, cost.macs, cost.activations, cost.memory_access) == (
-            table.params, table.macs, table.activations, table.memory_access,
-        )  # fmt: skip
-    small = on_meta(BUILDERS[version], bypass=bypass, num_classes=10, small_input=True)
-    formulas = layers(version, bypass=bypass, num_classes=10, small_input=True, size=33)
-    assert_layers_equal_count(formulas, count(small, (1, 3, 33, 33)))
-
-
-@pytest.mark.parametrize("version", BUILDERS)
-def test_same_network_as_torchvision(version):
-    build = getattr(torchvision.models, f"squeezenet{version.replace('.', '_')}")
-    theirs = fill(on_meta(build, dropout=0.0))
-    ours = on_meta(BUILDERS[version], dropout=0.0).to_empty(device="cpu")
-    ours.load_state_dict(theirs.state_dict())
-    assert_same_outputs(ours, theirs, ((96, 96), (131, 70)))
-
-
-@pytest.mark.parametrize("version", BUILDERS)
-def test_simple_bypass_is_pytorchcvs(version):
-    build = pytorchcv.squeezeresnet_v1_0 if version == "1.0" else pytorchcv.squeezeresnet_v1_1
-    theirs = fill(on_meta(build))
-    theirs.output.final_pool = nn.AdaptiveAvgPool2d(1)  # theirs fits images of one size only
-    ours = on_meta(BUILDERS[version], bypass="simple", dropout=0.0).to_empty(device="cpu")
-    ours.load_state_dict(dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True)))
-    for module in theirs.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-    assert_same_outputs(ours, theirs, ((96, 96), (131, 70)))
+from lightnets_edu.models.squeezenet import Fire
 
 
 class ComplexBypass(nn.Module):
@@ -107,32 +39,12 @@ class ComplexBypass(nn.Module):
 
 
 def test_complex_bypass_is_the_papers():
-    ours = fill(on_meta(squeezenet1_0, bypass="complex", dropout=0.0))
+    ours = fill(on_meta("squeezenet1_0", bypass="complex", dropout=0.0))
     assert_same_outputs(ours, ComplexBypass(ours.state_dict()), ((96, 96), (131, 70)), tolerance=1e-5)
-    added = set(ours.state_dict()) - set(on_meta(squeezenet1_0, bypass="simple").state_dict())
+    added = set(ours.state_dict()) - set(on_meta("squeezenet1_0", bypass="simple").state_dict())
     assert added == {f"features.{n}.bypass.{part}" for n in (3, 5, 8, 10) for part in ("weight", "bias")}
 
 
-def test_feature_maps():
-    for build, stem in ((squeezenet1_0, 109), (squeezenet1_1, 111)):
-        maps = on_meta(build).feature_maps(torch.zeros(1, 3, 224, 224, device="meta"))
-        channels = (96, 256, 512, 512) if build is squeezenet1_0 else (64, 128, 256, 512)
-        sides = (stem, (stem + 1) // 2 - (stem % 2), 27, 13)
-        expected = {stride: (c, n, n) for stride, c, n in zip((2, 4, 8, 16), channels, sides, strict=True)}
-        assert {stride: tuple(x.shape[1:]) for stride, x in maps.items()} == expected
-
-
-@pytest.mark.parametrize(("build", "smallest"), [(squeezenet1_0, 21), (squeezenet1_1, 17)])
-def test_smallest_image(build, smallest):
-    for options, least in (({}, smallest), ({"small_input": True}, 4)):
-        model = on_meta(build, **options)
-        assert model(torch.zeros(1, 3, least, 50, device="meta")).shape == (1, 1000)
-        with pytest.raises(ValueError, match=f"at least {least} x {least} pixels instead of 50 x {least - 1}"):
-            model(torch.zeros(1, 3, 50, least - 1, device="meta"))
-
-
 def test_wrong_bypass():
-    with pytest.raises(ValueError, match="bypass should be 'none', 'simple' or 'complex' instead of 'both'"):
-        squeezenet1_0(bypass="both")
     with pytest.raises(ValueError, match="in_channels=96 should be the number of output channels, 64"):
         Fire(96, 16, 64, 64, bypass="simple")

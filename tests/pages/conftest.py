@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,21 @@ def call(page: Page, module: str, function: str, *arguments):
     page.goto("about:blank")
     body = f"async ([module, args]) => ({function})(await import(module), ...args)"
     return page.evaluate(body, [ADDRESS + module, arguments])
+
+
+def png_size(figure) -> int:
+    """Bytes of a matplotlib figure as a notebook saves it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    return len(buffer.getvalue())
+
+
+def timing(seconds: float | None, predicted: dict | None, batch: int = 1, **changes) -> dict:
+    """A row of a record; without seconds the measurement was refused."""
+    percentiles = dict.fromkeys(("median", "p10", "p90"), seconds)
+    measured = {"samples": [seconds], **percentiles, "spread": 0.0, "repeats": 1} if seconds is not None else None
+    setting = {"step": "forward", "options": {}, "amp": "off", "channels_last": False, "compile": False}
+    timed = {"keeps_memory": True, "measured": measured, "refused": None if measured else "noise"}
+    memory = {"peak_bytes": None, "predicted_peak_bytes": None}
+    size = {"input_size": [batch, 3, 224, 224], "macs": 10**9}
+    return setting | size | timed | memory | {"predicted_seconds": predicted} | changes

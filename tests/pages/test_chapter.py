@@ -18,28 +18,28 @@ from lightnets_edu.records import library, recorded_networks, save_record
 from lightnets_edu.timing import EVALUATION_NETWORKS, RUNGS
 from lightnets_edu.training import TrainConfig
 
+from .conftest import timing
 
-def mobilenet_layers(width_mult: float = 1.0):
-    return mobilenet_v1.layers(width_mult)
+
+def mobilenet_ledger(width_mult: float = 1.0, **options):
+    """The ledger of a MobileNetV1, with the formula of one of another width."""
+    return shared.network_ledger("A title", get_model("mobilenet_v1"), mobilenet_v1.layers(width_mult), **options)
 
 
 def test_a_network_ledger_holds_and_names_every_source():
     claims = {"Paper, as usually quoted": {"params": "4.2 M", "macs": "569 M"}}
-    ledger = shared.network_ledger("A title", get_model("mobilenet_v1"), mobilenet_layers(), claims=claims)
+    ledger = mobilenet_ledger(claims=claims)
     assert "3 exact sources agree" in ledger.verdict
     assert [row.kind for row in ledger.rows] == ["exact", "exact", "exact", "claim", "other", "other"]
 
 
 def test_a_network_ledger_refuses_another_networks_formula_and_a_wrong_claim():
     with pytest.raises(LedgerError, match="both must be exact"):
-        shared.network_ledger("A title", get_model("mobilenet_v1"), mobilenet_layers(0.75))
+        mobilenet_ledger(0.75)
     claims = {"A paper": {"params": "4.3 M"}}
     with pytest.raises(LedgerError, match="does not round to it"):
-        shared.network_ledger("A title", get_model("mobilenet_v1"), mobilenet_layers(), claims=claims)
-    ledger = shared.network_ledger(
-        "A title", get_model("mobilenet_v1"), mobilenet_layers(), claims=claims, why={"A paper": "a slip"}
-    )
-    assert "a slip" in str(ledger)
+        mobilenet_ledger(claims=claims)
+    assert "a slip" in str(mobilenet_ledger(claims=claims, why={"A paper": "a slip"}))
 
 
 def test_parameters_on_disk():
@@ -60,24 +60,12 @@ def test_training_memory_is_predicted_and_a_wrong_prediction_is_refused(monkeypa
         shared.training_memory_check(model, (4, 3, 64, 64))
 
 
-def timing(seconds: float | None, predicted: dict | None, batch: int = 1, **changes) -> dict:
-    measured = None
-    if seconds is not None:
-        measured = {"samples": [seconds], "median": seconds, "p10": seconds, "p90": seconds, "spread": 0.0}
-        measured["repeats"] = 1
-    return {
-        "step": "forward", "options": {}, "input_size": [batch, 3, 224, 224], "macs": 10**9, "amp": "off",
-        "channels_last": False, "compile": False, "keeps_memory": True, "measured": measured,
-        "refused": None if measured else "noise", "predicted_seconds": predicted, "peak_bytes": None,
-        "predicted_peak_bytes": None, **changes,
-    }  # fmt: skip
-
-
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """A folder of records with known numbers: predicted is measured, times 1.1 or 0.9 in turns."""
     monkeypatch.setattr(library, "results_folder", lambda: tmp_path)
-    template = record_without_training()
+    options = {"num_classes": 10, "small_input": True}
+    template = network_record("mobilenet_v1", options, TrainConfig(), timings=[timing(0.1, None)], device="cpu")
     for index, name in enumerate(EVALUATION_NETWORKS[:8]):
         if "/" in name:
             continue
@@ -90,11 +78,6 @@ def results(tmp_path, monkeypatch):
         save_record(tmp_path / "cpu" / f"{name}.json", {**template, "model": name, "timings": rows})
     (tmp_path / "cpu" / "profile.json").write_text("{}")
     return tmp_path
-
-
-def record_without_training() -> dict:
-    options = {"num_classes": 10, "small_input": True}
-    return network_record("mobilenet_v1", options, TrainConfig(), timings=[timing(0.1, None)], device="cpu")
 
 
 def test_recorded_times_and_errors(results):

@@ -17,32 +17,18 @@ import torch
 from lightnets_edu.pages import check, exercise
 from lightnets_edu.pages.exercise import get_exercise, list_exercises
 from lightnets_edu.pages.exercise.judging import SENTENCES, judge
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 from lightnets_edu.pages.exercise.markdown import inline_html, to_html
-from lightnets_edu.pages.exercise.reading import (
-    how_far,
-    read_answer,
-    read_text,
-    show_number,
-)
-from lightnets_edu.pages.exercise.shown import (
-    ShownExercise,
-    Verdict,
-    exercise_script,
-)
+from lightnets_edu.pages.exercise.reading import how_far, read_answer, read_text, show_number
+from lightnets_edu.pages.exercise.shown import ShownExercise, Verdict, exercise_script
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 NAMES = list_exercises()
-OF_KIND = {kind: [n for n in NAMES if isinstance(get_exercise(n), kind)]
-           for kind in (NumberExercise, CodeExercise, ChoiceExercise)}  # fmt: skip
-
+OF_KIND = {
+    kind: [n for n in NAMES if isinstance(get_exercise(n), kind)]
+    for kind in (NumberExercise, CodeExercise, ChoiceExercise)
+}
+TEXTS = {"question": "q", "hint": "h", "solution": "s"}
 COUNT = NumberExercise(
     name="count",
     question="How *many* `<b>` are $a < b$?",
@@ -52,31 +38,21 @@ COUNT = NumberExercise(
     mistakes=(Mistake(lambda: 2_000_000, "You counted FLOPs."),),
     solution="It is {answer}, as ${x}^2$.",
 )
+PER_CENT = Mistake(lambda: Fraction(1, 9), "Per cent.")
 SHARE = NumberExercise(
-    name="share", question="q", answer=lambda: Fraction(100, 9), unit="%", tolerance=0.01, hint="h",
-    mistakes=(Mistake(lambda: Fraction(1, 9), "Per cent."),), solution="{answer}",
-)  # fmt: skip
-CHOICE = ChoiceExercise(
-    name="choice", question="q", hint="h", solution="s",
-    options=(Option("a", "yes <i>", "Why $x_1$ not."), Option("b", "no", "Right, `x`.", right=True)),
-)  # fmt: skip
-
-
-def judge_double(double) -> list[Comparison]:
-    return [Comparison(f"double({n})", 2 * n, double(n)) for n in (0, 2, 5)]
-
-
+    name="share", answer=lambda: Fraction(100, 9), unit="%", tolerance=0.01, mistakes=(PER_CENT,), **TEXTS
+)
+OPTIONS = (Option("yes <i>", "Why $x_1$ not."), Option("no", "Right, `x`.", right=True))
+CHOICE = ChoiceExercise(name="choice", options=OPTIONS, **TEXTS)
 CODE = CodeExercise(
-    name="code", question="q", judge=judge_double, hint="Look again.", solution="def answer(n):\n    return 2 * n",
+    name="code",
+    judge=Comparison.of_calls(lambda n: 2 * n, {f"double({n})": (n,) for n in (0, 2, 5)}),
     mistakes=(Mistake(lambda n: n * n, "You squared it."),),
-)  # fmt: skip
+    **TEXTS | {"hint": "Look again."},
+)
 
 
 # ---- Every declared exercise ----------------------------------------------------------------------------------
-
-
-def wrong_numbers(one: NumberExercise) -> list[tuple[float, str]]:
-    return [(float(mistake.wrong()), mistake.hint) for mistake in one.mistakes]
 
 
 @pytest.mark.parametrize("name", OF_KIND[NumberExercise])
@@ -84,9 +60,9 @@ def test_numbers_accept_the_answer_and_know_the_mistakes(name):
     one = get_exercise(name)
     assert check(name, one.answer()).passed and check(name, str(float(one.answer()))).passed
     assert len(one.mistakes) >= 2, "a hint should aim at the likely mistake"
-    for wrong, hint in wrong_numbers(one):
-        verdict = check(name, wrong)
-        assert not verdict.passed and verdict.judgement.hint == hint
+    for mistake in one.mistakes:
+        verdict = check(name, float(mistake.wrong()))
+        assert not verdict.passed and verdict.judgement.hint == mistake.hint
         assert not re.search(rf"(?<![\d.,]){re.escape(one.shown)}", str(verdict)), (
             "a wrong answer must not give the right one away"
         )
@@ -110,12 +86,13 @@ def test_code_accepts_the_solution_and_knows_the_mistakes(name):
 @pytest.mark.parametrize("name", OF_KIND[ChoiceExercise])
 def test_choices_say_why(name):
     one = get_exercise(name)
-    for option in one.options:
-        verdict = check(name, f" {option.key.upper()} ")
+    for key, option in one.by_letter.items():
+        verdict = check(name, f" {key.upper()} ")
         assert verdict.passed == option.right and verdict.judgement.hint == option.feedback
     assert not check(name, "none of these").passed and not check(name, 7).passed
     lengths = [len(option.text) for option in one.options]
-    assert len(one.right.text) <= 2 * sorted(lengths)[len(lengths) // 2], "the right option should not stand out"
+    (right,) = (len(option.text) for option in one.options if option.right)
+    assert right <= 2 * sorted(lengths)[len(lengths) // 2], "the right option should not stand out"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -148,21 +125,21 @@ def test_chapters_show_and_check_their_exercises_in_order(notebook):
 @pytest.mark.parametrize(
     ("text", "number"),
     [
-        ("7", 7), ("-7.5", -7.5), ("−2", -2), ("+3", 3), (".5", 0.5), ("5.", 5),
-        ("1,234", 1234), ("1,234,567.25", 1234567.25), ("1 234", 1234), ("1_234", 1234),
-        ("1\u202f234", 1234), ("5.2e6", 5_200_000), ("5.2 E6", None), ("5.2×10^6", 5_200_000), ("5 · 10**3", 5000),
-        ("569 M", 569_000_000), ("569m", 569_000_000), ("0.1 K", 100), ("1.2 G", 1_200_000_000), ("3 million", 3e6),
-        ("1/8", 0.125), ("3 / 4", 0.75), ("1/0", None), ("", None), ("abc", None), ("1,23", None), ("1,2345", None),
-        ("5,2", None), ("1e999", None), ("1.2.3", None), ("nan", None), ("inf", None), ("12 apples", None), ("M", None),
-        ("12 %", None), ("٣", None), ("1e5 M", 1e11),
+        *(("7", 7), ("-7.5", -7.5), ("−2", -2), ("+3", 3), (".5", 0.5), ("5.", 5), ("1/8", 0.125), ("3 / 4", 0.75)),
+        *((text, 1234) for text in ("1,234", "1 234", "1_234", "1\u202f234")),
+        *(("1,234,567.25", 1234567.25), ("5.2e6", 5_200_000), ("5.2×10^6", 5_200_000), ("5 · 10**3", 5000)),
+        *(("569 M", 569_000_000), ("569m", 569_000_000), ("0.1 K", 100), ("1.2 G", 1_200_000_000)),
+        *(("3 million", 3e6), ("1e5 M", 1e11)),
     ],
-)  # fmt: skip
+)
 def test_reading_numbers(text, number):
-    if number is None:
-        with pytest.raises(ValueError):
-            read_text(text)
-    else:
-        assert read_text(text) == number
+    assert read_text(text) == number
+
+
+@pytest.mark.parametrize("text", "5.2 E6|1/0||abc|1,23|1,2345|5,2|1e999|1.2.3|nan|inf|12 apples|M|12 %|٣".split("|"))
+def test_what_is_no_number(text):
+    with pytest.raises(ValueError):
+        read_text(text)
 
 
 def test_units_may_be_written_or_left_out():
@@ -175,29 +152,33 @@ def test_units_may_be_written_or_left_out():
 
 
 def test_numbers_are_shown_without_exponents():
-    assert [show_number(n) for n in (3, 1e9, 0.125, 1234.5678, 2 / 3)] == ["3", "1,000,000,000", "0.125", "1,235",
-                                                                       "0.666667"]  # fmt: skip
+    shown = {3: "3", 1e9: "1,000,000,000", 0.125: "0.125", 1234.5678: "1,235", 2 / 3: "0.666667"}
+    assert {number: show_number(number) for number in shown} == shown
     assert show_number(72_543_412, digits=4) == "72,540,000"
 
 
 @pytest.mark.parametrize(
     ("got", "expected", "words"),
     [
-        (1.001, 1, "too large by less than 1 %"), (95, 100, "too small by less than 10 %"),
-        (150, 100, "too large by less than a factor of 2"), (200, 100, "too large by a factor of about 2"),
-        (1, 7.4, "too small by a factor of about 7"), (44, 1, "too large by a factor of about 40"),
-        (1, 812, "too small by a factor of about 800"), (1e9, 1, "too large by a factor of 1,000 or more"),
-        (0, 5, "too small"), (-3, 5, "too small"), (5, -3, "too large"), (-5, -10, "too large by a factor of about 2"),
+        (1.001, 1, "large by less than 1 %"),
+        (95, 100, "small by less than 10 %"),
+        (150, 100, "large by less than a factor of 2"),
+        (200, 100, "large by a factor of about 2"),
+        (1, 7.4, "small by a factor of about 7"),
+        (44, 1, "large by a factor of about 40"),
+        (1, 812, "small by a factor of about 800"),
+        (1e9, 1, "large by a factor of 1,000 or more"),
+        *((0, 5, "small"), (-3, 5, "small"), (5, -3, "large"), (-5, -10, "large by a factor of about 2")),
     ],
-)  # fmt: skip
+)
 def test_how_far(got, expected, words):
-    assert how_far(got, expected) == words
+    assert how_far(got, expected) == f"too {words}"
 
 
 def test_a_wrong_number():
     verdict = Verdict(judge(COUNT, 2e6), COUNT.shown)
-    assert str(verdict) == ("✗ Not yet: your number, 2,000,000 MACs, is too large by a factor of about 2. "
-                            "You counted FLOPs.")  # fmt: skip
+    sentence = "✗ Not yet: your number, 2,000,000 MACs, is too large by a factor of about 2. You counted FLOPs."
+    assert str(verdict) == sentence
     before, folded = verdict.html().split("<details>")
     assert "1,000,000" not in before and "1,000,000 MACs" in folded, "the right number waits until it is asked for"
     assert judge(COUNT, 3).hint == COUNT.hint
@@ -251,12 +232,12 @@ def test_errors_in_a_readers_code_are_results():
 @pytest.mark.parametrize(
     ("expected", "got", "equal"),
     [
-        (1, 1.0, True), (1.0, 1 + 1e-9, True), (1.0, 1.01, False), (10**12, 10**12 + 1, False),
-        (10**12, 10**12 + 1.0, True), (0.0, 1e-12, True), (1e-6, 2e-6, False), ((1, 2), [1, 2], True),
-        ((1, 2), (1, 2, 3), False), (torch.ones(2), torch.ones(2), True), (torch.ones(2), torch.ones(1, 2), False),
-        (torch.ones(2), None, False), (np.ones(2), [1.0, 1.0], True), ("a", "a", True), (float("nan"), 1.0, False),
+        *((1, 1.0, True), (1.0, 1 + 1e-9, True), (1.0, 1.01, False), (0.0, 1e-12, True), (1e-6, 2e-6, False)),
+        *((10**12, 10**12 + 1, False), (10**12, 10**12 + 1.0, True), ("a", "a", True), (float("nan"), 1.0, False)),
+        *(((1, 2), [1, 2], True), ((1, 2), (1, 2, 3), False), (np.ones(2), [1.0, 1.0], True)),
+        *((torch.ones(2), torch.ones(2), True), (torch.ones(2), torch.ones(1, 2), False), (torch.ones(2), None, False)),
     ],
-)  # fmt: skip
+)
 def test_equality(expected, got, equal):
     assert Comparison("", expected, got).equal is equal
 
@@ -269,19 +250,20 @@ def test_unknown_names_get_the_nearest():
             strict("conv_mac")
 
 
-def test_bad_declarations_are_refused():
-    with pytest.raises(ValueError, match="snake_case instead of 'a b'"):
-        NumberExercise(name="a b", question="q", answer=lambda: 1, hint="h", solution="s")
-    with pytest.raises(ValueError, match="needs a hint"):
-        NumberExercise(name="a", question="q", answer=lambda: 1, hint=" ", solution="s")
-    with pytest.raises(ValueError, match=r"below 2\*\*53, but its answer is 0.5"):
-        _ = NumberExercise(name="a", question="q", answer=lambda: 0.5, hint="h", solution="s").expected
-    with pytest.raises(ValueError, match="exactly one right option"):
-        ChoiceExercise(
-            name="a", question="q", hint="h", solution="s", options=(Option("c", "", "f", right=True), *CHOICE.options)
-        )
-    with pytest.raises(ValueError, match="different keys"):
-        ChoiceExercise(name="a", question="q", hint="h", solution="s", options=CHOICE.options * 2)
+@pytest.mark.parametrize(
+    ("declare", "sentence"),
+    [
+        (lambda: NumberExercise(name="a b", answer=lambda: 1, **TEXTS), "snake_case instead of 'a b'"),
+        (lambda: NumberExercise(name="a", answer=lambda: 1, **TEXTS | {"hint": " "}), "needs a hint"),
+        (lambda: NumberExercise(name="a", answer=lambda: 0.5, **TEXTS).expected, r"below 2\*\*53, but .* is 0.5"),
+        (lambda: ChoiceExercise(name="a", options=OPTIONS * 2, **TEXTS), "exactly one right option"),
+        (lambda: ChoiceExercise(name="a", options=OPTIONS[1:], **TEXTS), "at least one that is not"),
+        (lambda: ChoiceExercise(name="a", options=(Option("", " "), OPTIONS[1]), **TEXTS), "'a' .* needs feedback"),
+    ],
+)
+def test_bad_declarations_are_refused(declare, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        declare()
 
 
 # ---- Showing ----------------------------------------------------------------------------------------------------
@@ -347,24 +329,13 @@ def normal(page, markup: str) -> str:
 
 def texts_to_try(one: NumberExercise | ChoiceExercise, rng: random.Random) -> list[str]:
     if isinstance(one, ChoiceExercise):
-        return [option.key for option in one.options]
+        return list(one.by_letter)
     exact = float(one.answer())
-    wrong = [number for number, _ in wrong_numbers(one)]
+    wrong = [float(mistake.wrong()) for mistake in one.mistakes]
     random_ones = [exact * 10 ** rng.uniform(-4, 4) for _ in range(8)] + [exact * rng.uniform(0.97, 1.03)]
     texts = [f"{number:.17g}" for number in (exact, *wrong, *random_ones, 0, -exact)]
-    return [
-        *texts,
-        one.shown,
-        "",
-        "seven <b>",
-        "12,34",
-        "1,234",
-        "5.2e6 ",
-        "569 M",
-        "1/3",
-        f"3 k {one.unit}",
-        "x" * 500,
-    ]
+    others = ("", "seven <b>", "12,34", "1,234", "5.2e6 ", "569 M", "1/3", f"3 k {one.unit}", "x" * 500)
+    return [*texts, one.shown, *others]
 
 
 @pytest.mark.parametrize("kind", [NumberExercise, ChoiceExercise])
@@ -435,9 +406,6 @@ def test_without_scripts_question_options_and_solution_are_there(browser):
 
 
 def test_no_answer_ends_the_script_element():
-    hostile = ChoiceExercise(
-        name="h", question="q", hint="h", solution="s",
-        options=(Option("a", "x", "</script><b>"), Option("b", "y", "z", right=True)),
-    )  # fmt: skip
+    hostile = ChoiceExercise(name="h", options=(Option("x", "</script><b>"), Option("y", "z", right=True)), **TEXTS)
     content = re.search(r'json">(.*?)</script>', ShownExercise(hostile, 1).html())[1]
     assert json.loads(content)["options"]["a"][1] == "&lt;/script&gt;&lt;b&gt;"

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import io
-
 import matplotlib
 import pytest
 
-from lightnets_edu.formulas import conv2d, conv_output_size, ghost_module, pointwise_conv2d
+from lightnets_edu.formulas import conv2d, conv_output_size, pointwise_conv2d
+from lightnets_edu.models.ghostnet import ghost_module
 from lightnets_edu.pages import provenance, show
 from lightnets_edu.pages.plots import bar_chart, line_chart
 from lightnets_edu.pages.site.icons import used_codes
 
+from .conftest import png_size
+
 matplotlib.use("Agg")
-
-
-def png_size(figure) -> int:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
-    return len(buffer.getvalue())
 
 
 def test_figures_are_light_and_local():
@@ -59,9 +54,8 @@ def test_a_sum_too_wide_for_a_phone_has_one_term_a_line():
     assert ghost.count(r"\\ &\quad {} +") == 1 + 1
     assert all(line.count(r"\left") == line.count(r"\right") > 0 for line in ghost.split(r"\\")[:-1])
     size = show(conv_output_size, in_size=227, kernel_size=11, stride=4).data
-    assert (
-        r"\quad" not in size and r"& \text{output size} \\ &= " in size and size.endswith(r"+ 1 \\ &= 55 \end{aligned}")
-    )
+    assert r"\quad" not in size and r"& \text{output size} \\ &= " in size
+    assert size.endswith(r"+ 1 \\ &= 55 \end{aligned}")
 
 
 def test_provenance():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,14 +12,7 @@ from lightnets_edu.formulas import conv2d, linear
 from lightnets_edu.models import get_model
 from lightnets_edu.models.alexnet import layers
 from lightnets_edu.models.cost import network_cost
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 NUM_CLASSES = 1000
 LAST_CHANNELS = 256
@@ -29,7 +22,7 @@ NEW_CLASSES = 5
 HEADS = {"shufflenet_v2_x0_5": "fc", "mnasnet0_5": "classifier.1", "squeezenet1_1": "classifier.1"}
 
 
-def _saved_by_groups(quantity: str) -> int:
+def _saved(quantity: str) -> int:
     """What the 2012 network has less than the same network without groups, for 227 x 227 images."""
     whole, split = (network_cost(layers("2012", groups=groups, size=227)) for groups in (1, 2))
     return getattr(whole, quantity) - getattr(split, quantity)
@@ -42,7 +35,7 @@ def _convolution_params(bias: int = 1) -> int:
 
 
 def _pooled_params(features: int = LAST_CHANNELS) -> int:
-    """The 2014 network with one linear layer behind its convolutions."""
+    """The 2014 network with one linear layer after its convolutions."""
     return _convolution_params() + linear(in_features=features, out_features=NUM_CLASSES).params
 
 
@@ -75,55 +68,25 @@ def _shape(model: nn.Module) -> list[int] | str:
         return str(error).splitlines()[0][:80]
 
 
-def _replaced(bias: bool = True) -> Callable[[nn.Module, str, int], nn.Module]:
-    """A way to replace heads that may forget their biases."""
-
-    def replace_head(model: nn.Module, name: str, num_classes: int) -> nn.Module:
-        parent, _, child = name.rpartition(".")
-        old: Any = model.get_submodule(name)
-        if isinstance(old, nn.Conv2d):
-            size: Any = old.kernel_size
-            new: nn.Module = nn.Conv2d(old.in_channels, num_classes, size, bias=bias)
-        else:
-            new = nn.Linear(old.in_features, num_classes, bias=bias)
-        setattr(model.get_submodule(parent), child, new)
-        return model
-
-    return replace_head
+def _without_biases(model: nn.Module, name: str, num_classes: int) -> nn.Module:
+    """The head is exchanged, but its biases are forgotten."""
+    parent, _, child = name.rpartition(".")
+    old: Any = model.get_submodule(name)
+    if isinstance(old, nn.Conv2d):
+        size: Any = old.kernel_size
+        new: nn.Module = nn.Conv2d(old.in_channels, num_classes, size, bias=False)
+    else:
+        new = nn.Linear(old.in_features, num_classes, bias=False)
+    setattr(model.get_submodule(parent), child, new)
+    return model
 
 
 def _cut(model: nn.Module, name: str, num_classes: int) -> nn.Module:
     """The tutorials' way: everything but the last child, then something new."""
-    features = _features(model.get_submodule(name))
+    head: Any = model.get_submodule(name)
+    features = head.in_channels if isinstance(head, nn.Conv2d) else head.in_features
     return nn.Sequential(*list(model.children())[:-1], nn.Flatten(), nn.Linear(features, num_classes))
 
-
-def _features(layer: Any) -> int:
-    return layer.in_channels if isinstance(layer, nn.Conv2d) else layer.in_features
-
-
-def _unchanged(model: nn.Module, name: str, num_classes: int) -> nn.Module:
-    return model
-
-
-def _appended(model: nn.Module, name: str, num_classes: int) -> nn.Module:
-    """A new layer behind the old one."""
-    return nn.Sequential(model, nn.Linear(10, num_classes))
-
-
-MISTAKES: Sequence[Mistake] = (
-    Mistake(_unchanged, "The network is as it was. `setattr(parent, child, new_layer)` puts the new layer in."),
-    Mistake(_replaced(bias=False), "Every head here has biases; yours has lost them."),
-    Mistake(
-        _appended,
-        "You put a new layer behind the old one, which still turns everything it knows into its 10 old classes first.",
-    ),
-    Mistake(
-        _cut,
-        "`children()[:-1]` loses what is not a child, such as ShuffleNet's pooling in `forward`. Keep the network, and "
-        "exchange one layer inside it.",
-    ),
-)
 
 EXERCISES = (
     NumberExercise(
@@ -131,20 +94,19 @@ EXERCISES = (
         question="The 2012 network has two groups in its second, fourth and fifth convolution. How many parameters do "
         "these groups save? The channels are 96 → 256 → 384 → 384 → 256, the kernels of these three layers 5 × 5, "
         "3 × 3 and 3 × 3.",
-        answer=lambda: _saved_by_groups("params"),
+        answer=lambda: _saved("params"),
         unit="parameters",
         hint="Two groups halve the weights of a convolution: each output reads half of the input channels. Biases are "
         "not weights.",
         mistakes=(
             Mistake(
-                lambda: 2 * _saved_by_groups("params"),
-                "That is what the three layers have without groups. Half of it stays.",
+                lambda: 2 * _saved("params"), "That is what the three layers have without groups. Half of it stays."
             ),
             Mistake(
-                lambda: _saved_by_groups("params") + (256 + 384 + 256) // 2,
+                lambda: _saved("params") + (256 + 384 + 256) // 2,
                 "You halved the biases too. Each output channel keeps its own.",
             ),
-            Mistake(lambda: _saved_by_groups("macs"), "Those are the MACs: parameters do not know the map's size."),
+            Mistake(lambda: _saved("macs"), "Those are the MACs: parameters do not know the map's size."),
         ),
         solution=r"Half of $25 \cdot 96 \cdot 256 + 9 \cdot 384 \cdot 384 + 9 \cdot 384 \cdot 256$: {answer}. That is "
         "2 % of the network's parameters, but more than a third of its MACs.",
@@ -179,23 +141,18 @@ EXERCISES = (
         "What happens with an image of 224 × 224? Build it and try.",
         options=(
             Option(
-                "a",
                 "It works: the head gets the same 1024 numbers as before.",
                 "The 1024 numbers are the means of 1024 maps. Who takes the mean?",
             ),
             Option(
-                "b",
                 "An error: the head gets 50,176 numbers for each image.",
                 "The mean is a line of `forward`, not a child. Without it, 1024 maps of 7 × 7 arrive.",
                 right=True,
             ),
             Option(
-                "c",
-                "It works, but the last convolution is missing.",
-                "The last child is `fc`, and only that is cut off.",
+                "It works, but the last convolution is missing.", "The last child is `fc`, and only that is cut off."
             ),
             Option(
-                "d",
                 "An error: `children()` gives the layers in the wrong order.",
                 "They come in the order in which they were made, which here is the order in which they run.",
             ),
@@ -210,23 +167,14 @@ EXERCISES = (
         "one batch of images through the network, without any step of an optimiser. Compare "
         "`model.state_dict()` before and after, for the miniature of this chapter. What has changed?",
         options=(
+            Option("Nothing: frozen is frozen.", "Parameters are frozen. What else is in a state dict?"),
+            Option("The head only.", "The head changes when an optimiser steps, and none did."),
             Option(
-                "a",
-                "Nothing: frozen is frozen.",
-                "Parameters are frozen. What else is in a state dict?",
-            ),
-            Option("b", "The head only.", "The head changes when an optimiser steps, and none did."),
-            Option(
-                "c",
                 "The buffers of the batch norms, such as running means.",
                 "Buffers are not parameters: `requires_grad` does not concern them, `eval()` does.",
                 right=True,
             ),
-            Option(
-                "d",
-                "The weights of the batch norms.",
-                "Those are parameters, and frozen.",
-            ),
+            Option("The weights of the batch norms.", "Those are parameters, and frozen."),
         ),
         hint="Print the names for which `torch.equal(before[name], after[name])` is False.",
         solution="In training mode a batch norm updates its running mean and variance in every forward pass. So a "
@@ -240,7 +188,23 @@ EXERCISES = (
         judge=_judge_replacing,
         hint="`model.get_submodule(name)` gives the old layer, and `name.rpartition('.')` its parent's name and its "
         "own.",
-        mistakes=tuple(MISTAKES),
+        mistakes=(
+            Mistake(
+                lambda model, name, num_classes: model,
+                "The network is as it was. `setattr(parent, child, new_layer)` puts the new layer in.",
+            ),
+            Mistake(_without_biases, "Every head here has biases; yours has lost them."),
+            Mistake(
+                lambda model, name, num_classes: nn.Sequential(model, nn.Linear(10, num_classes)),
+                "You put a new layer behind the old one, which still turns everything it knows into its 10 old classes "
+                "first.",
+            ),
+            Mistake(
+                _cut,
+                "`children()[:-1]` loses what is not a child, such as ShuffleNet's pooling in `forward`. Keep the "
+                "network, and exchange one layer inside it.",
+            ),
+        ),
         solution="""
 from torch import nn
 

@@ -7,16 +7,7 @@ from collections.abc import Iterator
 from lightnets_edu.formulas import conv2d
 from lightnets_edu.models.alexnet import HIDDEN_FEATURES, SMALLEST_IMAGE, layers
 from lightnets_edu.models.cost import Layer, network_terms
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number
 
 GROUPS = Choice("groups", "Groups of conv2, 4, 5", ((1, "1"), (2, "2, as in 2012"), (4, "4"), (8, "8")), 2)
 INPUT_SIZE = Slider("input_size", "Image size", SMALLEST_IMAGE["2012"], 323, 227, unit="px")

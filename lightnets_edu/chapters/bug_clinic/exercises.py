@@ -11,14 +11,7 @@ from torch import nn
 
 from lightnets_edu.chapters.bug_clinic.listings.softmax import loss_floor
 from lightnets_edu.formulas import conv2d
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _LAYER = {"in_channels": 256, "out_channels": 256, "kernel_size": 3, "out_height": 14, "out_width": 14}
 CHANNELS, SIZES = 8, (7, 6, 14)
@@ -109,19 +102,16 @@ EXERCISES = (
         "45 million and MACs do not move. What does that tell you about the mistake?",
         options=(
             Option(
-                "a",
                 "The counter is wrong: such layers must cost something.",
                 "Layers that never run cost no arithmetic. They do cost memory and a place in the file.",
             ),
             Option(
-                "b",
                 "The layers exist, but forward never calls them.",
                 "Parameters are counted where layers are built, MACs where they run. A gap between the two is a "
                 "trace of layers that do not run.",
                 right=True,
             ),
             Option(
-                "c",
                 "The layers run, but on maps of one pixel.",
                 "Even one pixel would cost as many MACs as there are weights.",
             ),

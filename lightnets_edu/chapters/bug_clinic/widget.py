@@ -1,4 +1,4 @@
-"""The repair of a broken GhostNet listing: one switch a mistake."""
+"""The repair of a broken GhostNet listing: each mistake has a switch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,7 @@ from itertools import combinations
 
 import sympy as sp
 
-from lightnets_edu.chapters.bug_clinic.listings.ghost import (
-    REPAIRS,
-    ListingCost,
-    Repairs,
-    listing_cost,
-)
+from lightnets_edu.chapters.bug_clinic.listings.ghost import REPAIRS, ListingCost, Repairs, listing_cost
 from lightnets_edu.pages.widget.widgets import Output, Toggle, Widget, number
 
 TRUE_COST = listing_cost(Repairs.first(len(REPAIRS)))
@@ -67,8 +62,9 @@ class GhostRepairExplorer(Widget):
         Output("params", "Parameters", FORMULAS["params"], help="that an optimiser would see"),
         Output("macs", "MACs", FORMULAS["macs"], help="of registered layers, one image of 224 × 224"),
         Output("transient_macs", "MACs of unregistered layers", FORMULAS["transient_macs"], help="never trained"),
-        Output("params_ratio", "Parameters, against the paper's network", number("params") / TRUE_COST.params, "times",
-               digits=2),
-        Output("macs_ratio", "MACs, against the paper's network", number("macs") / TRUE_COST.macs, "times", digits=2),
-    )  # fmt: skip
+        *(
+            Output(f"{name}_ratio", f"{label}, against the paper's network", number(name) / true, "times", digits=2)
+            for name, label, true in (("params", "Parameters", TRUE_COST.params), ("macs", "MACs", TRUE_COST.macs))
+        ),
+    )
     headline = ("params", "macs")

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lightnets_edu.formulas import conv2d, depthwise_conv2d, depthwise_separable_conv2d
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 LAYER = {"in_channels": 32, "out_channels": 64, "kernel_size": 5, "out_height": 28, "out_width": 28}
 CASES = (
@@ -25,46 +18,19 @@ CASES = (
 )
 
 
-def _judge_cost(conv_cost: Callable) -> list[Comparison]:
-    def right(case: tuple) -> tuple[int, int]:
-        in_channels, out_channels, kernel_size, out_size, groups, bias = case
-        cost = conv2d(
-            in_channels=in_channels,
-            out_channels=out_channels,
-            kernel_size=kernel_size,
-            groups=groups,
-            bias=bias,
-            out_height=out_size,
-            out_width=out_size,
-        )
-        return cost.params, cost.macs
-
-    return [Comparison(f"conv_cost{case}", right(case), conv_cost(*case)) for case in CASES]
+def _conv_cost(c_in: int, c_out: int, kernel_size: int, side: int, groups: int, bias: bool) -> tuple[int, int]:
+    shape = {"in_channels": c_in, "out_channels": c_out, "out_height": side, "out_width": side}
+    cost = conv2d(**shape, kernel_size=kernel_size, groups=groups, bias=bias)
+    return cost.params, cost.macs
 
 
-def _without_groups(in_channels, out_channels, kernel_size, out_size, groups, bias):
-    weights = in_channels * out_channels * kernel_size**2
-    return weights + bias * out_channels, weights * out_size**2
+def _wrong(formula: Callable[[int, int, int, int], tuple[int, int]]) -> Callable[..., tuple[int, int]]:
+    """A wrong `conv_cost`: a formula of the right weights, the groups, the biases and the pixels of the output."""
 
+    def conv_cost(c_in: int, c_out: int, kernel_size: int, side: int, groups: int, bias: bool) -> tuple[int, int]:
+        return formula(c_in // groups * c_out * kernel_size**2, groups, bias * c_out, side**2)
 
-def _groups_twice(in_channels, out_channels, kernel_size, out_size, groups, bias):
-    weights = (in_channels // groups) * (out_channels // groups) * kernel_size**2
-    return weights + bias * out_channels, weights * out_size**2
-
-
-def _without_bias(in_channels, out_channels, kernel_size, out_size, groups, bias):
-    weights = in_channels // groups * out_channels * kernel_size**2
-    return weights, weights * out_size**2
-
-
-def _bias_in_macs(in_channels, out_channels, kernel_size, out_size, groups, bias):
-    params = in_channels // groups * out_channels * kernel_size**2 + bias * out_channels
-    return params, params * out_size**2
-
-
-def _flops(in_channels, out_channels, kernel_size, out_size, groups, bias):
-    weights = in_channels // groups * out_channels * kernel_size**2
-    return weights + bias * out_channels, 2 * weights * out_size**2
+    return conv_cost
 
 
 def _saving() -> float:
@@ -81,7 +47,7 @@ EXERCISES = (
         hint="Six loops, one factor each: output channels, output rows, output columns, input channels, kernel rows, "
         "kernel columns.",
         mistakes=(
-            Mistake(lambda: conv2d(**LAYER).flops, "That is twice the MACs: you counted FLOPs."),
+            Mistake.flops(lambda: conv2d(**LAYER).macs),
             Mistake(
                 lambda: conv2d(**LAYER).params,
                 "That is the number of weights. Each weight is used once at every place of the output map.",
@@ -133,15 +99,13 @@ EXERCISES = (
         question="Halve the side of the image. What happens to the weights and to the MACs? Predict it, then halve "
         "*Input size* in the sliders above and look.",
         options=(
-            Option("a", "Both fall to a quarter.", "The kernel does not know how large the image is."),
-            Option("b", "Both fall to a half.", "The kernel does not know how large the image is."),
+            Option("Both fall to a quarter.", "The kernel does not know how large the image is."),
+            Option("Both fall to a half.", "The kernel does not know how large the image is."),
             Option(
-                "c",
                 "The weights stay, the MACs fall to a half.",
                 "A map has rows and columns, and both become half as many.",
             ),
             Option(
-                "d",
                 "The weights stay, the MACs fall to a quarter.",
                 "The same kernel is used at a quarter as many places.",
                 right=True,
@@ -155,14 +119,25 @@ EXERCISES = (
         name="conv_cost_code",
         question="Write `conv_cost(in_channels, out_channels, kernel_size, out_size, groups, bias)` for square maps. "
         "It returns two whole numbers: parameters and MACs.",
-        judge=_judge_cost,
+        judge=Comparison.of_calls(_conv_cost, {f"conv_cost{case}": case for case in CASES}),
         hint=r"Each output channel reads $C_\text{in}/g$ input channels, and has one bias if there is any.",
         mistakes=(
-            Mistake(_without_groups, "Divide by the groups: an output channel reads only the inputs of its own group."),
-            Mistake(_groups_twice, "You divided by the groups twice. All output channels remain; each reads fewer."),
-            Mistake(_without_bias, "The bias is missing: one parameter for each output channel."),
-            Mistake(_bias_in_macs, "A bias is added, not multiplied: it is a parameter but no MAC."),
-            Mistake(_flops, "That is twice the MACs: you counted FLOPs."),
+            Mistake(
+                _wrong(lambda w, g, b, p: (g * w + b, g * w * p)),
+                "Divide by the groups: an output channel reads only the inputs of its own group.",
+            ),
+            Mistake(
+                _wrong(lambda w, g, b, p: (w // g + b, w // g * p)),
+                "You divided by the groups twice. All output channels remain; each reads fewer.",
+            ),
+            Mistake(
+                _wrong(lambda w, g, b, p: (w, w * p)), "The bias is missing: one parameter for each output channel."
+            ),
+            Mistake(
+                _wrong(lambda w, g, b, p: (w + b, (w + b) * p)),
+                "A bias is added, not multiplied: it is a parameter but no MAC.",
+            ),
+            Mistake(_wrong(lambda w, g, b, p: (w + b, 2 * w * p)), "That is twice the MACs: you counted FLOPs."),
         ),
         solution="""
 def conv_cost(in_channels, out_channels, kernel_size, out_size, groups, bias):
@@ -178,10 +153,10 @@ answer = conv_cost
         question="A colleague reports 1.2 GFLOPs for a network that you count at 600 M MACs. First go through all "
         "counters in *Which FLOP?* above for one network. Who is right?",
         options=(
-            Option("a", "You. FLOPs and MACs are the same.", "Some tools use the words so, but not all: compare them."),
-            Option("b", "Your colleague. You forgot the additions.", "A MAC holds its addition already."),
-            Option("c", "Both.", r"A MAC is two FLOPs: $2 \cdot 600$ M is 1.2 G.", right=True),
-            Option("d", "Neither can be, the numbers differ.", "Different units give different numbers for one thing."),
+            Option("You. FLOPs and MACs are the same.", "Some tools use the words so, but not all: compare them."),
+            Option("Your colleague. You forgot the additions.", "A MAC holds its addition already."),
+            Option("Both.", r"A MAC is two FLOPs: $2 \cdot 600$ M is 1.2 G.", right=True),
+            Option("Neither can be, the numbers differ.", "Different units give different numbers for one thing."),
         ),
         hint="How many floating-point operations are in one multiply-accumulate?",
         solution="Both. The usual convention is two FLOPs a MAC: one multiplication and one addition. So always say "

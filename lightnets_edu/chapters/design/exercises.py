@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lightnets_edu.formulas import inverted_residual, wide_basic_block
 from lightnets_edu.models.cost import network_cost
+from lightnets_edu.models.mnasnet import inverted_residual
 from lightnets_edu.models.search_space import Design, Stage, layers
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.models.wide_resnet import wide_basic_block
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _MAPS = {"in_channels": 64, "out_channels": 64, "stride": 1, "in_height": 16, "in_width": 16}
 _RESIDUAL = wide_basic_block(**_MAPS)
@@ -23,15 +17,10 @@ _SEPARABLE = inverted_residual(**_MAPS, kernel_size=3, expand_ratio=1)
 PARAMS, MACS = 40_000, 3_000_000
 
 
-def _at_most(limit: int, value: int) -> tuple[str, str]:
+def _limit(label: str, side: str, limit: int, value: int) -> Comparison:
     """What is expected and what came: the same words if the limit holds, else the number that breaks it."""
-    words = f"at most {limit:,}"
-    return words, words if value <= limit else f"{value:,}"
-
-
-def _at_least(limit: int, value: int) -> tuple[str, str]:
-    words = f"at least {limit}"
-    return words, words if value >= limit else f"{value}"
+    words, holds = f"at {side} {limit:,}", value <= limit if side == "most" else value >= limit
+    return Comparison(label, words, words if holds else f"{value:,}")
 
 
 def _judge_budget(answer: Callable[[], Any]) -> Sequence[Comparison]:
@@ -42,10 +31,10 @@ def _judge_budget(answer: Callable[[], Any]) -> Sequence[Comparison]:
     cost = network_cost(layers(design, size=32))
     return [
         Comparison("stages", 3, len(design.stages)),
-        Comparison("channels of the last stage", *_at_least(96, design.stages[-1].channels)),
-        Comparison("blocks in all", *_at_least(6, sum(stage.depth for stage in design.stages))),
-        Comparison("parameters", *_at_most(PARAMS, cost.params)),
-        Comparison("MACs of a 32 × 32 image", *_at_most(MACS, cost.macs)),
+        _limit("channels of the last stage", "least", 96, design.stages[-1].channels),
+        _limit("blocks in all", "least", 6, sum(stage.depth for stage in design.stages)),
+        _limit("parameters", "most", PARAMS, cost.params),
+        _limit("MACs of a 32 × 32 image", "most", MACS, cost.macs),
     ]
 
 
@@ -81,9 +70,7 @@ EXERCISES = (
         tolerance=0.01,
         hint="Count MACs for one pixel: $9 C^2$ for each standard convolution, $9 C + C^2$ for the pair.",
         mistakes=(
-            Mistake(
-                lambda: _RESIDUAL.macs / _SEPARABLE.macs / 2, "The residual block has two convolutions, not one."
-            ),
+            Mistake(lambda: _RESIDUAL.macs / _SEPARABLE.macs / 2, "The residual block has two convolutions, not one."),
             Mistake(lambda: _SEPARABLE.macs / _RESIDUAL.macs, "Upside down: the residual block is the dearer one."),
             Mistake(lambda: 18.0, "The depthwise half has MACs, too: 9 for each of the 64 channels."),
         ),
@@ -103,9 +90,7 @@ EXERCISES = (
             Mistake(
                 lambda: 100_000 // (48 * 144 + 9 * 144), "A block has two pointwise convolutions: one up, one down."
             ),
-            Mistake(
-                lambda: 100_000 // (2 * 48 * 48 + 9 * 48), "Inside, the block has 3 × 48 channels: the expansion."
-            ),
+            Mistake(lambda: 100_000 // (2 * 48 * 48 + 9 * 48), "Inside, the block has 3 × 48 channels: the expansion."),
         ),
         solution="A block has $48 \\cdot 144 + 9 \\cdot 144 + 144 \\cdot 48$ weights and $2 (144 + 144 + 48)$ numbers "
         "of batch norms: 15,792. So {answer} fit.",
@@ -160,19 +145,22 @@ EXERCISES = (
         "makes the time grow more, and why?",
         options=(
             Option(
-                "a",
                 "The depth. On small maps every operation costs its start, however little it computes.",
                 "Six times the blocks are about six times the operations. Twice the channels are as many operations as "
                 "before, on maps whose work is small.",
                 right=True,
             ),
-            Option("b", "The channels, because MACs grow with their square.",
-                   "The MACs do grow fourfold. Compare the milliseconds."),
-            Option("c", "Both alike, because time follows the MACs.",
-                   "Look at both columns of the last table: MACs and milliseconds."),
+            Option(
+                "The channels, because MACs grow with their square.",
+                "The MACs do grow fourfold. Compare the milliseconds.",
+            ),
+            Option(
+                "Both alike, because time follows the MACs.",
+                "Look at both columns of the last table: MACs and milliseconds.",
+            ),
         ),
         hint="Read the predicted milliseconds, not the MACs, at each of the three settings.",
         solution="At this size the prediction is mostly a sum of starts and of passes over maps: eight or nine "
         "operations a block. A wider block does more in each of them, a deeper stage has more of them.",
     ),
-)  # fmt: skip
+)

@@ -11,26 +11,9 @@ from lightnets_edu.formulas import batch_norm2d, conv2d, linear
 from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.search_space import (
-    Design,
-    Stage,
-    Work,
-    block_layer,
-    block_work,
-    convolution_work,
-    norm_work,
-)
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Lookup,
-    Output,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-    real,
-)
+from lightnets_edu.models.search_space import Design, Stage, block_layer
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Row, Slider, Table, Widget, number, real
+from lightnets_edu.timing.block_work import Work, block_work, convolution_work, norm_work
 
 STAGES = (1, 2, 3)
 STEM, CLASSES = 16, 10
@@ -52,9 +35,8 @@ BUDGETS = (
     Slider("budget_ms", "Budget: predicted milliseconds", 0.5, 30, 5, step=0.5, scale=10),
 )
 OVERHEAD = "operation_fs"
-CLASSES_OF_WORK = (
-    "dense", "pointwise", "depthwise", "linear", "batch_norm", "relu", "add", "cat", "mean",
-)  # fmt: skip
+MULTIPLYING = ("dense", "pointwise", "depthwise", "linear")
+CLASSES_OF_WORK = (*MULTIPLYING, "batch_norm", "relu", "add", "cat", "mean")
 TOTALS = ("params", "macs", "activations", "memory_access")
 
 
@@ -73,12 +55,11 @@ def _blocks(stage: int, kind: str) -> Iterator[tuple[Any, CostTerms, sp.Expr]]:
     """(how many, totals, femtoseconds) of a stage's first block and of the others."""
     incoming = CHANNELS[stage - 1].symbol if stage > 1 else sp.Integer(STEM)
     channels, depth = CHANNELS[stage].symbol, DEPTHS[stage].symbol
-    before, behind = number(f"side_{stage - 1}"), number(f"side_{stage}")
-    for how_many, c_in, side, stride in ((1, incoming, before, 2), (depth - 1, channels, behind, 1)):
+    before, after = number(f"side_{stage - 1}"), number(f"side_{stage}")
+    for how_many, c_in, side, stride in ((1, incoming, before, 2), (depth - 1, channels, after, 1)):
         formula, settings = block_layer(kind, c_in, channels, stride, side, 3, EXPAND.symbol)
-        work = block_work(
-            kind, c_in, channels, side**2, behind**2, same_shape=stride == 1, expand_ratio=EXPAND.symbol
-        )  # fmt: skip
+        pixels = (side**2, after**2)
+        work = block_work(kind, c_in, channels, *pixels, same_shape=stride == 1, expand_ratio=EXPAND.symbol)
         yield how_many, formula.terms(**settings), _femtoseconds(work)
 
 
@@ -144,7 +125,13 @@ def _is_over(name: str) -> sp.Expr:
     return sp.Piecewise((1, sp.Gt(real(name), 100)), (0, True))
 
 
-SPENT = ("params_used", "macs_used", "ms_used")
+MS = ("ms", 3)  # unit and digits of a time
+# Output, label, (what is spent, the budget, what one of the budget's units is), unit and digits.
+SPENDING = (
+    ("params", "Parameters", (number("params"), BUDGETS[0], 1000), ()),
+    ("macs", "MACs", (number("macs"), BUDGETS[1], 10**6), ()),
+    ("ms", "Predicted time", (real("ms"), BUDGETS[2], 1), MS),
+)
 
 
 class DesignUnderBudget(Widget):
@@ -171,30 +158,37 @@ class DesignUnderBudget(Widget):
         Output("ms", "Predicted time", _total("fs") / sp.Integer(10**12), "ms", digits=3, help="one image"),
         Output("activations", "Activations", _total("activations"), help="elements that convolutions write"),
         Output("memory_access", "Memory access", _total("memory_access"), help="elements read and written"),
-        Output("kilobytes", "Size of the weights", number("params") / sp.Integer(250), "kB", digits=1,
-               help="four bytes a number"),
-        Output("params_used", "Parameters, part of the budget", _used(number("params"), BUDGETS[0], 1000), "%",
-               digits=1),
-        Output("macs_used", "MACs, part of the budget", _used(number("macs"), BUDGETS[1], 10**6), "%", digits=1),
-        Output("ms_used", "Predicted time, part of the budget", _used(real("ms"), BUDGETS[2], 1), "%", digits=1),
-        Output("params_left", "Parameters, left of the budget", _left(number("params"), BUDGETS[0], 1000)),
-        Output("macs_left", "MACs, left of the budget", _left(number("macs"), BUDGETS[1], 10**6)),
-        Output("ms_left", "Predicted time, left of the budget", _left(real("ms"), BUDGETS[2], 1), "ms", digits=3),
-        Output("over", "Over budget in", sp.Add(*map(_is_over, SPENT)), "of 3 limits",
-               help="0 of 3: the design is within its budget"),
-        *(Output(f"stage_ms_{part}", f"Part {part}: predicted time", _ms(part), "ms", digits=3) for part in PARTS),
-        *(Output(f"stage_{total}_{part}", f"Part {part}: {label}", number(f"{total}_{part}") + 0)
-          for total, label in (("params", "parameters"), ("macs", "MACs")) for part in PARTS),
-    )  # fmt: skip
+        Output("kilobytes", "Size of the weights", number("params") / 250, "kB", digits=1, help="four bytes a number"),
+        *(
+            Output(f"{name}_used", f"{label}, part of the budget", _used(*spent), "%", digits=1)
+            for name, label, spent, _ in SPENDING
+        ),
+        *(
+            Output(f"{name}_left", f"{label}, left of the budget", _left(*spent), *shown)
+            for name, label, spent, shown in SPENDING
+        ),
+        Output(
+            "over",
+            "Over budget in",
+            sp.Add(*(_is_over(f"{name}_used") for name, *_ in SPENDING)),
+            "of 3 limits",
+            help="0 of 3: the design is within its budget",
+        ),
+        *(Output(f"stage_ms_{part}", f"Part {part}: predicted time", _ms(part), *MS) for part in PARTS),
+        *(
+            Output(f"stage_{total}_{part}", f"Part {part}: {label}", number(f"{total}_{part}") + 0)
+            for total, label in (("params", "parameters"), ("macs", "MACs"))
+            for part in PARTS
+        ),
+    )
     headline = ("params", "macs", "ms", "over")
     tables = (
         Table(
             "Within the budget? Yes, where something is left",
             ("Per cent spent", "Left (below 0: over)"),
-            (
-                Row("Parameters", ("params_used", "params_left")),
-                Row("MACs", ("macs_used", "macs_left")),
-                Row("Milliseconds", ("ms_used", "ms_left")),
+            tuple(
+                Row(label, (f"{name}_used", f"{name}_left"))
+                for name, label in (("params", "Parameters"), ("macs", "MACs"), ("ms", "Milliseconds"))
             ),
             bars=False,  # a bar would be relative to the largest of the three and not to the budget
         ),
@@ -260,8 +254,7 @@ def device_speeds(profile: Any) -> dict[str, int]:
     factor, start = page_rung(profile)
     speeds = {}
     for kind in CLASSES_OF_WORK:
-        multiplies = kind in ("dense", "pointwise", "depthwise", "linear")
-        ideal = 1 / profile.peak_macs if multiplies else profile.bytes_per_element / profile.bandwidth
+        ideal = 1 / profile.peak_macs if kind in MULTIPLYING else profile.bytes_per_element / profile.bandwidth
         speeds[f"{kind}_fs"] = round(1e15 * factor * ideal / profile.efficiency.get(kind, 1.0))
     return {**speeds, OVERHEAD: round(1e15 * start)}
 

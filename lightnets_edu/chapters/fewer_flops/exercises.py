@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import count as whole_numbers
 
 from lightnets_edu.formulas import depthwise_conv2d
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 # --- Intensity of a depthwise layer ---------------------------------------------------------------------------------
 
 DEPTHWISE = {"in_channels": 256, "kernel_size": 5, "out_height": 14, "out_width": 14}
 
 
-def _depthwise_intensity(flops_per_mac: int = 2, bytes_per_number: int = 4) -> float:
+def _intensity(flops_per_mac: int = 2, bytes_per_number: int = 4) -> float:
     cost = depthwise_conv2d(**DEPTHWISE)
     return flops_per_mac * cost.macs / (bytes_per_number * cost.memory_access)
-
-
-def _as_standard() -> float:
-    """With the weights of a standard convolution: groups forgotten in the arithmetic."""
-    return DEPTHWISE["in_channels"] * _depthwise_intensity()
 
 
 # --- The batch at which a linear layer computes ---------------------------------------------------------------------
@@ -47,22 +34,14 @@ def _least_batch(flops_per_mac: int = 2, bytes_per_number: int = 4) -> int:
     return next(filter(computes_longer, whole_numbers(1)))
 
 
-def _without_maps() -> int:
-    """Only the weights are read."""
-    return 4 * PEAK // (2 * BANDWIDTH)
-
-
 # --- The roof in code -----------------------------------------------------------------------------------------------
 
-CASES = (
-    # MACs, numbers moved, GFLOP/s, GB/s
-    ("a standard layer", (231_211_008, 675_840, 200, 40)),
-    ("a depthwise layer", (1_806_336, 401_984, 200, 40)),
-    ("the same on half the bandwidth", (1_806_336, 401_984, 200, 20)),
-    ("the same on twice the arithmetic", (1_806_336, 401_984, 400, 40)),
-)
-
-Roof = Callable[[int, int, float, float], float]
+CASES = {  # MACs, numbers moved, GFLOP/s, GB/s
+    "a standard layer": (231_211_008, 675_840, 200, 40),
+    "a depthwise layer": (1_806_336, 401_984, 200, 40),
+    "the same on half the bandwidth": (1_806_336, 401_984, 200, 20),
+    "the same on twice the arithmetic": (1_806_336, 401_984, 400, 40),
+}
 
 
 def roof(macs: int, numbers_moved: int, peak_gflops: float, bandwidth_gbs: float) -> float:
@@ -70,39 +49,27 @@ def roof(macs: int, numbers_moved: int, peak_gflops: float, bandwidth_gbs: float
     return min(peak_gflops, bandwidth_gbs * 2 * macs / (4 * numbers_moved))
 
 
-def _judge_roof(answer: Roof) -> list[Comparison]:
-    return [Comparison(label, roof(*case), answer(*case)) for label, case in CASES]
-
-
-SOLUTION = """def roof(macs, numbers_moved, peak_gflops, bandwidth_gbs):
-    intensity = 2 * macs / (4 * numbers_moved)
-    return min(peak_gflops, bandwidth_gbs * intensity)
-
-
-answer = roof
-"""
-
 EXERCISES = (
     NumberExercise(
         name="depthwise_intensity",
         question="A depthwise convolution has 256 channels, a $5 \\times 5$ kernel and maps of $14 \\times 14$ pixels, "
         "in and out. All numbers are float32; each is moved once. How many FLOPs does it do for each byte that it "
         "moves? Two digits after the point are enough.",
-        answer=_depthwise_intensity,
+        answer=_intensity,
         unit="FLOPs a byte",
         tolerance=0.005,
         hint="FLOPs are two for each MAC. Bytes are four for each number: input, weights and output.",
         mistakes=(
-            Mistake(lambda: _depthwise_intensity(flops_per_mac=1), "You divided MACs by bytes. One MAC is two FLOPs."),
+            Mistake(lambda: _intensity(flops_per_mac=1), "You divided MACs by bytes. One MAC is two FLOPs."),
             Mistake(
-                lambda: _depthwise_intensity(bytes_per_number=1),
+                lambda: _intensity(bytes_per_number=1),
                 "That is FLOPs for each number. A float32 number has four bytes.",
             ),
-            Mistake(
-                lambda: _depthwise_intensity(1, 1), "That is MACs for each number; the question is FLOPs for each byte."
-            ),
+            Mistake(lambda: _intensity(1, 1), "That is MACs for each number; the question is FLOPs for each byte."),
             Mistake(lambda: 25 / 4, "That is the limit for large maps. Here the weights are not negligible."),
-            Mistake(_as_standard, "An output of a depthwise layer sums over one channel, not over all 256."),
+            Mistake(
+                lambda: 256 * _intensity(), "An output of a depthwise layer sums over one channel, not over all 256."
+            ),
         ),
         solution="MACs: $25 \\cdot 256 \\cdot 14^2 = 1{,}254{,}400$, so 2,508,800 FLOPs. Numbers moved: twice "
         "$256 \\cdot 14^2 = 50{,}176$ for the maps and $25 \\cdot 256 = 6{,}400$ weights, together 106,752 or 427,008 "
@@ -119,7 +86,10 @@ EXERCISES = (
         hint="The weights are read once for the whole batch; the inputs and outputs once for each image. Where do the "
         "two roofs of this machine meet?",
         mistakes=(
-            Mistake(_without_maps, "Nearly: you left out the inputs and outputs, which grow with the batch."),
+            Mistake(
+                lambda: 4 * PEAK // (2 * BANDWIDTH),
+                "Nearly: you left out the inputs and outputs, which grow with the batch.",
+            ),
             Mistake(
                 lambda: _least_batch(flops_per_mac=1), "You counted one operation a MAC. GFLOP/s count two for each."
             ),
@@ -137,8 +107,14 @@ EXERCISES = (
         name="roof_function",
         question="Write a function `roof(macs, numbers_moved, peak_gflops, bandwidth_gbs)`: the GFLOP/s that a float32 "
         "layer can reach at most. `numbers_moved` are elements, not bytes.",
-        judge=_judge_roof,
-        solution=SOLUTION,
+        judge=Comparison.of_calls(roof, CASES),
+        solution="""def roof(macs, numbers_moved, peak_gflops, bandwidth_gbs):
+    intensity = 2 * macs / (4 * numbers_moved)
+    return min(peak_gflops, bandwidth_gbs * intensity)
+
+
+answer = roof
+""",
         hint="Two roofs: what the arithmetic allows, and what the memory allows. Which of them counts?",
         mistakes=(
             Mistake(
@@ -166,18 +142,15 @@ EXERCISES = (
         "many. What happens to the time at best, and why?",
         options=(
             Option(
-                "a",
                 "It becomes 2.8 times as long, as there is 2.8 times as much arithmetic.",
                 "That would be so if the layer computed all the time. Look at the two bars: which one is longer?",
             ),
             Option(
-                "b",
                 "It hardly changes: the layer waits for memory, and the maps are as large as before.",
                 "Yes. Only the weights became more, and they are few. The larger kernel uses arithmetic that lay idle.",
                 right=True,
             ),
             Option(
-                "c",
                 "It becomes shorter: the intensity is higher.",
                 "The intensity is higher, and so is what is attainable. But there is as much more to do.",
             ),
@@ -194,17 +167,14 @@ EXERCISES = (
         "cost. Which of the three saves GhostNet the most time?",
         options=(
             Option(
-                "a",
                 "Twice the arithmetic.",
                 "This halves GhostNet's shortest part. Few FLOPs also mean that faster FLOPs help little.",
             ),
             Option(
-                "b",
                 "Twice the bandwidth.",
                 "This helps a little. Compare the two longer parts: what GhostNet has most of is operations.",
             ),
             Option(
-                "c",
                 "Half the starting cost.",
                 "Yes. GhostNet runs 288 operations, most of them small, and on a fast machine it takes longer to start "
                 "them than to do them.",

@@ -7,17 +7,7 @@ from typing import Any
 import sympy as sp
 
 from lightnets_edu.formulas import Check, conv2d
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Lookup,
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
 
 PEAK = Slider("peak_gflops", "Peak", 10, 2000, 400, step=10, unit="GFLOP/s")
 BANDWIDTH = Slider("bandwidth_gbs", "Bandwidth", 1, 500, 40, unit="GB/s")
@@ -101,7 +91,11 @@ class RooflineExplorer(Widget):
         Output("arithmetic_us", "Time for the arithmetic", number("flops") / (1000 * peak), "µs", digits=2),
         Output("memory_us", "Time for the memory", number("bytes_moved") / (1000 * bandwidth), "µs", digits=2),
         Output(
-            "time_us", "Time at best", sp.Max(number("arithmetic_us"), number("memory_us")), "µs", digits=2,
+            "time_us",
+            "Time at best",
+            sp.Max(number("arithmetic_us"), number("memory_us")),
+            "µs",
+            digits=2,
             help="the longer of the two",
         ),
         Output(
@@ -111,7 +105,7 @@ class RooflineExplorer(Widget):
             digits=2,
             help="above 1 the layer waits for memory, below 1 it computes",
         ),
-    )  # fmt: skip
+    )
     headline = ("attainable_gflops", "time_us")
     tables = (
         Table(
@@ -138,17 +132,13 @@ OVERHEAD = Slider("overhead_us", "Start", 0, 30, 5, step=0.5, scale=10, unit="µ
 PARTS = ("macs", "maps", "weights", "operations")
 
 
-def _part(name: str, part: str) -> sp.Symbol:
-    return number(f"{name}_{part}")
-
-
 def _milliseconds(name: str, label: str) -> tuple[Output, ...]:
     """The parts of one network's time, each for one image of the batch."""
-    moved = batch * _part(name, "maps") + _part(name, "weights")
+    macs, maps, weights, operations = (number(f"{name}_{part}") for part in PARTS)
     times = {
-        "arithmetic": 2 * _part(name, "macs") / (peak * 10**6),
-        "memory": number_bytes * moved / (batch * bandwidth * 10**6),
-        "start": _part(name, "operations") * OVERHEAD.symbol / (batch * 1000 * OVERHEAD.scale),
+        "arithmetic": 2 * macs / (peak * 10**6),
+        "memory": number_bytes * (batch * maps + weights) / (batch * bandwidth * 10**6),
+        "start": operations * OVERHEAD.symbol / (batch * 1000 * OVERHEAD.scale),
     }
     parts = [Output(f"{name}_{what}", f"{label}: {what}", ms, "ms", digits=2) for what, ms in times.items()]
     total = sum(number(f"{name}_{what}") for what in times)
@@ -170,7 +160,7 @@ def _counted(name: str) -> dict[str, int]:
         sum(op.weights for op in ops),
         len(ops),
     )
-    return {_part(name, part).name: value for part, value in zip(PARTS, values, strict=True)}
+    return {f"{name}_{part}": value for part, value in zip(PARTS, values, strict=True)}
 
 
 class TimeBudget(Widget):
@@ -183,7 +173,7 @@ class TimeBudget(Widget):
         "Start is what it takes to start one operation; images are handled at once."
     )
     controls = (PEAK, BANDWIDTH, OVERHEAD, FORMAT, BATCH)
-    lookups = (Lookup("networks", (), tuple(_part(name, part).name for name in NETWORKS for part in PARTS)),)
+    lookups = (Lookup("networks", (), tuple(f"{name}_{part}" for name in NETWORKS for part in PARTS)),)
     outputs = (
         Output(
             "macs_ratio",

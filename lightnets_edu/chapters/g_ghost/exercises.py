@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import torch
 from torch import Tensor
 
@@ -11,14 +9,7 @@ from lightnets_edu.features import block_similarity
 from lightnets_edu.formulas import pointwise_conv2d
 from lightnets_edu.models.g_ghost_regnet import split_channels
 from lightnets_edu.models.regnet import SIZES
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _WIDTH, _DEPTH, _SIDE = SIZES["3_2gf"].widths[2], SIZES["3_2gf"].depths[2], 14
 _THIN, _GHOSTS, _ = split_channels(_WIDTH, SIZES["3_2gf"].group_width)
@@ -38,39 +29,23 @@ def _real_share() -> float:
     return 100 * split_channels(width, SIZES["8_0gf"].group_width)[1] / width
 
 
-def _matrices() -> list[tuple[str, Tensor, Tensor]]:
+def _matrices() -> dict[str, tuple[Tensor, Tensor]]:
     """Pairs of [pixels, channels]: related, unrelated, and with means far from 0."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(60, 4, generator=generator)
     mixed = x @ torch.randn(4, 6, generator=generator)
     other = torch.randn(60, 3, generator=generator)
-    return [("maps that are mixed", x, mixed), ("unrelated maps", x, other), ("with large means", x + 3, other + 5)]
+    return {"maps that are mixed": (x, mixed), "unrelated maps": (x, other), "with large means": (x + 3, other + 5)}
 
 
-def _as_maps(rows: Tensor) -> Tensor:
-    """[P, C] -> [1, C, P, 1]."""
-    return rows.T[None, :, :, None]
+def _cka(x: Tensor, y: Tensor) -> float:
+    """The right number, from ``[P, C] -> [1, C, P, 1]``."""
+    return block_similarity(x.T[None, :, :, None], y.T[None, :, :, None]).cka
 
 
-def _judge_cka(answer: Callable[[Tensor, Tensor], float]) -> Sequence[Comparison]:
-    return [
-        Comparison(label, block_similarity(_as_maps(x), _as_maps(y)).cka, answer(x, y), tolerance=1e-4)
-        for label, x, y in _matrices()
-    ]
-
-
-def _not_centred(x: Tensor, y: Tensor) -> float:
-    return float((y.T @ x).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm()))
-
-
-def _not_squared(x: Tensor, y: Tensor) -> float:
-    x, y = x - x.mean(0), y - y.mean(0)
-    return float((y.T @ x).norm() / ((x.T @ x).norm() * (y.T @ y).norm()))
-
-
-def _centred_by_pixel(x: Tensor, y: Tensor) -> float:
-    x, y = x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True)
-    return float((y.T @ x).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm()))
+def _wrong_cka(x: Tensor, y: Tensor, power: int = 2) -> float:
+    """CKA of matrices that should be centred, with another power above the line if one is given."""
+    return float((y.T @ x).norm() ** power / ((x.T @ x).norm() * (y.T @ y).norm()))
 
 
 EXERCISES = (
@@ -88,7 +63,7 @@ EXERCISES = (
                 lambda: _correction() * _SIDE**2,
                 "That many it would have on every pixel. What is pooled is a single pixel for each map.",
             ),
-            Mistake(lambda: 2 * _correction(), "That is twice the MACs: you counted FLOPs."),
+            Mistake.flops(_correction),
             Mistake(lambda: _correction() - _pooled(_GHOSTS, _GHOSTS), "There is a second convolution behind it."),
             Mistake(
                 lambda: _correction() - _pooled(_WIDTH, _GHOSTS),
@@ -129,24 +104,20 @@ EXERCISES = (
         "`block_similarity(a, b)`. Which of its two numbers answers G-Ghost's question, and what does it say?",
         options=(
             Option(
-                "a",
                 "The cosine. It is low, so the ghosts could not be made from `a`.",
                 "A depthwise kernel, as in chapter 12, could not make them, because it reads one map. But which maps "
                 "does a $1 \\times 1$ convolution read?",
             ),
             Option(
-                "b",
                 "CKA. It is 1: one $1 \\times 1$ convolution, with the weights `q`, makes all of `b`.",
                 "And CKA does not change under a rotation, while the cosine compares maps one by one.",
                 right=True,
             ),
             Option(
-                "c",
                 "CKA. It is 1, so the maps of `a` and `b` are the same.",
                 "Then the cosine would be 1, too. What does CKA overlook?",
             ),
             Option(
-                "d",
                 "Neither: random maps are never alike.",
                 "`a` is random, but `b` is made from `a`. Look at both numbers.",
             ),
@@ -161,13 +132,16 @@ EXERCISES = (
         name="g_ghost_write_cka",
         question="Write `linear_cka(x, y)` for two float tensors, `x` of [pixels, channels] and `y` of the same pixels "
         "with as many or other channels. Centre each channel first. All norms are Frobenius norms, `Tensor.norm()`.",
-        judge=_judge_cka,
+        # New matrices for each answer: it may change them in place.
+        judge=lambda answer: Comparison.of_calls(_cka, _matrices(), tolerance=1e-4)(answer),
         hint="Each column is a channel: subtract its mean. Then three products: y.T @ x, x.T @ x, y.T @ y.",
         mistakes=(
-            Mistake(_not_centred, "The channels are not centred: where the means are large, all maps look alike."),
-            Mistake(_not_squared, "The norm above the line is squared."),
+            Mistake(_wrong_cka, "The channels are not centred: where the means are large, all maps look alike."),
             Mistake(
-                _centred_by_pixel,
+                lambda x, y: _wrong_cka(x - x.mean(0), y - y.mean(0), power=1), "The norm above the line is squared."
+            ),
+            Mistake(
+                lambda x, y: _wrong_cka(x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True)),
                 "You subtracted the mean of each pixel. A channel is a column: its mean is over rows.",
             ),
         ),

@@ -6,23 +6,13 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from lightnets_edu.formulas import Check, conv2d, conv_output_size, linear
+from lightnets_edu.formulas import Check, conv2d, linear
 from lightnets_edu.formulas.blocks import norm_params, only_if, pointwise_norm, times
 from lightnets_edu.formulas.cost import CostTerms
-from lightnets_edu.formulas.ghost import regnet_bottleneck
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.regnet import SIZES, STEM_CHANNELS
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Lookup,
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.models.regnet import SIZES, STEM_CHANNELS, regnet_bottleneck
+from lightnets_edu.pages.widget.naming import halved_sides
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
 
 NETWORK = Choice("network", "Network", tuple((name, f"{name.replace('_', '.').upper()}") for name in SIZES), "3_2gf")
 STAGES = Choice(
@@ -57,10 +47,8 @@ def is_g_ghost(stage: int) -> sp.Basic:
 
 
 def _block(in_channels: Any, out_channels: Any, group_width: Any, side: Any, stride: int = 1) -> CostTerms:
-    return regnet_bottleneck.terms(
-        in_channels=in_channels, out_channels=out_channels, group_width=group_width, stride=stride, in_height=side,
-        in_width=side,
-    )  # fmt: skip
+    channels = {"in_channels": in_channels, "out_channels": out_channels}
+    return regnet_bottleneck.terms(**channels, group_width=group_width, stride=stride, in_height=side, in_width=side)
 
 
 def _fully_connected(in_features: Any, out_features: Any) -> CostTerms:
@@ -90,24 +78,17 @@ def _stage(stage: int, in_channels: Any, in_side: Any) -> dict[str, CostTerms]:
 
 def _network() -> tuple[dict[str, Any], dict[str, dict[str, CostTerms]], CostTerms]:
     """Definitions; of each stage its terms, those of its parts and of the plain stage; stem and classifier."""
-    halve = {"kernel_size": 3, "stride": 2, "padding": 1}
     definitions: dict[str, Any] = {"thin_group_width": sp.floor(3 * number("group_width") / 4)}
-    previous: Any = INPUT_SIZE.symbol
-    for name in ("side_stem", *(f"side_{stage}" for stage in STAGE_NUMBERS)):
-        definitions[name] = conv_output_size(in_size=previous, **halve)
-        previous = number(name)
+    definitions |= halved_sides(INPUT_SIZE.symbol, ("side_stem", *(f"side_{stage}" for stage in STAGE_NUMBERS)))
     for stage in STAGE_NUMBERS:
         width, groups = number(f"width_{stage}"), number("thin_group_width")
         # The code: int(width * (1 - share) / group width) groups; here in whole numbers, so that nothing is rounded.
         definitions[f"thin_{stage}"] = sp.floor(width * (SHARE.scale - SHARE.symbol) / (SHARE.scale * groups)) * groups
         definitions[f"ghosts_{stage}"] = width - _maybe_zero(f"thin_{stage}")
     side = number("side_stem")
-    maps = {"out_height": side, "out_width": side}
-    stem = conv2d.terms(
-        in_channels=3, out_channels=STEM_CHANNELS, kernel_size=3, in_height=INPUT_SIZE.symbol,
-        in_width=INPUT_SIZE.symbol, **maps,
-    ) + norm_params(sp.Integer(STEM_CHANNELS))  # fmt: skip
-    ends = stem + _fully_connected(number("width_4"), 1000)
+    maps = {"out_height": side, "out_width": side, "in_height": INPUT_SIZE.symbol, "in_width": INPUT_SIZE.symbol}
+    stem = conv2d.terms(in_channels=3, out_channels=STEM_CHANNELS, kernel_size=3, **maps)
+    ends = stem + norm_params(sp.Integer(STEM_CHANNELS)) + _fully_connected(number("width_4"), 1000)
     stages: dict[str, dict[str, CostTerms]] = {}
     channels: Any = sp.Integer(STEM_CHANNELS)
     for stage in STAGE_NUMBERS:
@@ -122,28 +103,11 @@ DEFINITIONS, STAGE_TERMS, ENDS = _network()
 QUANTITIES = {"params": "parameters", "macs": "MACs", "activations": "activations"}
 
 
-def _stage_outputs() -> tuple[Output, ...]:
-    outputs = []
-    for stage in STAGE_NUMBERS:
-        terms = STAGE_TERMS[f"stage_{stage}"]
-        for quantity, label in QUANTITIES.items():
-            ghost, plain = (getattr(terms[which], quantity) for which in ("parts_together", "plain"))
-            cost = sp.Piecewise((ghost, is_g_ghost(stage)), (plain, True))
-            outputs.append(Output(f"stage_{stage}_{quantity}", f"Stage {stage}: {label}", cost))
-    return tuple(outputs)
-
-
-def _part_outputs() -> tuple[Output, ...]:
-    """Of all G-Ghost stages together, by part."""
-    outputs = []
-    for part, label in PARTS.items():
-        for quantity in ("params", "macs"):
-            cost = sum(
-                sp.Piecewise((getattr(STAGE_TERMS[f"stage_{stage}"][part], quantity), is_g_ghost(stage)), (0, True))
-                for stage in STAGE_NUMBERS
-            )
-            outputs.append(Output(f"{part}_{quantity}", f"{label}: {QUANTITIES[quantity]}", cost))
-    return tuple(outputs)
+def _in_stage(stage: int, quantity: str, ghost: str, plain: str = "") -> sp.Expr:
+    """A quantity of a stage's part if it has ghosts, else that of another part, or nothing."""
+    terms = STAGE_TERMS[f"stage_{stage}"]
+    otherwise = getattr(terms[plain], quantity) if plain else 0
+    return sp.Piecewise((getattr(terms[ghost], quantity), is_g_ghost(stage)), (otherwise, True))
 
 
 def _together(quantity: str) -> sp.Expr:
@@ -173,22 +137,46 @@ class GGhostExplorer(Widget):
         ),
     )
     outputs = (
-        *_stage_outputs(),
-        Output("ends_params", "First convolution, classifier: parameters", ENDS.params),
-        Output("ends_macs", "First convolution, classifier: MACs", ENDS.macs),
-        Output("ends_activations", "First convolution, classifier: activations", ENDS.activations),
+        *(
+            Output(
+                f"stage_{stage}_{quantity}",
+                f"Stage {stage}: {label}",
+                _in_stage(stage, quantity, "parts_together", "plain"),
+            )
+            for stage in STAGE_NUMBERS
+            for quantity, label in QUANTITIES.items()
+        ),
+        *(
+            Output(f"ends_{quantity}", f"First convolution, classifier: {label}", getattr(ENDS, quantity))
+            for quantity, label in QUANTITIES.items()
+        ),
         Output("params", "Parameters", _together("params")),
         Output("macs", "MACs", _together("macs"), help="of one image"),
         Output("activations", "Activations", _together("activations"), help="elements that convolutions write"),
         Output("plain_params", "Plain RegNetX: parameters", _plain("params")),
         Output("plain_macs", "Plain RegNetX: MACs", _plain("macs")),
-        Output("macs_left", "MACs left of the plain network's", 100 * number("macs") / number("plain_macs"), "%",
-               digits=1),
+        Output(
+            "macs_left", "MACs left of the plain network's", 100 * number("macs") / number("plain_macs"), "%", digits=1
+        ),
         Output("ghosts_of_stage_3", "Ghosts in stage 3, if it has any", number("ghosts_3") + 0),
-        Output("real_share", "Real share of ghosts in stage 3", 100 * number("ghosts_3") / number("width_3"), "%",
-               digits=1, help="the rest is a whole number of groups of the thin blocks"),
-        *_part_outputs(),
-    )  # fmt: skip
+        Output(
+            "real_share",
+            "Real share of ghosts in stage 3",
+            100 * number("ghosts_3") / number("width_3"),
+            "%",
+            digits=1,
+            help="the rest is a whole number of groups of the thin blocks",
+        ),
+        *(
+            Output(
+                f"{part}_{quantity}",
+                f"{label}: {QUANTITIES[quantity]}",
+                sum(_in_stage(stage, quantity, part) for stage in STAGE_NUMBERS),
+            )
+            for part, label in PARTS.items()
+            for quantity in ("params", "macs")
+        ),
+    )
     headline = ("params", "macs", "activations")
     tables = (
         Table(

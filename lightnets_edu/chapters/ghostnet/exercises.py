@@ -5,30 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from lightnets_edu.formulas import ghost_module, pointwise_conv2d
+from lightnets_edu.formulas import pointwise_conv2d
 from lightnets_edu.models.cost import network_cost
-from lightnets_edu.models.ghostnet import layers
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.models.ghostnet import ghost_module, layers
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _SHAPE = {"in_channels": 80, "out_channels": 240, "in_height": 14, "in_width": 14}
 _PLAIN = {"in_channels": 80, "out_channels": 240, "out_height": 14, "out_width": 14}
 _PIXELS = 14 * 14
+_SPEEDUP = 2 * 32 / (32 + 9)  # r_s = s c k² / (c k² + (s - 1) d²) for s = 2, c = 32, k = 1, d = 3
 
 
-def _network_macs(width: float, ratio: int) -> int:
-    return network_cost(layers(width, ratio=ratio)).macs
-
-
-def _speedup(c_in: int) -> float:
-    """r_s = s c k^2 / (c k^2 + (s - 1) d^2) for s = 2, k = 1, d = 3."""
-    return 2 * c_in / (c_in + 9)
+def _macs_left() -> float:
+    """Per cent of the network's MACs that are left with the ratio 4 instead of 2."""
+    four, two = (network_cost(layers(1.0, ratio=ratio)).macs for ratio in (4, 2))
+    return 100 * four / two
 
 
 def _ghost_macs(c_in: int, c_out: int, side: int, ratio: int = 2, d: int = 3) -> int:
@@ -49,19 +40,14 @@ def _judge_cost(answer: Callable[..., int]) -> Sequence[Comparison]:
     ]
 
 
-def _without_kernel(c_in: int, c_out: int, side: int, ratio: int = 2, d: int = 3) -> int:
-    intrinsic = math.ceil(c_out / ratio)
-    return side * side * (intrinsic * c_in + intrinsic * (ratio - 1))
+def _wrong_macs(weights: Callable[[int, int], int], rounded: Callable[[float], int] = math.ceil) -> Callable[..., int]:
+    """A wrong `ghost_macs`: how many weights the ghosts have for the intrinsic maps and d, and how maps are rounded."""
 
+    def ghost_macs(c_in: int, c_out: int, side: int, ratio: int = 2, d: int = 3) -> int:
+        intrinsic = rounded(c_out / ratio)
+        return side * side * (intrinsic * c_in + (ratio - 1) * weights(intrinsic, d))
 
-def _as_if_dense(c_in: int, c_out: int, side: int, ratio: int = 2, d: int = 3) -> int:
-    intrinsic = math.ceil(c_out / ratio)
-    return side * side * (intrinsic * c_in + intrinsic * intrinsic * (ratio - 1) * d * d)
-
-
-def _rounded_down(c_in: int, c_out: int, side: int, ratio: int = 2, d: int = 3) -> int:
-    intrinsic = c_out // ratio
-    return side * side * (intrinsic * c_in + intrinsic * (ratio - 1) * d * d)
+    return ghost_macs
 
 
 EXERCISES = (
@@ -73,7 +59,7 @@ EXERCISES = (
         unit="MACs",
         hint="How many maps does the primary convolution make? Each of the others is one kernel over one of them.",
         mistakes=(
-            Mistake(lambda: ghost_module(**_SHAPE).flops, "That is twice the MACs: you counted FLOPs."),
+            Mistake.flops(lambda: ghost_module(**_SHAPE).macs),
             Mistake(
                 lambda: pointwise_conv2d(**_PLAIN).macs // 2,
                 "That is the primary convolution alone. The ghosts are cheap, but not free.",
@@ -99,7 +85,7 @@ EXERCISES = (
         question="A Ghost module reads 32 channels and writes 96, with $s = 2$, "
         "$k = 1$, $d = 3$. How many times fewer MACs has it than the plain $1 \\times 1$ convolution? (Two digits "
         "after the point are enough.)",
-        answer=lambda: _speedup(32),
+        answer=lambda: _SPEEDUP,
         unit="times",
         tolerance=0.01,
         hint="For each pixel and intrinsic map: 32 MACs in the primary convolution, and how many for its ghost?",
@@ -109,7 +95,7 @@ EXERCISES = (
                 lambda: 2 * 32 / (32 + 1),  # and 2 * 32 * 9 / (32 * 9 + 9), with a primary kernel of 3 x 3
                 "A ghost costs one MAC for each of its kernel's nine weights, and the primary kernel is 1 × 1.",
             ),
-            Mistake(lambda: 1 / _speedup(32), "That is its reciprocal: the part of the MACs that is left."),
+            Mistake(lambda: 1 / _SPEEDUP, "That is its reciprocal: the part of the MACs that is left."),
         ),
         solution="$r_s = \\dfrac{s\\,c\\,k^2}{c\\,k^2 + (s-1)\\,d^2} = \\dfrac{2 \\cdot 32}{32 + 9}$: {answer}. The "
         "nine weights of a ghost are not small beside thirty-two.",
@@ -122,9 +108,18 @@ EXERCISES = (
         judge=_judge_cost,
         hint="The primary convolution makes ceil(c_out / ratio) maps, and each of them gets ratio − 1 ghosts.",
         mistakes=(
-            Mistake(_without_kernel, "A ghost costs one MAC for each weight of its d × d kernel, not one a pixel."),
-            Mistake(_as_if_dense, "The cheap kernels are depthwise: each reads one intrinsic map, not all of them."),
-            Mistake(_rounded_down, "Where ratio does not divide c_out, the intrinsic maps are rounded up, not down."),
+            Mistake(
+                _wrong_macs(lambda maps, d: maps),
+                "A ghost costs one MAC for each weight of its d × d kernel, not one a pixel.",
+            ),
+            Mistake(
+                _wrong_macs(lambda maps, d: maps**2 * d**2),
+                "The cheap kernels are depthwise: each reads one intrinsic map, not all of them.",
+            ),
+            Mistake(
+                _wrong_macs(lambda maps, d: maps * d**2, math.floor),
+                "Where ratio does not divide c_out, the intrinsic maps are rounded up, not down.",
+            ),
         ),
         solution="import math\n\n"
         "def ghost_macs(c_in, c_out, side, ratio=2, d=3):\n"
@@ -137,7 +132,7 @@ EXERCISES = (
         name="ghost_ratio_network",
         question="Set the ratio of the whole network (width 1.0, images of $224 \\times 224$) to 4 instead of 2, with "
         'the explorer or with `count(get_model("ghostnet", ratio=4))`. What percentage of the MACs is left?',
-        answer=lambda: 100 * _network_macs(1.0, 4) / _network_macs(1.0, 2),
+        answer=_macs_left,
         unit="%",
         tolerance=0.01,
         hint="Divide the MACs at ratio 4 by those at ratio 2. Use the numbers of the whole network.",
@@ -147,11 +142,8 @@ EXERCISES = (
                 "That is what the ratio promises. But cheap kernels, strided depthwise convolutions, gates and the "
                 "first and last layers do not halve.",
             ),
-            Mistake(lambda: 100 - 100 * _network_macs(1.0, 4) / _network_macs(1.0, 2), "That part is saved, not left."),
-            Mistake(
-                lambda: 100 * _network_macs(1.0, 4) / _network_macs(1.0, 2) / 100,
-                "That is the part itself; as per cent it is a hundred times as much.",
-            ),
+            Mistake(lambda: 100 - _macs_left(), "That part is saved, not left."),
+            Mistake(lambda: _macs_left() / 100, "That is the part itself; as per cent it is a hundred times as much."),
         ),
         solution='`count(get_model("ghostnet", ratio=4)).macs / count(get_model("ghostnet")).macs`: {answer}. The '
         "primary convolutions halve, the cheap kernels grow by half, and the rest stays.",
@@ -166,12 +158,10 @@ EXERCISES = (
         "higher one than the second. What does that mean?",
         options=(
             Option(
-                "a",
                 "Training removes redundancy: compare the trained network with the first.",
                 "Between these two networks not only the weights differ. What else was never set in the first?",
             ),
             Option(
-                "b",
                 "Training adds redundancy: only the second differs from the trained network in its weights alone.",
                 "In the first the batch norms do nothing yet, so nothing is centred on the way. Run `shuffled_control` "
                 "on both: in the first it is well above 0. A good part of each map is the same for all images, and "
@@ -179,7 +169,6 @@ EXERCISES = (
                 right=True,
             ),
             Option(
-                "c",
                 "Nothing: random weights happened to be alike in the first.",
                 "The weights of the first and the second are the same, and other seeds give the same picture.",
             ),

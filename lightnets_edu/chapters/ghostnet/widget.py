@@ -11,21 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import sympy as sp
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, depthwise_conv2d, ghost_bottleneck, ghost_module
-from lightnets_edu.models.cost import Layer
-from lightnets_edu.models.ghostnet import layers
+from lightnets_edu.formulas import conv2d, depthwise_conv2d
+from lightnets_edu.models.cost import Layer, network_terms
+from lightnets_edu.models.ghostnet import ghost_bottleneck, ghost_module, layers
 from lightnets_edu.pages.widget.naming import name_values
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Lookup,
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,15 +37,13 @@ def _module_terms() -> dict[str, Any]:
     c_in, c_out, k, d = IN_CHANNELS.symbol, OUT_CHANNELS.symbol, PRIMARY_KERNEL.symbol, CHEAP_KERNEL.symbol
     side, intrinsic = MAP_SIDE.symbol, number("intrinsic")
     maps = {"out_height": side, "out_width": side}
+    ghost = {"ratio": RATIO.symbol, "cheap_kernel_size": d, "kernel_size": k, "in_height": side, "in_width": side}
     return {
-        "ghost": ghost_module.terms(
-            in_channels=c_in, out_channels=c_out, ratio=RATIO.symbol, cheap_kernel_size=d, kernel_size=k,
-            in_height=side, in_width=side,
-        ),
+        "ghost": ghost_module.terms(in_channels=c_in, out_channels=c_out, **ghost),
         "primary": conv2d.terms(in_channels=c_in, out_channels=intrinsic, kernel_size=k, **maps),
         "cheap": depthwise_conv2d.terms(in_channels=intrinsic, out_channels=number("ghosts"), kernel_size=d, **maps),
         "plain": conv2d.terms(in_channels=c_in, out_channels=c_out, kernel_size=k, **maps),
-    }  # fmt: skip
+    }
 
 
 MODULE = _module_terms()
@@ -73,8 +61,14 @@ class GhostModuleExplorer(Widget):
         "ghosts": number("intrinsic") * (RATIO.symbol - 1),
     }
     outputs = (
-        Output("limit", "The ratio itself", RATIO.symbol + 0, "times", digits=2,
-               help="what the speed-up tends to with many input channels"),
+        Output(
+            "limit",
+            "The ratio itself",
+            RATIO.symbol + 0,
+            "times",
+            digits=2,
+            help="what the speed-up tends to with many input channels",
+        ),
         Output("primary_maps", "Maps of the primary convolution", number("intrinsic")),
         Output("ghost_maps", "Ghosts", number("ghosts"), help="if s does not divide the outputs, a few are dropped"),
         Output("ghost_macs", "Ghost module: MACs", MODULE["ghost"].macs),
@@ -82,15 +76,27 @@ class GhostModuleExplorer(Widget):
         Output("ghost_params", "Ghost module: parameters", MODULE["ghost"].params, help="with its batch norms"),
         Output("ghost_weights", "Ghost module: weights", MODULE["primary"].params + MODULE["cheap"].params),
         Output("plain_weights", "Convolution: weights", MODULE["plain"].params),
-        Output("speedup", "Theoretical speed-up r_s", number("plain_macs") / number("ghost_macs"), "times", digits=2,
-               help="MACs of the plain convolution over those of the module"),
-        Output("compression", "Compression r_c", number("plain_weights") / number("ghost_weights"), "times", digits=2,
-               help="the same with weights, batch norms left out"),
+        Output(
+            "speedup",
+            "Theoretical speed-up r_s",
+            number("plain_macs") / number("ghost_macs"),
+            "times",
+            digits=2,
+            help="MACs of the plain convolution over those of the module",
+        ),
+        Output(
+            "compression",
+            "Compression r_c",
+            number("plain_weights") / number("ghost_weights"),
+            "times",
+            digits=2,
+            help="the same with weights, batch norms left out",
+        ),
         Output("primary_macs", "Primary convolution: MACs", MODULE["primary"].macs),
         Output("cheap_macs", "Cheap kernels: MACs", MODULE["cheap"].macs),
         Output("primary_weights", "Primary convolution: weights", MODULE["primary"].params),
         Output("cheap_weights", "Cheap kernels: weights", MODULE["cheap"].params),
-    )  # fmt: skip
+    )
     headline = ("speedup", "compression")
     tables = (
         Table(
@@ -112,11 +118,7 @@ WIDTHS = ((25, "0.25×"), (50, "0.5×"), (75, "0.75×"), (100, "1×"), (130, "1.
 WIDTH = Choice("width_percent", "Width", WIDTHS, 100)
 INPUT_SIZE = Slider("input_size", "Image size", 32, 320, 224, step=16, unit="px")
 
-LABELS = {
-    "blocks": "16 Ghost bottlenecks",
-    "head": "1 × 1 to 1,280, classifier",
-    "rest": "First and last convolution",
-}
+LABELS = {"blocks": "16 Ghost bottlenecks", "head": "1 × 1 to 1,280, classifier", "rest": "First and last convolution"}
 HEAD = ("conv_head", "classifier")
 
 
@@ -136,20 +138,14 @@ def _of_any_width() -> tuple[list[Layer], dict[str, dict[str, int]]]:
     return network, {str(percent): dict(zip(names.values(), row, strict=True)) for percent, row in by_width}
 
 
-def _in_parts(network: list[Layer]) -> dict[str, dict[str, Any]]:
-    """Parameters and MACs of the network's parts."""
-    parts: dict[str, dict[str, Any]] = {part: {"params": 0, "macs": 0} for part in LABELS}
-    for name, formula, settings in network:
-        part = parts["blocks" if formula is ghost_bottleneck else "head" if name in HEAD else "rest"]
-        part["params"] += formula.params(**settings)
-        if formula is not batch_norm2d:
-            part["macs"] += formula.macs(**settings)
-    return parts
+def _part(layer: Layer) -> str:
+    name, formula, _ = layer
+    return "blocks" if formula is ghost_bottleneck else "head" if name in HEAD else "rest"
 
 
 LAYERS, CHANNELS = _of_any_width()
 NAMED, DEFINITIONS = name_values(LAYERS)
-PARTS = _in_parts(NAMED)
+PARTS = {part: network_terms(layer for layer in NAMED if _part(layer) == part) for part in LABELS}
 
 
 class GhostNetExplorer(Widget):
@@ -162,8 +158,8 @@ class GhostNetExplorer(Widget):
     lookups = (Lookup("channels", (WIDTH.name,), tuple(next(iter(CHANNELS.values())))),)
     definitions: ClassVar = DEFINITIONS
     outputs = (
-        *(Output(f"{part}_params", f"{LABELS[part]}: parameters", totals["params"]) for part, totals in PARTS.items()),
-        *(Output(f"{part}_macs", f"{LABELS[part]}: MACs", totals["macs"]) for part, totals in PARTS.items()),
+        *(Output(f"{part}_params", f"{LABELS[part]}: parameters", terms.params) for part, terms in PARTS.items()),
+        *(Output(f"{part}_macs", f"{LABELS[part]}: MACs", terms.macs) for part, terms in PARTS.items()),
         Output("params", "Parameters", sum(number(f"{part}_params") for part in PARTS)),
         Output("macs", "MACs", sum(number(f"{part}_macs") for part in PARTS), help="of one image"),
     )
@@ -248,12 +244,17 @@ class FeatureTwins(Widget):
     controls = (CHOSEN, SOURCE, TWIN_KERNEL)
     lookups = (Lookup("twins", ("map", "source", "kernel_size"), ("twin", "similarity_milli", "r2_milli")),)
     outputs = (
-        Output("r2", "R² on images the kernel has not seen", number("r2_milli") / 1000, digits=3,
-               help="1: the whole map is made; 0: no better than its mean"),
+        Output(
+            "r2",
+            "R² on images the kernel has not seen",
+            number("r2_milli") / 1000,
+            digits=3,
+            help="1: the whole map is made; 0: no better than its mean",
+        ),
         Output("similarity", "Similarity of the two maps", number("similarity_milli") / 1000, digits=3),
         Output("twin_channel", "Number of the twin", number("twin") + 0),
         Output("weights", "Weights of the cheap kernel", TWIN_KERNEL.symbol**2),
-    )  # fmt: skip
+    )
     headline = ("r2", "similarity")
 
     def default_data(self) -> dict[str, Any]:

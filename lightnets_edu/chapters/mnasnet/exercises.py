@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from lightnets_edu.formulas import inverted_residual
+from lightnets_edu.models.mnasnet import inverted_residual
 from lightnets_edu.models.search_space import SearchSpace, pareto_front, reward
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _SPACE = SearchSpace(((16, 24, 32),) * 4, depth=(1, 2, 3))
 _PER_STAGE = _SPACE.designs_per_stage[0]
@@ -34,18 +28,6 @@ def _judge_front(answer: Callable[[list[tuple[float, float]]], object]) -> Seque
         got = sorted(got) if isinstance(got, list | tuple | set) else got
         cases.append(Comparison(f"front_of({points})", sorted(points[i] for i in pareto_front(points)), got))
     return cases
-
-
-def _judge_reward(answer: Callable[[float, float, float], float]) -> Sequence[Comparison]:
-    return [
-        Comparison(f"hard_reward{case}", reward(*case, alpha=0, beta=-1), answer(*case), tolerance=1e-6)
-        for case in _REWARDS
-    ]
-
-
-def _wrong_front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Keeps what another point equals in one of the two and beats in the other."""
-    return [p for p in points if not any(q[0] < p[0] and q[1] > p[1] for q in points)]
 
 
 EXERCISES = (
@@ -96,7 +78,7 @@ EXERCISES = (
         hint="Only the depthwise convolution has this kernel. How many channels does it work on?",
         mistakes=(
             Mistake(lambda: (_FIVE.macs - _THREE.macs) // 3, "The depthwise convolution works on 40 × 3 channels."),
-            Mistake(lambda: 2 * (_FIVE.macs - _THREE.macs), "That is twice the MACs: you counted FLOPs."),
+            Mistake.flops(lambda: _FIVE.macs - _THREE.macs),
             Mistake(lambda: 25 * 120 * 28**2, "That is the whole $5 \\times 5$ convolution. How much is added?"),
             Mistake(lambda: 16 * 120 * 40 * 28**2, "A depthwise convolution reads one channel for each output."),
         ),
@@ -106,7 +88,7 @@ EXERCISES = (
         name="mnasnet_hard_reward",
         question="Write `hard_reward(accuracy, latency, target)`: the accuracy itself up to the target, and beyond it "
         "the accuracy times `target / latency`.",
-        judge=_judge_reward,
+        judge=Comparison.of_calls(partial(reward, alpha=0, beta=-1), {f"hard_reward{case}": case for case in _REWARDS}),
         hint="Two cases: latency up to the target, and above it.",
         mistakes=(
             Mistake(
@@ -135,7 +117,7 @@ EXERCISES = (
         hint="For each pair ask: is there another with latency <= and accuracy >=?",
         mistakes=(
             Mistake(
-                _wrong_front,
+                lambda points: [p for p in points if not any(q[0] < p[0] and q[1] > p[1] for q in points)],
                 "A pair that is only as accurate as a faster one is beaten, too: use <= and >=, not < and >.",
             ),
             Mistake(
@@ -154,16 +136,15 @@ EXERCISES = (
         question="In the widget, set A to 76 % and 82 ms, B to 75 % and 79 ms, the target to 80 ms and $-w$ to 0.07. "
         "Read both rewards. Which form of the reward prefers A?",
         options=(
-            Option("a", "Both.", "The hard reward takes 80/82 of A's accuracy, which leaves less than 75."),
-            Option("b", "Only the hard one.", "It is the other way round: the hard one punishes every step beyond T."),
+            Option("Both.", "The hard reward takes 80/82 of A's accuracy, which leaves less than 75."),
+            Option("Only the hard one.", "It is the other way round: the hard one punishes every step beyond T."),
             Option(
-                "c",
                 "Only the soft one.",
                 "Three milliseconds more are a ratio of 1.04, worth 0.3 % in the soft form. The hard one multiplies by "
                 "80/82.",
                 right=True,
             ),
-            Option("d", "None.", "Look at the soft rewards again: A's accuracy is more than one per cent higher."),
+            Option("None.", "Look at the soft rewards again: A's accuracy is more than one per cent higher."),
         ),
         hint="Look at the table of rewards: which of each row is larger?",
         solution="Soft: $76 \\times (82/80)^{-0.07} \\approx 75.9$ against about 75.1. Hard: $76 \\times 80/82 "

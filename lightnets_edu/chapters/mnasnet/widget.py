@@ -6,14 +6,7 @@ from typing import ClassVar
 
 import sympy as sp
 
-from lightnets_edu.pages.widget.widgets import (
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-)
+from lightnets_edu.pages.widget.widgets import Output, Picture, Row, Slider, Table, Widget
 
 TARGET = Slider("target_ms", "Target latency T", 20, 200, 80, unit="ms")
 EXPONENT = Slider("exponent", "Exponent −w", 0, 0.5, 0.07, step=0.01, scale=100)
@@ -68,10 +61,7 @@ class LatencyReward(Widget):
     headline = ("soft_a", "soft_b")
     tables: ClassVar = (
         Table(
-            "Rewards",
-            ("A", "B"),
-            (Row("Soft", ("soft_a", "soft_b")), Row("Hard", ("hard_a", "hard_b"))),
-            bars=False,
+            "Rewards", ("A", "B"), (Row("Soft", ("soft_a", "soft_b")), Row("Hard", ("hard_a", "hard_b"))), bars=False
         ),
     )
     picture = Picture("sweep", ("latency_a", "soft_a", "hard_a"))

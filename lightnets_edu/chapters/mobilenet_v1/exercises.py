@@ -14,14 +14,7 @@ from lightnets_edu.formulas import depthwise_conv2d
 from lightnets_edu.models import get_model
 from lightnets_edu.models.cost import Layer, network_cost
 from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable, layers
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 #: A small network is quick to try.
 SMALL: dict[str, Any] = {"width_mult": 0.25, "num_classes": 10, "small_input": True}
@@ -36,24 +29,18 @@ def _with_wide_kernels(network: Iterable[Layer]) -> list[Layer]:
 FULL = network_cost(layers())
 
 
-def _kept_share(num_classes: int) -> Fraction:
-    """Per cent of the parameters that are left with fewer classes."""
-    return Fraction(100 * network_cost(layers(num_classes=num_classes)).params, FULL.params)
+def _share(quantity: str, network: Iterable[Layer]) -> Fraction:
+    """Per cent of the full network's parameters or MACs that another one has, or a part of it."""
+    return Fraction(100 * getattr(network_cost(network), quantity), getattr(FULL, quantity))
 
 
-def _share_without_classifier() -> Fraction:
-    return Fraction(100 * network_cost(list(layers())[:-1]).params, FULL.params)
-
-
-def _depthwise_share() -> Fraction:
-    """Per cent of the MACs that are the depthwise layers'."""
-    depthwise = network_cost(layer for layer in layers() if layer[1] is depthwise_conv2d)
-    return Fraction(100 * depthwise.macs, FULL.macs)
+def _kept() -> Fraction:
+    return _share("params", layers(num_classes=10))
 
 
 def _growth() -> Fraction:
     """By how many per cent the network's MACs grow with 5 x 5 depthwise kernels."""
-    return Fraction(100 * network_cost(_with_wide_kernels(layers())).macs, FULL.macs) - 100
+    return _share("macs", _with_wide_kernels(layers())) - 100
 
 
 def _judge_widening(widen: Callable) -> list[Comparison]:
@@ -69,11 +56,7 @@ def _judge_widening(widen: Callable) -> list[Comparison]:
     params = Comparison("parameters", right.params, sum(p.numel() for p in changed.parameters()))
     if not side.equal:  # with wrong paddings no map may be left further on
         return [side, params]
-    return [
-        side,
-        params,
-        Comparison("MACs", right.macs, count(changed, (1, 3, SMALL_SIDE, SMALL_SIDE)).macs),
-    ]
+    return [side, params, Comparison("MACs", right.macs, count(changed, (1, 3, SMALL_SIDE, SMALL_SIDE)).macs)]
 
 
 def _widened(**changes: Any) -> Callable[[nn.Module], nn.Module]:
@@ -123,20 +106,17 @@ EXERCISES = (
         "the rule of thumb. Which layers are to blame? Look at the table below the sliders, at both settings.",
         options=(
             Option(
-                "a",
                 "All of them: their channels were rounded up to multiples of 8.",
                 "Half of each width in table 1 is a multiple of 8 already: nothing was rounded.",
             ),
             Option(
-                "b",
                 "The depthwise ones, the first one and the classifier.",
                 r"The first two shrink with $\alpha$ and not with $\alpha^2$, and the classifier does not see the "
                 "image's size.",
                 right=True,
             ),
-            Option("c", "The pointwise ones.", r"These are the ones that follow both rules exactly."),
+            Option("The pointwise ones.", r"These are the ones that follow both rules exactly."),
             Option(
-                "d",
                 "All of them: 160 is not a multiple of 32, so the maps were rounded up.",
                 r"$160 = 5 \cdot 32$: no map was rounded.",
             ),
@@ -152,23 +132,19 @@ EXERCISES = (
         "read the table of layers above.",
         options=(
             Option(
-                "a",
                 "The classifier; the first convolution.",
                 "Close for the parameters, but look again. And the first convolution reads three channels only.",
             ),
             Option(
-                "b",
                 "The last pointwise convolution; the same one.",
                 "Right for the parameters. But is it alone with its MACs?",
             ),
             Option(
-                "c",
                 "The last pointwise convolution; eight pointwise ones tie.",
                 "More inputs and outputs make up for fewer pixels.",
                 right=True,
             ),
             Option(
-                "d",
                 "The classifier; eight pointwise ones tie.",
                 "Right for the MACs. For the parameters, compare the classifier with the convolution before it.",
             ),
@@ -181,17 +157,17 @@ EXERCISES = (
     NumberExercise(
         name="mobilenet_ten_classes",
         question="Make the classifier smaller: with 10 classes instead of 1000, what share of all parameters is left?",
-        answer=lambda: _kept_share(10),
+        answer=_kept,
         unit="%",
         tolerance=0.001,
         hint="The classifier has 1024 weights and one bias for each class.",
         mistakes=(
-            Mistake(lambda: 100 - _kept_share(10), "That is the share that went. How much is left?"),
+            Mistake(lambda: 100 - _kept(), "That is the share that went. How much is left?"),
             Mistake(
-                lambda: _share_without_classifier(),
+                lambda: _share("params", list(layers())[:-1]),
                 "You took the whole classifier away. Ten classes need a small one.",
             ),
-            Mistake(lambda: _kept_share(10) / 100, "Right as a fraction; here it should be in per cent."),
+            Mistake(lambda: _kept() / 100, "Right as a fraction; here it should be in per cent."),
         ),
         solution=r"$990 \cdot (1024 + 1)$ parameters go. Left are {answer}.",
     ),
@@ -205,7 +181,7 @@ EXERCISES = (
         hint="Only the depthwise layers change. What is their share now, and how many times more do they cost?",
         mistakes=(
             Mistake(
-                lambda: Fraction(25, 9) * _depthwise_share(),
+                lambda: Fraction(25, 9) * _share("macs", (row for row in layers() if row[1] is depthwise_conv2d)),
                 "That is what the depthwise layers cost afterwards. How much of it is new?",
             ),
             Mistake(

@@ -7,15 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lightnets_edu.formulas import resnext_bottleneck
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.models.resnet import resnext_bottleneck
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 # --- Weights of a block ---------------------------------------------------------------------------------------------
 
@@ -28,11 +21,6 @@ def _block_weights(groups: int = CARDINALITY, group_width: int = WIDTH, norms: b
         in_channels=CHANNELS, out_channels=CHANNELS, groups=groups, group_width=group_width, in_height=1, in_width=1
     )
     return block.params - (0 if norms else 2 * (2 * groups * group_width + CHANNELS))
-
-
-def _undivided() -> int:
-    """With a 3x3 convolution that has no groups."""
-    return _block_weights(groups=1, group_width=CARDINALITY * WIDTH)
 
 
 # --- A grouped kernel as a dense one --------------------------------------------------------------------------------
@@ -59,10 +47,6 @@ def _judge_expand(answer: Expand) -> list[Comparison]:
         label = f"{ins} to {outs} channels in {groups} group{'s' if groups > 1 else ''}"
         comparisons.append(Comparison(label, expand(weight, groups), answer(weight.clone(), groups)))
     return comparisons
-
-
-def _repeated(weight: Tensor, groups: int) -> Tensor:
-    return weight.repeat(1, groups, 1, 1)
 
 
 def _without_zeros_before(weight: Tensor, groups: int) -> Tensor:
@@ -95,7 +79,10 @@ EXERCISES = (
         unit="weights",
         hint="The $3 \\times 3$ has $32 \\cdot 4 = 128$ channels. How many of them does each output read?",
         mistakes=(
-            Mistake(_undivided, "In a group each output reads 4 channels, not all 128."),
+            Mistake(
+                lambda: _block_weights(groups=1, group_width=CARDINALITY * WIDTH),
+                "In a group each output reads 4 channels, not all 128.",
+            ),
             Mistake(lambda: _block_weights(norms=True), "You counted the batch norms. The question leaves them out."),
             Mistake(
                 lambda: _block_weights(groups=WIDTH, group_width=CARDINALITY),
@@ -122,7 +109,10 @@ EXERCISES = (
         solution=SOLUTION,
         hint="Output channel $o$ belongs to group $o$ // (out / groups), and reads the input channels of this group.",
         mistakes=(
-            Mistake(_repeated, "You repeated the kernels: now each output reads all inputs. Most cells must be zero."),
+            Mistake(
+                lambda weight, groups: weight.repeat(1, groups, 1, 1),
+                "You repeated the kernels: now each output reads all inputs. Most cells must be zero.",
+            ),
             Mistake(_without_zeros_before, "All groups read the first inputs. Group 1 has to read the second share."),
         ),
     ),
@@ -132,27 +122,20 @@ EXERCISES = (
         "Watch the channels $C \\cdot d$ of the $3 \\times 3$ convolution. ResNet has 64. What happens?",
         options=(
             Option(
-                "a",
                 "They stay at 64: the cost is the same.",
                 "The cost is. But a grouped convolution is cheaper, and the saving is spent on channels.",
             ),
             Option(
-                "b",
                 "They double each time the cardinality doubles.",
                 "Watch from 32 to 64. The two $1 \\times 1$ convolutions have no groups and must be paid in full.",
             ),
             Option(
-                "c",
                 "They grow at first, then hardly: to about twice ResNet's.",
                 "Yes. The saving ends where the $3 \\times 3$ costs almost nothing: the rest goes to the two "
                 "$1 \\times 1$ convolutions, whose cost is proportional to $C \\cdot d$.",
                 right=True,
             ),
-            Option(
-                "d",
-                "They fall: each path becomes narrower.",
-                "Each path does, but there are more of them. Multiply.",
-            ),
+            Option("They fall: each path becomes narrower.", "Each path does, but there are more of them. Multiply."),
         ),
         hint="Write down $C$, $d$ and $C \\cdot d$ in a small table.",
         solution="64 channels at $C = 1$, 80 at 2, 112 at 8, 128 at 32 and at 64. At most it could be "

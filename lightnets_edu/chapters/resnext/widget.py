@@ -6,20 +6,10 @@ from typing import Any
 
 import sympy as sp
 
-from lightnets_edu.formulas import resnext_bottleneck
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.resnet import DEPTHS, STAGES
+from lightnets_edu.models.resnet import DEPTHS, STAGES, resnext_bottleneck
 from lightnets_edu.models.resnext import EQUAL_COMPLEXITY, layers
-from lightnets_edu.pages.widget.widgets import (
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Toggle,
-    Widget,
-    number,
-)
+from lightnets_edu.pages.widget.widgets import Output, Picture, Row, Slider, Table, Toggle, Widget, number
 
 CHANNELS = STAGES[0][0]  # in and out of a block of the first stage
 THIN = EQUAL_COMPLEXITY[0][1]  # width of ResNet's own bottleneck there: 1 x 64d

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 from lightnets_edu.statistics import pareto_front, spearman
 
 _MACS = (100, 200, 300, 400, 500)
@@ -38,16 +31,6 @@ def _names(found: object) -> object:
 
 def _judge_front(front: Callable[[Rows], object]) -> list[Comparison]:
     return [Comparison(f"front({list(rows)})", _front(rows), _names(front(list(rows)))) for rows in _CASES]
-
-
-def _best_ratio(rows: Rows) -> list[str]:
-    """The typical slip: the network with the most accuracy for its cost."""
-    return [max(rows, key=lambda row: row[2] / row[1])[0]]
-
-
-def _cheaper_or_better(rows: Rows) -> list[str]:
-    """Beaten only if another is better in both."""
-    return [n for n, c, a in rows if not any(other_c < c and other_a > a for _, other_c, other_a in rows)]
 
 
 EXERCISES = (
@@ -92,10 +75,13 @@ EXERCISES = (
         hint="Compare each row with each other one. What if both cost the same, and one is more accurate?",
         mistakes=(
             Mistake(
-                _cheaper_or_better,
+                lambda rows: [n for n, c, a in rows if not any(cost < c and right > a for _, cost, right in rows)],
                 "You keep rows that another one equals in cost and beats in accuracy, or the other way round.",
             ),
-            Mistake(_best_ratio, "A front is not one winner: it holds every network that no other one beats."),
+            Mistake(
+                lambda rows: [max(rows, key=lambda row: row[2] / row[1])[0]],
+                "A front is not one winner: it holds every network that no other one beats.",
+            ),
         ),
         solution="def front(rows):\n"
         "    def beaten(cost, accuracy):\n"
@@ -109,12 +95,10 @@ EXERCISES = (
         "and for those below 1 G MACs only. Why do they differ?",
         options=(
             Option(
-                "a",
                 "Small networks are measured less exactly, so their order is noise.",
                 "The recorded spread of most is a few per cent, and the best prediction sorts the same networks well.",
             ),
             Option(
-                "b",
                 "Among all, the large differences in size decide; among the light ones they are gone.",
                 "From 40 M to 32 G MACs nearly any number sorts well. Take a narrow range, and what MACs leave out, "
                 "such as memory and the number of layers, decides. (With 16 images at a time MACs sort the light ones "
@@ -122,7 +106,6 @@ EXERCISES = (
                 right=True,
             ),
             Option(
-                "c",
                 "Light networks have so few parameters that all of them fit into the cache.",
                 "Then their time should follow the MACs more closely, not less.",
             ),

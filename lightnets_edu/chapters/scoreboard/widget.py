@@ -7,22 +7,9 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from lightnets_edu.chapters.scoreboard.board import (
-    HEADINGS,
-    proxy_quality,
-    recorded_batches,
-    scoreboard_rows,
-)
+from lightnets_edu.chapters.scoreboard.board import HEADINGS, proxy_quality, recorded_batches, scoreboard_rows
 from lightnets_edu.formulas import Check
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Lookup,
-    Output,
-    Row,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Row, Table, Widget, number
 from lightnets_edu.records import recorded_devices
 from lightnets_edu.timing import EVALUATION_NETWORKS
 
@@ -64,7 +51,7 @@ def _thousandths(name: str) -> sp.Expr:
 
 
 def _per_cent(name: str) -> sp.Expr:
-    return 100 * sp.Symbol(name, integer=True) / THOUSANDTHS
+    return 100 * _thousandths(name)
 
 
 class ProxyExplorer(Widget):
@@ -89,16 +76,31 @@ class ProxyExplorer(Widget):
         ),
     )
     outputs = (
-        Output("rank_correlation", "Rank correlation with the time", _thousandths("rank"), digits=3,
-               help="1: both sort the networks alike"),
-        Output("mean_error", "Mean error after the best scaling", _per_cent("error"), "%", digits=1,
-               help="of the measured time"),
+        Output(
+            "rank_correlation",
+            "Rank correlation with the time",
+            _thousandths("rank"),
+            digits=3,
+            help="1: both sort the networks alike",
+        ),
+        Output(
+            "mean_error",
+            "Mean error after the best scaling",
+            _per_cent("error"),
+            "%",
+            digits=1,
+            help="of the measured time",
+        ),
         Output("compared", "Networks compared", number("networks")),
-        *(Output(f"{proxy}_rank", f"{text}: rank correlation", _thousandths(f"{proxy}_rank_in_1000"), digits=3)
-          for proxy, text in HEADINGS.items()),
-        *(Output(f"{proxy}_error", f"{text}: mean error", _per_cent(f"{proxy}_error_in_1000"), "%", digits=1)
-          for proxy, text in HEADINGS.items()),
-    )  # fmt: skip
+        *(
+            Output(f"{proxy}_rank", f"{text}: rank correlation", _thousandths(f"{proxy}_rank_in_1000"), digits=3)
+            for proxy, text in HEADINGS.items()
+        ),
+        *(
+            Output(f"{proxy}_error", f"{text}: mean error", _per_cent(f"{proxy}_error_in_1000"), "%", digits=1)
+            for proxy, text in HEADINGS.items()
+        ),
+    )
     headline = ("rank_correlation", "mean_error", "compared")
     tables = (
         Table(
@@ -115,10 +117,12 @@ class ProxyExplorer(Widget):
             for device in map(str, DEVICE.values)
         }
         side_by_side = {
-            device: {batch: {among: _flat(by_proxy) for among, by_proxy in by_among.items()}
-                     for batch, by_among in by_batch.items()}
+            device: {
+                batch: {among: _flat(by_proxy) for among, by_proxy in by_among.items()}
+                for batch, by_among in by_batch.items()
+            }
             for device, by_batch in quality.items()
-        }  # fmt: skip
+        }
         return {"quality": quality, "side_by_side": side_by_side}
 
 

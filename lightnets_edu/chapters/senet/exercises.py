@@ -8,16 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightnets_edu.formulas import squeeze_excite
-from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.models.squeeze_excitation import SqueezeExcitation, squeeze_excite
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _BLOCK = {"channels": 1024, "squeeze_channels": 64}
 
@@ -76,7 +68,7 @@ EXERCISES = (
                 lambda: squeeze_excite(**_BLOCK).macs * 196,
                 "The mean leaves one number a channel: the layers run once an image, not once a pixel.",
             ),
-            Mistake(lambda: squeeze_excite(**_BLOCK).flops, "That is twice the MACs: you counted FLOPs."),
+            Mistake.flops(lambda: squeeze_excite(**_BLOCK).macs),
             Mistake(lambda: squeeze_excite(**_BLOCK).params, "Biases are added, not multiplied: they are no MACs."),
         ),
         solution="The layers see a $1 \\times 1$ map: $2 \\cdot 1024 \\cdot 64$ = {answer}, whatever the image's size. "
@@ -107,14 +99,13 @@ EXERCISES = (
         question="Close the gate of one channel of `small.blocks[5].se` with `closed_gate`, and look at the block's "
         "output (with `capture(small, ['blocks.5'], one)`) in that channel. What is left of it?",
         options=(
-            Option("a", "Nothing: the channel is zero.", "Only if the shortcut brought nothing. Look at the numbers."),
+            Option("Nothing: the channel is zero.", "Only if the shortcut brought nothing. Look at the numbers."),
             Option(
-                "b",
                 "What the shortcut brings: the gate closes the residual branch only.",
                 "Yes. The gate stands before the sum, so the block becomes the identity (and ReLU) in this channel.",
                 right=True,
             ),
-            Option("c", "It does not change, because a batch norm follows.", "No batch norm follows the gate here."),
+            Option("It does not change, because a batch norm follows.", "No batch norm follows the gate here."),
         ),
         hint="Where does the gate stand in the block's drawing: before or behind the sum?",
         solution="The block computes shortcut + gate × branch. With the gate at 0 the shortcut is left, through the "

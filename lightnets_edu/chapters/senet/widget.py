@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import sympy as sp
 
-from lightnets_edu.formulas import squeeze_excite
 from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.resnet import DEPTHS, STAGES
 from lightnets_edu.models.resnet import layers as resnet_layers
-from lightnets_edu.pages.widget.widgets import (
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.models.squeeze_excitation import squeeze_excite
+from lightnets_edu.pages.widget.widgets import Output, Picture, Row, Slider, Table, Widget, number
 
 REDUCTION = Slider("reduction", "Reduction ratio r", 1, 64, 16)
 # The paper's network without its gates: the stride in the first 1x1 convolution, the pool of the authors' code.

@@ -9,14 +9,7 @@ from torch import Tensor
 
 from lightnets_edu.formulas import pointwise_conv2d
 from lightnets_edu.models.channel_shuffle import channel_shuffle
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 
 def _reach(channels: int, groups: int) -> int:
@@ -68,7 +61,7 @@ EXERCISES = (
             Mistake(
                 lambda: pointwise_conv2d(**_LAYER).macs, "The groups are not divided out: an output reads 80 inputs."
             ),
-            Mistake(lambda: pointwise_conv2d(**_LAYER, groups=3).flops, "That is twice the MACs: you counted FLOPs."),
+            Mistake.flops(lambda: pointwise_conv2d(**_LAYER, groups=3).macs),
             Mistake(
                 lambda: pointwise_conv2d(**_LAYER).macs // 9,
                 "You divided by the groups twice. All outputs are still computed; each reads fewer inputs.",
@@ -103,10 +96,9 @@ EXERCISES = (
         "the same with 9 channels. When does shuffling twice bring every channel back to its place, if the shuffle "
         "moves anything at all?",
         options=(
-            Option("a", "Always: a shuffle undoes itself.", "With 12 channels it does not. Look at the printed order."),
-            Option("b", "Never.", "With 9 channels in 3 groups it does."),
+            Option("Always: a shuffle undoes itself.", "With 12 channels it does not. Look at the printed order."),
+            Option("Never.", "With 9 channels in 3 groups it does."),
             Option(
-                "c",
                 "When a group has as many channels as there are groups.",
                 "Then the table is square, and turning it twice gives the same table. Else the second shuffle would "
                 "have to use $C/g$ groups: that is the inverse.",

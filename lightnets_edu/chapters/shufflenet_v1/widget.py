@@ -6,23 +6,19 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from lightnets_edu.formulas import Check, batch_norm2d, conv2d, conv_output_size, depthwise_conv2d, linear
+from lightnets_edu.formulas import Check, batch_norm2d, conv2d, depthwise_conv2d, linear
 from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
-from lightnets_edu.formulas.mobile import shuffle_unit_v1
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.shufflenet_v1 import STAGE_CHANNELS, UNITS, bottleneck_channels, unit_channels
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Lookup,
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
+from lightnets_edu.models.shufflenet_v1 import (
+    STAGE_CHANNELS,
+    UNITS,
+    bottleneck_channels,
+    shuffle_unit_v1,
+    unit_channels,
 )
+from lightnets_edu.pages.widget.naming import halved_sides
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
 
 CHANNELS = Slider("channels", "Channels", 4, 32, 12)
 SHUFFLED = Slider("groups", "Groups", 1, 16, 3, divides=("channels",))
@@ -69,34 +65,27 @@ STAGES = ("channels_2", "channels_3", "channels_4")
 
 def _network() -> tuple[dict[str, sp.Expr], dict[str, CostTerms]]:
     """Definitions of the maps' sides, and the terms of the whole network and of its parts."""
-    halve = {"kernel_size": 3, "stride": 2, "padding": 1}
-    definitions: dict[str, sp.Expr] = {}
-    previous: Any = INPUT_SIZE.symbol
-    for name in ("side_stem", "side_1", "side_2", "side_3", "side_4"):
-        definitions[name] = conv_output_size(in_size=previous, **halve)
-        previous = number(name)
     side = number("side_stem")
     maps = {"out_height": side, "out_width": side}
-    stem = conv2d.terms(in_channels=3, out_channels=number("stem"), kernel_size=3, **maps,
-                        in_height=INPUT_SIZE.symbol, in_width=INPUT_SIZE.symbol)  # fmt: skip
+    image = {"in_height": INPUT_SIZE.symbol, "in_width": INPUT_SIZE.symbol}
+    stem = conv2d.terms(in_channels=3, out_channels=number("stem"), kernel_size=3, **maps, **image)
     norm = CostTerms(params=batch_norm2d.terms(num_features=number("stem"), **maps).params)
     channels, inner = number("stem"), number("side_1")
     units = depthwise = CostTerms()
     for stage, (out, hidden, repeat) in enumerate(zip(map(number, STAGES), map(number, HIDDEN), UNITS, strict=True)):
-        behind = number(f"side_{stage + 2}")
+        outer = number(f"side_{stage + 2}")
         shared = {"out_channels": out, "bottleneck_channels": hidden, "groups": GROUPS.symbol}
-        first = shuffle_unit_v1.terms(
-            in_channels=channels, first_groups=GROUPS.symbol if stage else 1, stride=2, in_height=inner, in_width=inner,
-            **shared,
-        )  # fmt: skip
-        same = shuffle_unit_v1.terms(in_channels=out, stride=1, in_height=behind, in_width=behind, **shared)
-        units += first + times(repeat - 1, same)
-        one = depthwise_conv2d.terms(in_channels=hidden, kernel_size=3, out_height=behind, out_width=behind)
+        first = {"in_channels": channels, "first_groups": GROUPS.symbol if stage else 1, "stride": 2}
+        units += shuffle_unit_v1.terms(**first, in_height=inner, in_width=inner, **shared)
+        same = shuffle_unit_v1.terms(in_channels=out, stride=1, in_height=outer, in_width=outer, **shared)
+        units += times(repeat - 1, same)
+        one = depthwise_conv2d.terms(in_channels=hidden, kernel_size=3, out_height=outer, out_width=outer)
         depthwise += times(repeat, one)
-        channels, inner = out, behind
+        channels, inner = out, outer
     classifier = network_terms([("fc", linear, {"in_features": channels, "out_features": 1000, "bias": 1})])
     total = stem + norm + units + classifier
-    return definitions, {"total": total, "stem": stem, "depthwise": depthwise, "classifier": classifier}
+    sides = halved_sides(INPUT_SIZE.symbol, ("side_stem", "side_1", "side_2", "side_3", "side_4"))
+    return sides, {"total": total, "stem": stem, "depthwise": depthwise, "classifier": classifier}
 
 
 DEFINITIONS, TERMS = _network()

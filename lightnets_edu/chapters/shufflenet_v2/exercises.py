@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from lightnets_edu.formulas import pointwise_conv2d, shuffle_unit_v2
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.formulas import pointwise_conv2d
+from lightnets_edu.models.shufflenet_v2 import shuffle_unit_v2
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 _EQUAL = {"in_channels": 64, "out_channels": 64, "out_height": 14, "out_width": 14}
+_LAYERS = ((64 * 64 * 196, 196), (128 * 128 * 3136, 3136), (12 * 500 * 49, 49))  # MACs, pixels
 _UNIT = {"in_channels": 232, "out_channels": 232, "stride": 1, "in_height": 14, "in_width": 14}
 
 
 def _bound(macs: int, pixels: int) -> float:
     return 2 * (pixels * macs) ** 0.5 + macs / pixels
-
-
-def _judge_bound(answer: Callable[[int, int], float]) -> Sequence[Comparison]:
-    cases = ((64 * 64 * 196, 196), (128 * 128 * 3136, 3136), (12 * 500 * 49, 49))
-    return [
-        Comparison(f"{macs:,} MACs on {pixels:,} pixels", _bound(macs, pixels), answer(macs, pixels))
-        for macs, pixels in cases
-    ]
 
 
 EXERCISES = (
@@ -61,7 +46,7 @@ EXERCISES = (
                 lambda: (2 * 232 * 232 + 9 * 232) * 196,
                 "Not all channels are worked on: the unit splits them first, and half passes untouched.",
             ),
-            Mistake(lambda: shuffle_unit_v2(**_UNIT).flops, "That is twice the MACs: you counted FLOPs."),
+            Mistake.flops(lambda: shuffle_unit_v2(**_UNIT).macs),
             Mistake(lambda: 2 * 116 * 116 * 196, "The depthwise convolution is missing: nine weights a channel."),
             Mistake(lambda: (116 * 116 + 9 * 116) * 196, "There are two pointwise convolutions."),
         ),
@@ -72,7 +57,9 @@ EXERCISES = (
         name="shufflenet_v2_bound",
         question="Write `least_access(macs, pixels)`: the least memory access, in elements, of a pointwise convolution "
         "with so many MACs on a map of so many pixels.",
-        judge=_judge_bound,
+        judge=Comparison.of_calls(
+            _bound, {f"{macs:,} MACs on {pixels:,} pixels": (macs, pixels) for macs, pixels in _LAYERS}
+        ),
         hint="Start from $n(c_1 + c_2) + c_1 c_2$ with $c_1 = c_2$ and $n\\,c_1 c_2 = B$.",
         mistakes=(
             Mistake(lambda macs, pixels: 2 * (pixels * macs) ** 0.5, "The weights, $B / n$ of them, are read too."),
@@ -95,14 +82,13 @@ EXERCISES = (
         question="Remove the shuffle from the unit: in `ages` of this chapter, replace the `channel_shuffle` line by "
         "`ages = joined`, run the cell, and look at the shares. What would happen to a network without shuffles?",
         options=(
-            Option("a", "Nothing: each unit still works on half of the channels.", "On which half? Print the ages."),
+            Option("Nothing: each unit still works on half of the channels.", "On which half? Print the ages."),
             Option(
-                "b",
                 "The same half would be worked on in every unit of a stage, and the other half never.",
                 "Yes: half of the channels get the age 7. The stage would be half as wide, and carry the rest along.",
                 right=True,
             ),
-            Option("c", "Every channel would be worked on in every unit.", "Half of them pass untouched in each unit."),
+            Option("Every channel would be worked on in every unit.", "Half of them pass untouched in each unit."),
         ),
         hint="Without the shuffle, where is the untouched half in the next unit?",
         solution="The untouched half stays in front, and the front half is the one that passes. Only the shuffle "

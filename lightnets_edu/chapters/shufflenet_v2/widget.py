@@ -6,22 +6,13 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear, pointwise_conv2d
+from lightnets_edu.formulas import batch_norm2d, conv2d, linear, pointwise_conv2d
 from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
-from lightnets_edu.formulas.mobile import shuffle_unit_v2
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.shufflenet_v2 import CHANNELS, UNITS
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Lookup,
-    Output,
-    Picture,
-    Slider,
-    Widget,
-    number,
-    real,
-)
+from lightnets_edu.models.shufflenet_v2 import CHANNELS, UNITS, shuffle_unit_v2
+from lightnets_edu.pages.widget.naming import halved_sides
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Slider, Widget, number, real
 
 # The product of input and output channels that the first widget holds, as far as whole channels allow.
 PRODUCT = 128 * 128
@@ -74,12 +65,6 @@ MEGVII = VERSION.symbol  # 0: torchvision, 1: megvii, the options' places
 
 def _network() -> tuple[dict[str, sp.Expr], CostTerms, CostTerms]:
     """Definitions of the maps' sides, and the terms of the network and of its units alone."""
-    halve = {"kernel_size": 3, "stride": 2, "padding": 1}
-    definitions: dict[str, sp.Expr] = {}
-    previous: Any = INPUT_SIZE.symbol
-    for name in ("side_stem", "side_1", "side_2", "side_3", "side_4"):
-        definitions[name] = conv_output_size(in_size=previous, **halve)
-        previous = number(name)
     stem_side, last_side = number("side_stem"), number("side_4")
     maps = {"out_height": stem_side, "out_width": stem_side}
     image = {"in_height": INPUT_SIZE.symbol, "in_width": INPUT_SIZE.symbol}
@@ -87,15 +72,15 @@ def _network() -> tuple[dict[str, sp.Expr], CostTerms, CostTerms]:
     stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3, **maps, **image}
     units, inner = CostTerms(), number("side_1")
     for stage, (half, repeat) in enumerate(zip(HALVES, UNITS, strict=True)):
-        out, behind = 2 * number(half), number(f"side_{stage + 2}")
+        out, outer = 2 * number(half), number(f"side_{stage + 2}")
         units += shuffle_unit_v2.terms(
             in_channels=channels, out_channels=out, stride=2, megvii=MEGVII, in_height=inner, in_width=inner
         )
         same = shuffle_unit_v2.terms(
-            in_channels=out, out_channels=out, stride=1, megvii=MEGVII, in_height=behind, in_width=behind
+            in_channels=out, out_channels=out, stride=1, megvii=MEGVII, in_height=outer, in_width=outer
         )
         units += times(repeat - 1, same)
-        channels, inner = out, behind
+        channels, inner = out, outer
     last = {"out_height": last_side, "out_width": last_side}
     ends = [
         ("conv1", conv2d, stem),
@@ -104,7 +89,8 @@ def _network() -> tuple[dict[str, sp.Expr], CostTerms, CostTerms]:
         ("bn5", batch_norm2d, {"num_features": number("last"), **last}),
         ("fc", linear, {"in_features": number("last"), "out_features": 1000, "bias": 1 - MEGVII}),
     ]
-    return definitions, units + network_terms(ends), units
+    sides = halved_sides(INPUT_SIZE.symbol, ("side_stem", "side_1", "side_2", "side_3", "side_4"))
+    return sides, units + network_terms(ends), units
 
 
 DEFINITIONS, TOTAL, IN_UNITS = _network()

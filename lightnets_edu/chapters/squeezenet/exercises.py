@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 from lightnets_edu.formulas import conv2d, pointwise_conv2d
-from lightnets_edu.formulas.mobile import fire_module
-from lightnets_edu.models.squeezenet import BODIES
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.models.squeezenet import BODIES, fire_module
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 # --- fire4 of SqueezeNet 1.0, 224 x 224 images ----------------------------------------------------------------------
 
@@ -24,10 +17,9 @@ MAPS = {"out_height": SIDE, "out_width": SIDE}
 
 
 def _fire4() -> int:
-    return fire_module(
-        in_channels=IN_CHANNELS, squeeze_channels=SQUEEZE, expand1x1_channels=EXPAND, expand3x3_channels=EXPAND,
-        in_height=SIDE, in_width=SIDE,
-    ).macs  # fmt: skip
+    expand = {"expand1x1_channels": EXPAND, "expand3x3_channels": EXPAND}
+    maps = {"in_height": SIDE, "in_width": SIDE}
+    return fire_module(in_channels=IN_CHANNELS, squeeze_channels=SQUEEZE, **expand, **maps).macs
 
 
 def _expand(read: int) -> int:
@@ -50,11 +42,10 @@ def _smaller(kept: Fraction, bits: int) -> Fraction:
 
 # --- The rules for channels -----------------------------------------------------------------------------------------
 
-Rules = Callable[[int], tuple[int, int, int]]
 ROWS = [row for row in BODIES["1.0"] if row != "pool"]
 
 
-def _judge_rules(answer: Rules) -> list[Comparison]:
+def _judge_rules(answer: Callable[[int], object]) -> list[Comparison]:
     def given(index: int) -> object:
         got = answer(index)
         return tuple(got) if isinstance(got, list) else got
@@ -62,37 +53,11 @@ def _judge_rules(answer: Rules) -> list[Comparison]:
     return [Comparison(f"fire_channels({i})", row, given(i), tolerance=0) for i, row in enumerate(ROWS)]
 
 
-def _expand_filters(i: int) -> int:
-    return 128 + 128 * (i // 2)
+def _rules(i: int, first: int = 0, every: int = 2, squeeze: int = 8, share: int = 2) -> tuple[int, int, int]:
+    """The rules, or wrong ones: counted from another module, other steps, other parts."""
+    expand = 128 + 128 * ((i + first) // every)
+    return expand // squeeze, expand // share, expand // share
 
-
-def _from_one(i: int) -> tuple[int, int, int]:
-    e = _expand_filters(i + 1)
-    return e // 8, e // 2, e // 2
-
-
-def _ratio_of_one_half(i: int) -> tuple[int, int, int]:
-    e = _expand_filters(i)
-    return e // 16, e // 2, e // 2
-
-
-def _both_whole(i: int) -> tuple[int, int, int]:
-    e = _expand_filters(i)
-    return e // 8, e, e
-
-
-def _without_steps(i: int) -> tuple[int, int, int]:
-    e = 128 + 128 * i
-    return e // 8, e // 2, e // 2
-
-
-SOLUTION = """def fire_channels(i):
-    expand = 128 + 128 * (i // 2)
-    return expand // 8, expand // 2, expand // 2
-
-
-answer = fire_channels
-"""
 
 EXERCISES = (
     NumberExercise(
@@ -103,7 +68,7 @@ EXERCISES = (
         unit="MACs",
         hint="Three convolutions on the same map. How many channels does each of them read?",
         mistakes=(
-            Mistake(lambda: 2 * _fire4(), "That is twice the MACs: you counted FLOPs."),
+            Mistake.flops(_fire4),
             Mistake(lambda: _expand(IN_CHANNELS), "Without the squeeze: the expanding filters read 32 channels."),
             Mistake(lambda: _expand(IN_CHANNELS) + _squeeze(), "The expanding filters read the squeezed 32 channels."),
             Mistake(lambda: _expand(SQUEEZE), "The squeezing convolution itself is missing."),
@@ -139,13 +104,23 @@ EXERCISES = (
         "expand filters at first, and 128 more after every two modules; half of them are $3 \\times 3$; the squeeze "
         "ratio is one eighth. So `fire_channels(0)` is `(16, 64, 64)`.",
         judge=_judge_rules,
-        solution=SOLUTION,
+        solution="""def fire_channels(i):
+    expand = 128 + 128 * (i // 2)
+    return expand // 8, expand // 2, expand // 2
+
+
+answer = fire_channels
+""",
         hint="First the number of all expand filters, $128 + 128 \\lfloor i / 2 \\rfloor$; the rest are parts of it.",
         mistakes=(
-            Mistake(_from_one, "The modules are counted from 0 here: fire2 and fire3 have the same channels."),
-            Mistake(_ratio_of_one_half, "The squeeze ratio is a part of all expand filters, not of the 3 × 3 ones."),
-            Mistake(_both_whole, "The expand filters are shared out: half are 1 × 1 and half 3 × 3."),
-            Mistake(_without_steps, "The filters grow after every two modules only."),
+            Mistake(
+                partial(_rules, first=1), "The modules are counted from 0 here: fire2 and fire3 have the same channels."
+            ),
+            Mistake(
+                partial(_rules, squeeze=16), "The squeeze ratio is a part of all expand filters, not of the 3 × 3 ones."
+            ),
+            Mistake(partial(_rules, share=1), "The expand filters are shared out: half are 1 × 1 and half 3 × 3."),
+            Mistake(partial(_rules, every=1), "The filters grow after every two modules only."),
         ),
     ),
     ChoiceExercise(
@@ -153,15 +128,14 @@ EXERCISES = (
         question="In the widget, set 8 bits, then move the kept weights from 100 % to 90 %. What does the size of the "
         "file do, and why?",
         options=(
-            Option("a", "It falls by a tenth.", "Then the places of the kept weights would cost nothing. Try it."),
+            Option("It falls by a tenth.", "Then the places of the kept weights would cost nothing. Try it."),
             Option(
-                "b",
                 "It grows.",
                 "Each kept weight now needs a distance as well: 12 bits for nine tenths of them are more than 8 bits "
                 "for all.",
                 right=True,
             ),
-            Option("c", "It stays.", "Compute both sizes, and think of what says where the kept weights are."),
+            Option("It stays.", "Compute both sizes, and think of what says where the kept weights are."),
         ),
         hint="What has to be stored for a pruned network that a full one does not need?",
         solution="A full tensor needs no places. A pruned one needs a distance for each kept weight, here 4 bits. It "

@@ -8,19 +8,8 @@ import sympy as sp
 
 from lightnets_edu.formulas import conv2d, conv_output_size, pointwise_conv2d
 from lightnets_edu.formulas.cost import CostTerms
-from lightnets_edu.formulas.mobile import fire_module
-from lightnets_edu.models.squeezenet import BODIES, STEMS
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-    real,
-)
+from lightnets_edu.models.squeezenet import BODIES, STEMS, fire_module
+from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number, real
 
 SQUEEZE_RATIO = Slider("squeeze_ratio", "Squeeze ratio SR", 0.125, 1.0, 0.125, step=0.125, scale=1000)
 PART_3X3 = Slider("part_3x3", "3×3 filters among those that expand", 5, 95, 50, step=5, unit="%")
@@ -68,10 +57,9 @@ def _network() -> tuple[dict[str, sp.Expr], dict[str, CostTerms], sp.Expr]:
             side = number(f"side_{pools}")
             continue
         squeeze, expand = number(f"squeeze_{i}"), number(f"expand_{i}")
-        fires += fire_module.terms(
-            in_channels=read, squeeze_channels=squeeze, expand1x1_channels=number(f"expand1x1_{i}"),
-            expand3x3_channels=number(f"expand3x3_{i}"), bypass=0, in_height=side, in_width=side,
-        )  # fmt: skip
+        expands = {f"{kind}_channels": number(f"{kind}_{i}") for kind in ("expand1x1", "expand3x3")}
+        inside = {"in_channels": read, "squeeze_channels": squeeze, **expands}
+        fires += fire_module.terms(**inside, bypass=0, in_height=side, in_width=side)
         biases += squeeze + expand
         read, i = expand, i + 1
     last: dict[str, Any] = {"in_channels": read, "out_channels": NUM_CLASSES, "bias": 1}
@@ -99,9 +87,7 @@ class SqueezeNetExplorer(Widget):
     definitions = DEFINITIONS
     outputs = (
         *(
-            Output(
-                f"{part}_{quantity}", f"{LABELS[part]}: {label}", getattr(terms, quantity)
-            )
+            Output(f"{part}_{quantity}", f"{LABELS[part]}: {label}", getattr(terms, quantity))
             for part, terms in PARTS.items()
             for quantity, label in QUANTITIES.items()
         ),
@@ -122,7 +108,7 @@ class SqueezeNetExplorer(Widget):
             help="before Huffman coding",
         ),
         Output("ratio", "How many times smaller", real("megabytes") / real("compressed"), "times", digits=1),
-    )  # fmt: skip
+    )
     headline = ("params", "macs", "compressed", "ratio")
     tables = (
         Table(

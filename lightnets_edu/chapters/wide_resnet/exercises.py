@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 
-from lightnets_edu.formulas import conv2d, pointwise_conv2d, wide_basic_block
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Comparison,
-    Mistake,
-    NumberExercise,
-    Option,
-)
+from lightnets_edu.formulas import conv2d, pointwise_conv2d
+from lightnets_edu.models.wide_resnet import wide_basic_block
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
 
 # --- One block of WRN-28-10 -----------------------------------------------------------------------------------------
 
@@ -43,7 +36,6 @@ def _growth() -> Fraction:
 # --- The width that pays for another depth --------------------------------------------------------------------------
 
 CASES = ((40, 4, 16), (40, 4, 10), (28, 10, 40), (28, 10, 16), (16, 8, 100), (10, 2, 46))
-Width = Callable[[int, int, int], int]
 
 
 def equal_width(depth: int, width: int, new_depth: int) -> int:
@@ -56,35 +48,6 @@ def blocks(depth: int) -> int:
     return (depth - 4) // 6
 
 
-def _judge_width(answer: Width) -> list[Comparison]:
-    return [Comparison(f"equal_width{case}", equal_width(*case), answer(*case), tolerance=0) for case in CASES]
-
-
-def _linear(depth: int, width: int, new_depth: int) -> int:
-    return round(width * blocks(depth) / blocks(new_depth))
-
-
-def _by_depth(depth: int, width: int, new_depth: int) -> int:
-    return round(width * (depth / new_depth) ** 0.5)
-
-
-def _rounded_down(depth: int, width: int, new_depth: int) -> int:
-    return int(width * (blocks(depth) / blocks(new_depth)) ** 0.5)
-
-
-def _upside_down(depth: int, width: int, new_depth: int) -> int:
-    return round(width * (blocks(new_depth) / blocks(depth)) ** 0.5)
-
-
-SOLUTION = """def equal_width(depth, width, new_depth):
-    blocks = (depth - 4) // 6
-    new_blocks = (new_depth - 4) // 6
-    return round(width * (blocks / new_blocks) ** 0.5)
-
-
-answer = equal_width
-"""
-
 EXERCISES = (
     NumberExercise(
         name="wide_resnet_block_macs",
@@ -94,7 +57,7 @@ EXERCISES = (
         unit="MACs",
         hint="Two $3 \\times 3$ convolutions; input and output have the same shape, so the shortcut does nothing.",
         mistakes=(
-            Mistake(lambda: 2 * _block_macs(), "That is twice the MACs: you counted FLOPs."),
+            Mistake.flops(_block_macs),
             Mistake(lambda: _block_macs() // 2, "That is one convolution. The block $B(3,3)$ has two."),
             Mistake(lambda: _block_macs() // SIDE**2, "Those are the weights. Each is used at every pixel."),
             Mistake(lambda: _block_macs() // 9, "A $3 \\times 3$ kernel has nine weights."),
@@ -115,14 +78,33 @@ EXERCISES = (
         question="Write `equal_width(depth, width, new_depth)`: the widening factor, a whole number, for a network of "
         "`new_depth` that should do about as many MACs as WRN-`depth`-`width`. Use the rule that MACs follow "
         "$N k^2$, with depth $6 N + 4$, and take the nearest whole number. So `equal_width(40, 4, 16)` is 7.",
-        judge=_judge_width,
-        solution=SOLUTION,
+        judge=Comparison.of_calls(equal_width, {f"equal_width{case}": case for case in CASES}, tolerance=0),
+        solution="""def equal_width(depth, width, new_depth):
+    blocks = (depth - 4) // 6
+    new_blocks = (new_depth - 4) // 6
+    return round(width * (blocks / new_blocks) ** 0.5)
+
+
+answer = equal_width
+""",
         hint="Solve $N k^2 = N' k'^2$ for $k'$. Depth is $6 N + 4$, so $N$ is not the depth.",
         mistakes=(
-            Mistake(_linear, "MACs grow with the square of the width, but in proportion to the blocks."),
-            Mistake(_by_depth, "You took the depth. The number of blocks in a group is $(d - 4) / 6$."),
-            Mistake(_rounded_down, "Nearly: `int` cuts off; the nearest whole number may be the one above."),
-            Mistake(_upside_down, "Upside down: a shallower network can afford to be wider."),
+            Mistake(
+                lambda depth, width, new_depth: round(width * blocks(depth) / blocks(new_depth)),
+                "MACs grow with the square of the width, but in proportion to the blocks.",
+            ),
+            Mistake(
+                lambda depth, width, new_depth: round(width * (depth / new_depth) ** 0.5),
+                "You took the depth. The number of blocks in a group is $(d - 4) / 6$.",
+            ),
+            Mistake(
+                lambda depth, width, new_depth: int(width * (blocks(depth) / blocks(new_depth)) ** 0.5),
+                "Nearly: `int` cuts off; the nearest whole number may be the one above.",
+            ),
+            Mistake(
+                lambda depth, width, new_depth: round(width * (blocks(new_depth) / blocks(depth)) ** 0.5),
+                "Upside down: a shallower network can afford to be wider.",
+            ),
         ),
     ),
     ChoiceExercise(
@@ -131,23 +113,20 @@ EXERCISES = (
         "Then set depth 16 and $k = 11$. Which of the three changes most, and how?",
         options=(
             Option(
-                "a",
                 "The parameters: wide blocks need many more weights.",
                 "Each block does. But there are a third as many blocks: parameters follow $N k^2$, as MACs do.",
             ),
             Option(
-                "b",
                 "The activations: they fall by more than a quarter.",
                 "Yes. They follow $N k$, which falls from 36 to 22. A wide network writes fewer numbers for the same "
                 "arithmetic.",
                 right=True,
             ),
             Option(
-                "c",
                 "The MACs: a network less than half as deep does less than half of the work.",
                 "It has a third of the blocks, but each does more than three times the work.",
             ),
-            Option("d", "None of them: all three stay within a twentieth.", "Two of them do. Read all three."),
+            Option("None of them: all three stay within a twentieth.", "Two of them do. Read all three."),
         ),
         hint="Divide each new number by the old one.",
         solution="The MACs differ by less than a thousandth, the parameters by three per cent: $N k^2$ is "

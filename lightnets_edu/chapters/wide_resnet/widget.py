@@ -6,21 +6,12 @@ from typing import Any
 
 import sympy as sp
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear, wide_basic_block
+from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
 from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.wide_resnet import GROUPS, STEM_CHANNELS
-from lightnets_edu.pages.widget.widgets import (
-    Choice,
-    Output,
-    Picture,
-    Row,
-    Slider,
-    Table,
-    Widget,
-    number,
-)
+from lightnets_edu.models.wide_resnet import GROUPS, STEM_CHANNELS, wide_basic_block
+from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number
 
 DEPTH = Slider("depth", "Depth, 6 N + 4", 10, 100, 28, step=6)
 WIDTH = Slider("width", "Widening factor k", 1, 16, 10)

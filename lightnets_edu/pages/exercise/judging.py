@@ -90,12 +90,12 @@ def is_near(number: float, expected: float, tolerance: float) -> bool:
 
 def _judge_choice(exercise: ChoiceExercise, answer: Any) -> Judgement:
     key = str(answer).strip().lower()
-    chosen = next((option for option in exercise.options if option.key.lower() == key), None)
+    chosen = exercise.by_letter.get(key)
     if chosen is None:
-        known = ", ".join(f'"{option.key}"' for option in exercise.options)
+        known = ", ".join(f'"{letter}"' for letter in exercise.by_letter)
         return Judgement("failed", f"{show_value(answer)} is not one of the options: {known}.")
     status = "passed" if chosen.right else "failed"
-    return Judgement(status, SENTENCES[status], chosen.feedback, chosen.key)
+    return Judgement(status, SENTENCES[status], chosen.feedback, key)
 
 
 def _judge_code(exercise: CodeExercise, answer: Any) -> Judgement:

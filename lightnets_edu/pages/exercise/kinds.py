@@ -6,11 +6,12 @@ Texts are Markdown: paragraphs, lists, fenced code, ``**strong**``, ``*emphasis*
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from numbers import Integral, Real
+from string import ascii_lowercase
 from typing import Any, ClassVar
 
 from lightnets_edu.pages.exercise.reading import show_number, with_unit
@@ -28,6 +29,11 @@ class Mistake:
 
     wrong: Callable[..., Any]
     hint: str
+
+    @classmethod
+    def flops(cls, macs: Callable[[], int]) -> Mistake:
+        """FLOPs where MACs are asked for."""
+        return cls(lambda: 2 * macs(), "That is twice the MACs: you counted FLOPs.")
 
 
 @dataclass(frozen=True)
@@ -52,19 +58,30 @@ class Comparison:
         """Whether both are the same."""
         return same(self.expected, self.got, self.tolerance)
 
+    @classmethod
+    def of_calls(
+        cls, right: Callable[..., Any], cases: Mapping[str, Sequence[Any]], tolerance: float = 1e-6
+    ) -> Callable[[Any], list[Comparison]]:
+        """A `CodeExercise.judge` that calls the right function and the reader's with the same arguments.
+
+        Args:
+            right: The function that is right.
+            cases: From each case's label to the arguments.
+            tolerance: The tolerance of each comparison.
+        """
+        return lambda answer: [cls(label, right(*case), answer(*case), tolerance) for label, case in cases.items()]
+
 
 @dataclass(frozen=True)
 class Option:
     """One answer of a choice.
 
     Attributes:
-        key: A letter; ``check(name, "a")`` chooses it.
         text: The answer, one line of Markdown.
         feedback: Why it is right, or why not.
         right: Whether it is the right one.
     """
 
-    key: str
     text: str
     feedback: str
     right: bool = False
@@ -81,7 +98,7 @@ class _Exercise:
         solution: The way to the answer.
     """
 
-    #: Two or three words behind the exercise's number.
+    #: Two or three words that follow the exercise's number.
     kind: ClassVar[str]
 
     name: str
@@ -161,7 +178,7 @@ class ChoiceExercise(_Exercise):
     """The answer is one of a few; the question says which experiment decides.
 
     Attributes:
-        options: The answers, exactly one of them right.
+        options: The answers, exactly one of them right; ``check(name, "a")`` chooses the first.
     """
 
     kind: ClassVar[str] = "find out"
@@ -170,18 +187,15 @@ class ChoiceExercise(_Exercise):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        keys = [option.key for option in self.options]
-        if len(keys) < 2 or len(set(keys)) < len(keys):
-            raise ValueError(f"exercise {self.name!r} needs at least two options with different keys instead of {keys}")
-        if sum(option.right for option in self.options) != 1:
-            raise ValueError(f"exercise {self.name!r} needs exactly one right option")
-        if silent := [option.key for option in self.options if not option.feedback.strip()]:
+        if sum(option.right for option in self.options) != 1 or len(self.options) < 2:
+            raise ValueError(f"exercise {self.name!r} needs exactly one right option, and at least one that is not")
+        if silent := [key for key, option in self.by_letter.items() if not option.feedback.strip()]:
             raise ValueError(f"option {silent[0]!r} of exercise {self.name!r} needs feedback")
 
     @property
-    def right(self) -> Option:
-        """The right option."""
-        return next(option for option in self.options if option.right)
+    def by_letter(self) -> dict[str, Option]:
+        """The options with the letters that choose them."""
+        return dict(zip(ascii_lowercase, self.options, strict=False))
 
 
 Exercise = NumberExercise | CodeExercise | ChoiceExercise

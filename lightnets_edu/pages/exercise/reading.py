@@ -66,7 +66,7 @@ def read_answer(answer: Any, unit: str = "") -> tuple[float, str]:
 
 
 def with_unit(text: str, unit: str) -> str:
-    """A number's text with its unit behind, once."""
+    """A number's text, followed by its unit once."""
     return text if not unit or text.lower().endswith(unit.lower()) else f"{text} {unit}"
 
 

@@ -10,12 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightnets_edu.pages.exercise.judging import SENTENCES, Judgement, show_value
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    Exercise,
-    NumberExercise,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Exercise, NumberExercise, Option
 from lightnets_edu.pages.exercise.markdown import inline_html, to_html
 from lightnets_edu.pages.exercise.reading import FAR, NEAR, NUMBER, SUFFIXES
 from lightnets_edu.pages.script.bundle import page_script
@@ -86,8 +81,11 @@ class ShownExercise(Shown):
         return "\n".join([self.title, self.exercise.question.strip(), *self._options(), f"Answer with {self._call}"])
 
     def _options(self) -> list[str]:
-        options = getattr(self.exercise, "options", ())
-        return [f"- {option.key}: {option.text}" for option in options]
+        return [f"- {key}: {option.text}" for key, option in self._by_letter.items()]
+
+    @property
+    def _by_letter(self) -> dict[str, Option]:
+        return self.exercise.by_letter if isinstance(self.exercise, ChoiceExercise) else {}
 
     def markdown(self) -> str:
         """Title, question, options and the folded solution."""
@@ -100,9 +98,8 @@ class ShownExercise(Shown):
         """Title, question, options and the folded solution; the page's script adds the form."""
         name = html.escape(self.exercise.name)
         options = "".join(
-            f'<li data-option="{html.escape(option.key)}"><span><b>{html.escape(option.key)}</b></span> '
-            f"<span>{inline_html(option.text)}</span></li>"
-            for option in getattr(self.exercise, "options", ())
+            f'<li data-option="{key}"><span><b>{key}</b></span> <span>{inline_html(option.text)}</span></li>'
+            for key, option in self._by_letter.items()
         )
         options = f'<ul class="ln-options">{options}</ul>' if options else ""
         note = f"Answer with <code>{html.escape(self._call)}</code> in a notebook."
@@ -132,7 +129,7 @@ class ShownExercise(Shown):
                 "hint": inline_html(exercise.hint),
             }
         if isinstance(exercise, ChoiceExercise):
-            options = {option.key: [option.right, inline_html(option.feedback)] for option in exercise.options}
+            options = {key: [o.right, inline_html(o.feedback)] for key, o in exercise.by_letter.items()}
             return {"kind": "choice", "options": options}
         return {"kind": "code"}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy as sp
 
+from lightnets_edu.formulas import conv_output_size
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.pages.widget.widgets import number
 
@@ -39,3 +40,20 @@ def name_values(layers: Iterable[Layer]) -> tuple[list[Layer], dict[str, sp.Expr
     for name, formula, settings in layers:
         found.append((name, formula, {key: named(key, value) for key, value in settings.items()}))
     return found, definitions
+
+
+def halved_sides(size: sp.Expr, names: Iterable[str]) -> dict[str, sp.Expr]:
+    """The side of the map after each of several 3 x 3 convolutions of stride 2, under these names.
+
+    Args:
+        size: Side of the image.
+        names: Names of the sides, from the image inwards.
+
+    Returns:
+        A widget's ``definitions``: each side from the one before.
+    """
+    definitions = {}
+    for name in names:
+        definitions[name] = conv_output_size(in_size=size, kernel_size=3, stride=2, padding=1)
+        size = number(name)
+    return definitions

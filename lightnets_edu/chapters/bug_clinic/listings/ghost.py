@@ -26,7 +26,7 @@ class Repairs:
     Attributes:
         build_what_runs: The strided convolution between the Ghost modules is built only in blocks of stride 2. The
             listing builds it in every block, and runs it in five of sixteen.
-        depthwise: Depthwise convolutions are depthwise. In the listing they are a dense convolution and a 1x1 behind.
+        depthwise: Depthwise convolutions are depthwise. In the listing they are a dense convolution and a 1x1 after it.
         pointwise_primary: The primary convolution is 1x1. In the listing it is 3x3.
         shortcut: The identity where the shapes allow it, else depthwise and 1x1. In the listing a dense 3x3, always.
         register_gates: Squeeze-and-excitation is built once, with a quarter of the channels inside. In the listing
@@ -124,9 +124,15 @@ class ListedBottleneck(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, hidden: int, out_channels: int, kernel_size: int, stride: int, gated: bool,
+        self,
+        in_channels: int,
+        hidden: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        gated: bool,
         repairs: Repairs,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.stride = stride
         kernel_size = kernel_size if repairs.kernel else PLAIN_KERNEL
@@ -192,8 +198,8 @@ class ListingCost:
 
     Attributes:
         params: Trainable numbers that an optimiser would see.
-        macs: Of the registered layers, for one image of 224 x 224.
-        transient_macs: Of layers that are made while the network runs.
+        macs: The MACs of the registered layers, for one image of 224 x 224.
+        transient_macs: The MACs of layers that are made while the network runs.
     """
 
     params: int = 0
@@ -244,9 +250,9 @@ def _bottleneck_cost(
     in_channels: int, hidden: int, out: int, kernel_size: int, stride: int, gated: bool, side: int, repairs: Repairs
 ) -> ListingCost:
     kernel_size = kernel_size if repairs.kernel else PLAIN_KERNEL
-    behind = _halved(side) if stride == 2 else side
-    total = _ghost_cost(in_channels, hidden, side, repairs) + _ghost_cost(hidden, out, behind, repairs)
-    strided = _depthwise_cost(hidden, kernel_size, behind, repairs.depthwise)
+    inner, outer = side, _halved(side) if stride == 2 else side
+    total = _ghost_cost(in_channels, hidden, inner, repairs) + _ghost_cost(hidden, out, outer, repairs)
+    strided = _depthwise_cost(hidden, kernel_size, outer, repairs.depthwise)
     if stride == 2:
         total += strided
     elif not repairs.build_what_runs:
@@ -257,10 +263,10 @@ def _bottleneck_cost(
     elif gated:
         total += ListingCost(transient_macs=2 * hidden * (hidden // 2))
     if not repairs.shortcut:
-        total += _conv(in_channels, out, 3, behind)
+        total += _conv(in_channels, out, 3, outer)
     elif stride == 2 or in_channels != out:
-        total += _conv(in_channels, in_channels, kernel_size, behind, groups=in_channels)
-        total += _conv(in_channels, out, 1, behind)
+        total += _conv(in_channels, in_channels, kernel_size, outer, groups=in_channels)
+        total += _conv(in_channels, out, 1, outer)
     return total
 
 

@@ -20,10 +20,7 @@ def grouped_by_width(model: nn.Module, group_width: int) -> nn.Module:
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Conv2d) and child.groups > 1:
-                groups = child.out_channels // group_width
-                wrong = nn.Conv2d(
-                    child.in_channels, child.out_channels, child.kernel_size, child.stride, child.padding,
-                    groups=groups, bias=child.bias is not None,
-                )  # fmt: skip
-                setattr(parent, name, wrong)
+                groups, bias = child.out_channels // group_width, child.bias is not None
+                shape = (child.in_channels, child.out_channels, child.kernel_size, child.stride, child.padding)
+                setattr(parent, name, nn.Conv2d(*shape, groups=groups, bias=bias))
     return model

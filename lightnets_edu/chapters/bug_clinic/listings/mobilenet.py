@@ -47,7 +47,7 @@ class ListedMobileNet(nn.Module):
 
     def __init__(
         self, repairs: MobileNetRepairs = MobileNetRepairs(), width_mult: float = 1.0, num_classes: int = 1000
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.repairs = repairs
         channels = scaled_channels(STEM_CHANNELS, width_mult)
@@ -67,10 +67,8 @@ class ListedMobileNet(nn.Module):
     def _convolution(
         self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, groups: int = 1
     ) -> nn.Sequential:
-        convolution = nn.Conv2d(
-            in_channels, out_channels, kernel_size, stride, kernel_size // 2, groups=groups,
-            bias=not self.repairs.no_bias,
-        )  # fmt: skip
+        shape = (in_channels, out_channels, kernel_size, stride, kernel_size // 2)
+        convolution = nn.Conv2d(*shape, groups=groups, bias=not self.repairs.no_bias)
         return nn.Sequential(convolution, nn.BatchNorm2d(out_channels), nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ def loss_floor(classes: int) -> float:
 
 
 def gradient_ratio(logits: Tensor, labels: Tensor) -> float:
-    """How many times smaller the loss's gradient is behind a softmax too many.
+    """How many times smaller the loss's gradient becomes with a softmax too many.
 
     Args:
         logits: [N, classes]; what the classifier gives.
@@ -70,7 +70,7 @@ def accuracy_while_learning(
         train: Images [N, C, H, W] and labels [N].
         test: The same of other images.
         look_at: Numbers of steps, growing; the last is where the training ends.
-        seed: Of the order of the images.
+        seed: Decides the order of the images.
         batch_size: Images a step.
         learning_rate: Constant; momentum is 0.9.
 

@@ -1,6 +1,7 @@
 """FILL IN: the paper's title.
 
-FILL IN: authors; year; arXiv number. What is different here, if anything.
+FILL IN: authors; year; arXiv number. What is different here, if anything. Whose names the parameters have: those of the
+implementation that the tests compare with.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from torch import Tensor, nn
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 
-# FILL IN: the block, a module with its equation as docstring; then the paper's table, one row a line, the columns named
-# as the paper names them.
+# FILL IN: the block, a module with its equation as docstring, and its formula below it; then the paper's table, one row
+# a line, the columns named as the paper names them.
 BODY: tuple[tuple[int, ...], ...] = ()
 
 
@@ -43,15 +44,13 @@ class PaperName(Backbone):
 
 
 def layers(*, num_classes: Any = 1000, small_input: bool = False, size: Any = 224) -> Iterator[Layer]:
-    """The network as formulas: one (name, formula, settings) a layer, from the same table as the modules.
+    """The network as formulas: one (name, formula, settings) for each layer, from the modules' table.
 
-    Args:
-        num_classes: As for `PaperName`, like the other options that change the cost; may be a SymPy symbol.
-        small_input: For images of about 32 x 32.
-        size: Side of the square images, in pixels; may be a symbol.
+    Arguments as for `PaperName`, those that change the cost; ``num_classes`` may be a SymPy symbol, and so may
+    ``size``, the side of the square images in pixels.
     """
     raise NotImplementedError("FILL IN: yield a layer for each module, as models/mobilenet_v1.py does")
 
 
-# FILL IN: register it, with what is printed about it, and import this module in models/__init__.py.
+# FILL IN: register it, with what is printed about it, and name this module in models/__init__.py, twice.
 # register("paper_name", PaperName, layers, family="PaperName", printed=Printed("the paper, table 1", read=True, ...))

@@ -5,10 +5,6 @@ At least three, one of each kind; ``chapters/mobilenet_v1/exercises.py`` shows h
 
 from __future__ import annotations
 
-from lightnets_edu.pages.exercise.kinds import (
-    ChoiceExercise,
-    CodeExercise,
-    NumberExercise,
-)
+from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, NumberExercise
 
 EXERCISES: tuple[NumberExercise | CodeExercise | ChoiceExercise, ...] = ()  # FILL IN

@@ -14,7 +14,7 @@ from lightnets_edu.features.maps import checked_maps, cross_similarity, is_live,
 
 @dataclass(frozen=True)
 class Similarity:
-    """Of two blocks' feature maps.
+    """How similar two blocks' feature maps are.
 
     Attributes:
         cka: Linear centred kernel alignment, 0 to 1: alike up to a rotation and one scale of the channels.
@@ -59,6 +59,6 @@ def block_similarity(a: Tensor, b: Tensor) -> Similarity:
 
 
 def _linear_cka(x: Tensor, y: Tensor) -> float:
-    """Of ``[C, P]`` and ``[D, P]``."""
+    """CKA of two blocks' pixels, ``[C, P]`` and ``[D, P]``."""
     x, y = (rows - rows.mean(1, keepdim=True) for rows in (x, y))
     return float((x @ y.T).square().sum() / ((x @ x.T).norm() * (y @ y.T).norm()))

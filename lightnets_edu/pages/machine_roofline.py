@@ -36,7 +36,7 @@ CLASS_NAMES = {
 }
 
 
-def network_layers(model: nn.Module, input_size: Sequence[int]) -> list[TimedLayer]:
+def layers_to_time(model: nn.Module, input_size: Sequence[int]) -> list[TimedLayer]:
     """The convolutions and linear layers of a network as layers that can be timed alone, equal ones once.
 
     Args:
@@ -62,11 +62,7 @@ def _kind(row: LayerCount) -> str:
 
 
 def measure_roofline(
-    networks: Sequence[str] = (),
-    *,
-    batch_size: int = 1,
-    device: str | torch.device = "auto",
-    amp: str = "off",
+    networks: Sequence[str] = (), *, batch_size: int = 1, device: str | torch.device = "auto", amp: str = "off"
 ) -> DeviceProfile:
     """Measure the two roofs of a machine and the overhead of an operation; then layers of networks, one by one.
 
@@ -87,7 +83,7 @@ def measure_roofline(
         side = default_input_size(name, False)
         with torch.device("meta"):
             model = get_model(name).eval()
-        layers |= dict.fromkeys(network_layers(model, (batch_size, 3, side, side)))
+        layers |= dict.fromkeys(layers_to_time(model, (batch_size, 3, side, side)))
     return measure_profile(device, amp=amp, layers=list(layers), chains=0, progress=False)
 
 
@@ -164,7 +160,7 @@ def draw_roofline(
     """Draw a machine's roofline, with the layers that were timed on it.
 
     Args:
-        profile: Of the machine; by default this one is measured now, without layers (about two seconds).
+        profile: The machine's profile; by default this one is measured now, without layers (about two seconds).
         marks: Layers that are only placed on the roof: label to FLOPs a byte.
         title: What the figure says; by default the machine's name.
     """
@@ -224,7 +220,7 @@ def _forwards(records: Mapping[str, dict], batch_size: int) -> dict[str, dict]:
     }
 
 
-def recorded_batches(device: str, *, predicted: bool = False) -> list[int]:
+def timed_batches(device: str, *, predicted: bool = False) -> list[int]:
     """Batch sizes at which several of those networks were timed on a device.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,24 +14,26 @@ from hypothesis import strategies as st
 from lightnets_edu import count, get_model
 from lightnets_edu.chapters.fewer_flops import exercises as fewer_flops
 from lightnets_edu.chapters.fewer_flops.widget import NETWORKS
-from lightnets_edu.pages import get_widget, roofline
-from lightnets_edu.pages.plots import agreement_chart, roofline_chart, slope_chart
-from lightnets_edu.pages.roofline import (
+from lightnets_edu.pages import get_widget, machine_roofline
+from lightnets_edu.pages.machine_roofline import (
     attainable,
     device_words,
     draw_roofline,
     intensity,
+    layers_to_time,
     measure_roofline,
-    network_layers,
     reached,
     reached_table,
-    recorded_batches,
     recorded_forwards,
     recorded_profiles,
+    timed_batches,
 )
+from lightnets_edu.pages.plots import agreement_chart, roofline_chart, slope_chart
 from lightnets_edu.timing import EVALUATION_NETWORKS, DeviceProfile, operations
 from lightnets_edu.timing.operations import MULTIPLYING, operations_of
 from lightnets_edu.timing.profile import Sample
+
+from .conftest import png_size, timing
 
 matplotlib.use("Agg")
 
@@ -52,20 +53,26 @@ def explorer():
 
 @settings(max_examples=30, deadline=None)
 @given(
-    kind=st.sampled_from(["standard", "grouped", "depthwise", "pointwise"]), kernel=st.sampled_from([1, 3, 5, 7]),
-    groups=st.sampled_from([1, 2, 4, 8]), width=st.integers(1, 16), size=st.integers(1, 28), batch=st.integers(1, 5),
-    number_bytes=st.sampled_from([2, 4]), peak=st.integers(1, 200), bandwidth=st.integers(1, 500),
-)  # fmt: skip
-def test_explorer_equals_a_real_layer_under_two_roofs(
-    explorer, kind, kernel, groups, width, size, batch, number_bytes, peak, bandwidth
-):
-    channels, peak = 8 * width, 10 * peak
-    numbers = explorer.evaluate(
-        kind=kind, kernel_size=kernel, channels=channels, groups=groups, size=size, batch=batch,
-        number_bytes=number_bytes, peak_gflops=peak, bandwidth_gbs=bandwidth,
-    )  # fmt: skip
-    k = 1 if kind == "pointwise" else kernel
-    real_groups = {"grouped": groups, "depthwise": channels}.get(kind, 1)
+    layer=st.fixed_dictionaries(
+        {
+            "kind": st.sampled_from(["standard", "grouped", "depthwise", "pointwise"]),
+            "kernel_size": st.sampled_from([1, 3, 5, 7]),
+            "channels": st.integers(1, 16).map(lambda width: 8 * width),
+            "groups": st.sampled_from([1, 2, 4, 8]),
+        }
+    ),
+    size=st.integers(1, 28),
+    batch=st.integers(1, 5),
+    number_bytes=st.sampled_from([2, 4]),
+    peak=st.integers(1, 200).map(lambda tens: 10 * tens),
+    bandwidth=st.integers(1, 500),
+)
+def test_explorer_equals_a_real_layer_under_two_roofs(explorer, layer, size, batch, number_bytes, peak, bandwidth):
+    machine = {"number_bytes": number_bytes, "peak_gflops": peak, "bandwidth_gbs": bandwidth}
+    numbers = explorer.evaluate(**layer, size=size, batch=batch, **machine)
+    channels, kind = layer["channels"], layer["kind"]
+    k = 1 if kind == "pointwise" else layer["kernel_size"]
+    real_groups = {"grouped": layer["groups"], "depthwise": channels}.get(kind, 1)
     with torch.device("meta"):
         layer = torch.nn.Conv2d(channels, channels, k, padding=k // 2, groups=real_groups, bias=False)
     table = count(layer, (batch, channels, size, size))
@@ -138,7 +145,7 @@ def test_layers_alone_are_those_of_the_network(name):
     inside = {
         (op.kind, op.macs, op.read, op.written, op.shape) for op in operations(model, size) if op.kind in MULTIPLYING
     }
-    layers = network_layers(model, size)
+    layers = layers_to_time(model, size)
     alone = [op for layer in layers for op in operations_of(layer.function())]
     assert {(op.kind, op.macs, op.read, op.written, op.shape) for op in alone} == inside
     assert len(set(layers)) == len(layers)
@@ -151,7 +158,7 @@ def made_up_profile(samples: tuple[Sample, ...] = ()) -> DeviceProfile:
 
 def test_intensity_and_roofs():
     profile = made_up_profile()
-    (layer,) = network_layers(torch.nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False), (1, 64, 56, 56))
+    (layer,) = layers_to_time(torch.nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False), (1, 64, 56, 56))
     (operation,) = operations_of(layer.function())
     flops, moved = 2 * 9 * 64 * 56**2, 4 * (2 * 64 * 56**2 + 9 * 64)
     assert intensity(operation, profile) == pytest.approx(flops / moved)
@@ -189,12 +196,7 @@ def test_the_roofs_of_this_machine_are_measured():
 
 
 def row(batch: int, measured: bool, predicted: bool, **changes: object) -> dict:
-    values = {
-        "step": "forward", "input_size": [batch, 3, 224, 224], "amp": "off", "channels_last": False, "compile": False,
-        "options": {}, "measured": {"median": 0.5} if measured else None,
-        "predicted_seconds": {"flops": 0.25} if predicted else None,
-    }  # fmt: skip
-    return {**values, **changes}
+    return timing(0.5 if measured else None, {"flops": 0.25} if predicted else None, batch, **changes)
 
 
 def test_recorded_forwards_are_float32_measured_and_of_networks_kept_aside(monkeypatch):
@@ -204,11 +206,11 @@ def test_recorded_forwards_are_float32_measured_and_of_networks_kept_aside(monke
         rows = [row(1, index != 2, True), row(16, True, index < 4), row(32, index < 4, True), bfloat16, training]
         records[name] = {"timings": rows}
     records["alexnet_2012"] = {"timings": None}
-    monkeypatch.setattr(roofline, "recorded_networks", lambda device: {"cpu": records}[device])
+    monkeypatch.setattr(machine_roofline, "recorded_networks", lambda device: {"cpu": records}[device])
     assert list(recorded_forwards("cpu", 1)) == [name for name in kept_aside if name != kept_aside[2]]
     assert recorded_forwards("cpu", 16)[kept_aside[0]]["predicted_seconds"] == {"flops": 0.25}
-    assert recorded_batches("cpu") == [1, 16]  # 32 has four networks only, 8 and 4 no float32 forward pass
-    assert recorded_batches("cpu", predicted=True) == [1]
+    assert timed_batches("cpu") == [1, 16]  # 32 has four networks only, 8 and 4 no float32 forward pass
+    assert timed_batches("cpu", predicted=True) == [1]
 
 
 def test_recorded_profiles_are_found():
@@ -219,12 +221,6 @@ def test_recorded_profiles_are_found():
 
 
 # --- Figures --------------------------------------------------------------------------------------------------------
-
-
-def png_size(figure) -> int:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
-    return len(buffer.getvalue())
 
 
 def test_roofline_chart_has_both_roofs_and_the_points():
@@ -284,6 +280,6 @@ def test_answers_are_what_the_widgets_show(explorer, budget):
         "c": budget.evaluate(**{**start, "overhead_us": 10}),
     }
     fastest = min(changed, key=lambda key: changed[key]["ghostnet_total"])
-    assert answers["which_part_to_buy"].right.key == fastest
+    part = answers["which_part_to_buy"].by_letter[fastest]
     number_of_operations = len(operations(on_meta("ghostnet"), (1, 3, 224, 224)))
-    assert f"runs {number_of_operations} operations" in answers["which_part_to_buy"].right.feedback
+    assert part.right and f"runs {number_of_operations} operations" in part.feedback

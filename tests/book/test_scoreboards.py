@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -16,7 +17,7 @@ from playwright.sync_api import Browser, Page
 from lightnets_edu.pages.board.explore import ScatterTable, explore, static_script
 from lightnets_edu.tables import Column
 
-from .conftest import PAGES, accessibility_faults
+from .conftest import PAGES, accessibility_faults, fits, focus_by_tab
 
 COLUMNS = (
     Column("network", "Network", text=True),
@@ -46,8 +47,8 @@ def made_board() -> ScatterTable:
     ]
     rows += [{**rows[5], "network": RUDE, "family": "<i>new</i>"}, {**rows[0], "network": "lost", "macs": None}]
     rows += [{**rows[3], "network": "zero", "macs": 0, "family": None}]
-    return explore(rows, COLUMNS, name="made", title="Made <up>", x="macs", y="gain", label="network",
-                   description="For tests.", pareto=True)  # fmt: skip
+    axes = {"x": "macs", "y": "gain", "label": "network", "pareto": True}
+    return explore(rows, COLUMNS, name="made", title="Made <up>", description="For tests.", **axes)
 
 
 @dataclass
@@ -65,21 +66,16 @@ class Board:
         found = page.evaluate(
             """() => [...document.querySelectorAll("[data-explore]")].map(host => {
               const settings = JSON.parse(host.querySelector("script[type='application/json']").textContent);
+              const read = (cell, text) => {
+                const value = text ? (cell.querySelector("button") ?? cell).textContent : cell.dataset.value;
+                return value === "" || value === "–" ? null : text ? value : Number(value);
+              };
               const rows = [...host.querySelectorAll("tbody tr")].map(tr => Object.fromEntries(
-                settings.columns.map(({ key, text }, i) => [key, text
-                  ? (tr.cells[i].querySelector("button") ?? tr.cells[i]).textContent : tr.cells[i].dataset.value])));
+                settings.columns.map(({ key, text }, i) => [key, read(tr.cells[i], text)])));
               return [settings, rows];
             })"""
         )
-        return [cls(page, i, settings, cls.read(settings, rows)) for i, (settings, rows) in enumerate(found)]
-
-    @staticmethod
-    def read(settings: dict, rows: list[dict]) -> list[dict]:
-        """Python's numbers of the page's texts; None where there is no value."""
-        for row, column in itertools.product(rows, settings["columns"]):
-            value = row[column["key"]]
-            row[column["key"]] = None if value in ("", "–") else value if column["text"] else float(value)
-        return rows
+        return [cls(page, i, settings, rows) for i, (settings, rows) in enumerate(found)]
 
     @property
     def host(self):
@@ -126,35 +122,31 @@ class Board:
             self.input("y_log").set_checked(y_log)
 
 
+@contextmanager
+def made_page(browser: Browser, **options) -> Iterator[Page]:
+    """A page of its own with one scoreboard; on leaving, nothing may have gone wrong."""
+    context, problems = browser.new_context(**options), []
+    page = context.new_page()
+    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    script = static_script().replace("</", "<\\/")
+    page.set_content(
+        '<!doctype html><html lang="en"><head><meta name="viewport" content="width=device-width">'
+        "<title>Made</title><style>:root { color-scheme: light dark } body { margin: 1rem }</style></head>"
+        f"<body><main><h1>Made</h1>{made_board()._repr_html_()}</main><script>{script}</script></body></html>"
+    )
+    try:
+        yield page
+    finally:
+        context.close()
+    assert problems == []
+
+
 @pytest.fixture
 def made(browser: Browser) -> Iterator[Board]:
     with made_page(browser, reduced_motion="reduce") as page:
         (board,) = Board.all(page)
         yield board
-
-
-class made_page:
-    """A page of its own with one scoreboard; on leaving, nothing may have gone wrong."""
-
-    def __init__(self, browser: Browser, **options) -> None:
-        self.context = browser.new_context(**options)
-
-    def __enter__(self) -> Page:
-        self.problems: list[str] = []
-        page = self.context.new_page()
-        page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        script = static_script().replace("</", "<\\/")
-        page.set_content(
-            '<!doctype html><html lang="en"><head><meta name="viewport" content="width=device-width">'
-            "<title>Made</title><style>:root { color-scheme: light dark } body { margin: 1rem }</style></head>"
-            f"<body><main><h1>Made</h1>{made_board()._repr_html_()}</main><script>{script}</script></body></html>"
-        )
-        return page
-
-    def __exit__(self, *error: object) -> None:
-        self.context.close()
-        assert error[0] or self.problems == []
 
 
 # ---- The checks, each with Python's own answer ---------------------------------------------------------------------
@@ -229,10 +221,11 @@ def best_of(rows: list[dict], x: dict, y: dict) -> set[int]:
     return front
 
 
-def check_axes(board: Board, pairs: int) -> None:
+def check_axes(board: Board) -> None:
+    """The first twelve pairs of numbers as axes: places, sentences, fronts."""
     size = "svg => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height]"
     width, height = board.host.locator(".lx-plot svg").evaluate(size)
-    for index, (x, y) in enumerate(list(itertools.product(board.numbers, repeat=2))[:pairs]):
+    for index, (x, y) in enumerate(list(itertools.product(board.numbers, repeat=2))[:12]):
         x_log, y_log = bool(index % 2), (bool(index % 3) if x != y else bool(index % 2))
         board.show(x["key"], y["key"], x_log, y_log)
         axes = ((x["key"], x_log), (y["key"], y_log))
@@ -251,10 +244,11 @@ def check_axes(board: Board, pairs: int) -> None:
         for axis, (key, log) in enumerate(axes):
             assert_places(state["points"], shown, board.label, axis, key, log)
         python = ScatterTable(
-            rows=tuple(shown), columns=tuple(_column(c, (x_log, y_log), (x, y)) for c in board.settings["columns"]),
-            name="python", title="", x=x["key"], y=y["key"], label=board.label, shape=None, description="",
-            pareto=None, things=board.settings["things"],
-        )  # fmt: skip
+            rows=tuple(shown),
+            columns=tuple(_column(column, dict(axes)) for column in board.settings["columns"]),
+            **{"name": "python", "title": "", "description": "", "shape": None, "pareto": None},
+            **{"x": x["key"], "y": y["key"], "label": board.label, "things": board.settings["things"]},
+        )
         assert state["caption"].split(" On the Pareto front")[0] == python.describe()
         if board.input("pareto").count() and x["better"] and y["better"]:
             board.input("pareto").check()
@@ -272,12 +266,11 @@ def check_axes(board: Board, pairs: int) -> None:
     board.host.get_by_role("button", name="Reset").click()
 
 
-def _column(column: dict, logs: tuple[bool, bool], axes: tuple[dict, dict]) -> Column:
+def _column(column: dict, logs: dict[str, bool]) -> Column:
     """Python's column from the page's settings, with the axis as it is now."""
-    log = {axes[0]["key"]: logs[0], axes[1]["key"]: logs[1]}.get(column["key"], False)
     given = {name: column[name] for name in ("key", "heading", "digits", "text", "better", "scale")}
     unit = column["unit"][1:] if column["scale"] != 1 else column["unit"]
-    return Column(**given, unit=unit, log=log and not column["text"])
+    return Column(**given, unit=unit, log=logs.get(column["key"], False) and not column["text"])
 
 
 def check_partners(board: Board) -> None:
@@ -292,12 +285,14 @@ def check_partners(board: Board) -> None:
         assert state["active"] == [name]
         assert state["tip"].split("\n")[0] == name
         x = next(column for column in board.numbers if column["key"] == board.settings["x"])
-        text = button.evaluate("(button, i) => button.closest('tr').cells[i].textContent",
-                               board.settings["columns"].index(x))  # fmt: skip
+        place = board.settings["columns"].index(x)
+        text = button.evaluate("(button, i) => button.closest('tr').cells[i].textContent", place)
         assert state["tip"].split("\n")[1] == f"{x['heading']} {text} {x['unit']}".rstrip()
         board.page.mouse.move(0, 0)
         assert board.state()["active"] == []
-    apart = _loneliest(board.state()["points"])
+    points = board.state()["points"]
+    distances = {a: [math.dist(points[a], points[b]) for b in points if b != a] for a in points}
+    apart = max(points, key=lambda name: min(distances[name], default=0))  # the furthest from its nearest neighbour
     board.host.locator(".lx-plot").scroll_into_view_if_needed()
     left, top = board.state()["points"][apart]
     board.host.locator(".lx-plot").hover(position={"x": left + 2, "y": top - 2})
@@ -310,13 +305,6 @@ def check_partners(board: Board) -> None:
     board.host.get_by_role("button", name="Reset").click()
     assert board.host.locator("[aria-pressed=true]").count() == 0
     board.page.mouse.move(0, 0)
-
-
-def _loneliest(points: dict[str, list[float]]) -> str:
-    """The point that is furthest from its nearest neighbour."""
-    return max(
-        points, key=lambda name: min((math.dist(points[name], points[o]) for o in points if o != name), default=0)
-    )
 
 
 def check_labels(board: Board) -> None:
@@ -334,23 +322,15 @@ def check_labels(board: Board) -> None:
         assert a[0] >= b[2] or b[0] >= a[2] or a[1] + 2 >= b[3] or b[1] + 2 >= a[3], "two labels overlap"
 
 
-def focus_by_tab(board: Board, place) -> None:
-    for _ in range(400):
-        board.page.keyboard.press("Tab")
-        if place.evaluate("element => element === document.activeElement"):
-            return
-    raise AssertionError("Tab never reaches it")
-
-
 def check_keyboard(board: Board) -> None:
     press = board.page.keyboard.press
     plot = board.host.locator(".lx-plot")
-    focus_by_tab(board, board.input("find"))
+    focus_by_tab(board.page, board.input("find"))
     board.page.keyboard.type(board.rows[0][board.label])
     assert len(board.state()["names"]) < len(board.rows) or len(board.rows) == 1
     for _ in board.rows[0][board.label]:
         press("Backspace")
-    focus_by_tab(board, plot)
+    focus_by_tab(board.page, plot)
     assert plot.evaluate("plot => getComputedStyle(plot).outlineStyle") != "none"
     points = board.state()["points"]
     by_x = sorted(points, key=lambda name: points[name][0])
@@ -370,13 +350,13 @@ def check_keyboard(board: Board) -> None:
     press("Enter")
     assert board.host.locator("[aria-pressed=true]").all_text_contents() == board.state()["active"]
     key = board.numbers[0]["key"]
-    focus_by_tab(board, board.input(f"sort_{key}"))
+    focus_by_tab(board.page, board.input(f"sort_{key}"))
     press("Enter")
     assert board.host.locator(f"th[data-key='{key}']").get_attribute("aria-sort") == "ascending"
     names = board.state()["names"]
     button = board.host.locator(".lx-name[tabindex='0']")
     assert button.count() == 1
-    focus_by_tab(board, button)
+    focus_by_tab(board.page, button)
     press("Home")
     for name in names[:3]:
         assert board.state()["active"] == [name]
@@ -390,41 +370,19 @@ def check_keyboard(board: Board) -> None:
     board.host.get_by_role("button", name="Reset").click()
 
 
-def check_all(board: Board, pairs: int) -> None:
-    check_sorting(board)
-    check_filters(board)
-    check_axes(board, pairs)
-    check_labels(board)
-    check_partners(board)
-    check_keyboard(board)
+CHECKS = (check_sorting, check_filters, check_axes, check_labels, check_partners, check_keyboard)
 
 
 # ---- Where they run ------------------------------------------------------------------------------------------------
 
 
-def test_made_page_sorts(made):
-    check_sorting(made)
-
-
-def test_made_page_filters_and_finds(made):
-    check_filters(made)
-
-
-def test_made_page_draws_what_python_says(made):
-    check_axes(made, pairs=12)
-
-
-def test_made_page_connects_rows_and_points(made):
-    check_partners(made)
-
-
-def test_made_page_by_keyboard(made):
-    check_keyboard(made)
+@pytest.mark.parametrize("check", CHECKS)
+def test_made_page(made, check):
+    check(made)
 
 
 def test_labels_do_not_overlap(made):
     assert made.host.locator(".lx-labels text").count() >= 12
-    check_labels(made)
     made.input("filter_year").select_option("2013")
     check_labels(made)
     points = made.state()["points"]
@@ -455,7 +413,7 @@ def test_accessible_wide_and_narrow(browser, scheme, width):
         (board,) = Board.all(page)
         board.host.get_by_role("button", name="Net_7", exact=True).focus()
         assert accessibility_faults(page) == []
-        assert page.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
+        assert fits(page), "scrolls sideways"
         right = board.host.evaluate("host => host.getBoundingClientRect().right")
         for place in (".lx-plot svg", ".lx-box", ".lx-tip", ".lx-controls"):
             assert board.host.locator(place).evaluate("e => e.getBoundingClientRect().right") <= right
@@ -490,4 +448,5 @@ def test_every_scoreboard_of_the_book(visit, html, server):
     pages = [page for page in PAGES if "data-explore=" in (html / page).read_text(encoding="utf-8")]
     for address in pages:
         for board in Board.all(visit(server + address, reduced_motion="reduce").page):
-            check_all(board, pairs=12)
+            for check in CHECKS:
+                check(board)
