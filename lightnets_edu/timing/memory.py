@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lightnets_edu.counting.trace import storage_of
 from lightnets_edu.runtime.environment import resolve_device
-from lightnets_edu.timing.operations import storage_of, tensors_in
+from lightnets_edu.timing.operations import tensors_in
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,19 @@ have shapes and no numbers, and every operation that makes or changes a tensor i
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lightnets_edu.checks import whole_number
+from lightnets_edu.counting.aten import Product, product_of
+from lightnets_edu.counting.inputs import InputSize, make_inputs
+from lightnets_edu.counting.trace import storage_of
 
 CONVOLUTIONS = ("dense", "pointwise", "grouped", "depthwise")
 MULTIPLYING = (*CONVOLUTIONS, "linear")
@@ -78,14 +81,14 @@ class Operation:
         return cls("", name, kind, macs, work, read, weights, written, tuple(shape))
 
 
-def operations(model: nn.Module, input_size: Sequence[int]) -> list[Operation]:
+def operations(model: nn.Module, input_size: InputSize) -> list[Operation]:
     """The operations of a forward pass for inference, in order.
 
     The model is not touched: the pass is run by a copy that has no numbers.
 
     Args:
-        model: A network from images to anything.
-        input_size: (N, C, H, W).
+        model: A network.
+        input_size: As for `lightnets_edu.count`.
 
     Raises:
         ValueError: If the input size is not valid.
@@ -112,15 +115,22 @@ class Event:
     args: tuple
     inputs: list[Tensor]
     outputs: list[Tensor]
+    kept: list[Tensor]  # what autograd keeps for its backward pass and was not there before the forward
 
 
 class Recorder(TorchDispatchMode):
-    """Writes down every call that makes a new tensor or changes one; views are left out."""
+    """Writes down every call that makes a new tensor or changes one; views are left out.
 
-    def __init__(self) -> None:
+    Args:
+        known: Tensors that are there before anything runs.
+    """
+
+    def __init__(self, known: Iterable[Tensor] = ()) -> None:
         super().__init__()
+        self.known = {storage_of(tensor) for tensor in known}
         self.events: list[Event] = []
         self.stack: list[str] = [""]
+        self._kept: list[Tensor] = []
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         """Run one operation and note it."""
@@ -131,28 +141,41 @@ class Recorder(TorchDispatchMode):
         given = {storage_of(tensor) for tensor in inputs}
         is_view = not name.endswith("_") and all(storage_of(tensor) in given for tensor in outputs)
         if outputs and not is_view and name.removesuffix("_") not in _FREE and outputs[0].is_floating_point():
-            self.events.append(Event(self.stack[-1], name, args, inputs, outputs))
+            self.events.append(Event(self.stack[-1], name, args, inputs, outputs, self._kept))
+            self._kept = []
         return result
 
+    def keep(self, tensor: Tensor) -> Tensor:
+        """Note what autograd keeps: inputs before the call runs, results after it."""
+        if storage_of(tensor) in self.known:
+            return tensor
+        results = self.events[-1].outputs if self.events else []
+        done = any(storage_of(tensor) == storage_of(result) for result in results)
+        (self.events[-1].kept if done else self._kept).append(tensor)
+        return tensor
 
-def trace(model: nn.Module, input_size: Sequence[int], *, training: bool) -> list[Event]:
+
+def trace(model: nn.Module, input_size: InputSize, *, training: bool) -> list[Event]:
     """Run the forward of a copy of the model on the meta device and return what happened.
 
     Args:
         model: The network.
-        input_size: (N, C, H, W).
-        training: Whether in training mode.
+        input_size: As for `lightnets_edu.count`.
+        training: Whether in training mode, and as if a backward pass were to follow.
+
+    Raises:
+        ValueError: If the input size is not valid.
     """
-    if not isinstance(input_size, tuple | list) or len(input_size) < 2:
-        raise ValueError(f"input_size={input_size!r} must be whole numbers: (N, C, H, W), as (1, 3, 224, 224).")
-    size = [whole_number(f"input_size[{index}]", value, 1) for index, value in enumerate(input_size)]
     network = meta_copy(model).train(training)
-    with Recorder() as recorder:
+    dtype = next((parameter.dtype for parameter in network.parameters()), torch.float32)
+    args, kwargs = make_inputs(input_size, dtype, lambda shape, kind: torch.empty(shape, dtype=kind, device="meta"))
+    known = [*network.parameters(), *network.buffers(), *tensors_in((args, kwargs))]
+    with Recorder(known) as recorder:
         for path, module in network.named_modules():
             module.register_forward_pre_hook(lambda *_, path=path: recorder.stack.append(path))
             module.register_forward_hook(lambda *_: recorder.stack.pop() and None)
-        with torch.no_grad():
-            network(torch.empty(size, device="meta"))
+        with torch.set_grad_enabled(training), saved_tensors_hooks(recorder.keep, lambda tensor: tensor):
+            network(*args, **kwargs)
     return recorder.events
 
 
@@ -172,11 +195,6 @@ def meta_copy(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, memo)
 
 
-def storage_of(tensor: Tensor) -> int:
-    """What two tensors have in common if they share memory."""
-    return tensor.untyped_storage()._cdata
-
-
 def tensors_in(values: object) -> list[Tensor]:
     """All tensors in nested tuples, lists and dictionaries, in order."""
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
@@ -187,10 +205,8 @@ def tensors_in(values: object) -> list[Tensor]:
 
 def _operation(event: Event) -> Operation | None:
     name = event.name.removesuffix("_")
-    if name == "convolution":
-        return _convolution(event)
-    if name in ("addmm", "mm", "bmm", "baddbmm"):
-        return _product(event)
+    if product := product_of(name, event.args, event.outputs[0]):
+        return _convolution(event, product) if product.group == "convolution" else _product(event, product)
     if name == "native_dropout" or (not event.inputs and name != "cat"):
         return None
     maps = [tensor for tensor in event.inputs if tensor.dim() > 1] or event.inputs
@@ -205,23 +221,21 @@ def _operation(event: Event) -> Operation | None:
     return Operation(event.path, event.name, kind, 0, work, read, parameters, out.numel(), shape)
 
 
-def _convolution(event: Event) -> Operation:
-    x, weight = event.inputs[:2]
-    out, groups = event.outputs[0], event.args[8]
-    channels, kernel = weight.shape[1], prod(weight.shape[2:])
+def _convolution(event: Event, product: Product) -> Operation:
+    x, out, groups, kernel = product.operands[0], product.result, product.groups, prod(product.kernel_size)
+    channels = x.shape[1] // groups
     together = "pointwise" if kernel == 1 else "dense"
     apart = "depthwise" if channels == 1 else "grouped"
     kind = apart if groups > 1 else together
-    macs = out.numel() * channels * kernel
     weights = sum(tensor.numel() for tensor in event.inputs[1:])
     shape = (out.shape[0], groups, channels, out.shape[1] // groups, kernel, prod(out.shape[2:]))
-    return Operation(event.path, event.name, kind, macs, macs, x.numel(), weights, out.numel(), shape)
+    return Operation(event.path, event.name, kind, product.macs, product.macs, x.numel(), weights, out.numel(), shape)
 
 
-def _product(event: Event) -> Operation:
-    a = [tensor for tensor in event.inputs if tensor.dim() > 1][-2]  # a bias may stand before the two matrices
-    out = event.outputs[0]
-    macs = out.numel() * a.shape[-1]
+def _product(event: Event, product: Product) -> Operation:
+    a, out = product.operands[0], product.result
+    columns = out.shape[-1] if out.dim() else 1
     weights = sum(tensor.numel() for tensor in event.inputs) - a.numel()
-    shape = (out.numel() // out.shape[-1], 1, a.shape[-1], out.shape[-1], 1, 1)
+    shape = (out.numel() // columns, 1, a.shape[-1], columns, 1, 1)
+    macs = product.macs
     return Operation(event.path, event.name, "linear", macs, macs, a.numel(), weights, out.numel(), shape)

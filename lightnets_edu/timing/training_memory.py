@@ -1,7 +1,8 @@
 """How much memory does training take? Predicted from what each layer keeps for the backward pass.
 
 A step has to hold the parameters, a gradient for each, the optimiser's state, and the activations: those maps of the
-forward pass that the backward pass reads again. Which ones is decided by each layer's derivative:
+forward pass that the backward pass reads again. Which ones is decided by each layer's derivative. PyTorch says it: the
+forward runs on the meta device, and autograd tells what it would keep. So
 
 - a convolution or linear layer keeps its input, for the gradient of its weights;
 - a batch norm keeps its input, and each channel's mean and inverse deviation in float32;
@@ -23,20 +24,11 @@ from math import prod
 from torch import Tensor, nn
 
 from lightnets_edu.checks import one_of
-from lightnets_edu.timing.operations import Event, storage_of, trace
+from lightnets_edu.counting.trace import storage_of
+from lightnets_edu.timing.operations import Event, trace
 
 # Numbers of state that an optimiser holds for each parameter (SGD: one, if it has momentum).
 OPTIMIZER_STATE = {"sgd": 1, "adam": 2, "adamw": 2, "rmsprop": 1}
-
-_KEEP_RESULT = {"relu", "sigmoid", "tanh", "_softmax", "_log_softmax", "exp", "sqrt"}
-_KEEP_RESULT_IN_PLACE = {"hardtanh_", "leaky_relu_", "elu_", "threshold_"}
-_KEEP_INPUT = set(
-    """convolution native_batch_norm cudnn_batch_norm hardtanh hardswish hardsigmoid silu gelu mish leaky_relu elu
-    threshold clamp clamp_min pow max_pool2d_with_indices max_pool3d_with_indices avg_pool2d avg_pool3d
-    _adaptive_avg_pool2d""".split()
-)
-_KEEP_BOTH = {"mul", "div", "mm", "bmm", "addmm"}
-_INDEX_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -111,64 +103,21 @@ def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
-def _kept(events: list[Event]) -> list[dict[object, int]]:
+def _kept(events: list[Event]) -> list[dict[int, int]]:
     """For each event what it is the last to hold: storage to bytes. So each storage is listed once."""
-    learning = _learning(events)
-    made: set[int] = set()
-    last: dict[object, tuple[int, int]] = {}
+    last: dict[int, tuple[int, int]] = {}
     for index, event in enumerate(events):
-        results = {storage_of(tensor) for tensor in event.outputs}
-        if any(storage_of(tensor) in learning for tensor in event.inputs):
-            for tensor in _wanted(event, learning):
-                if storage_of(tensor) in made or storage_of(tensor) in results:
-                    last[storage_of(tensor)] = (index, tensor.untyped_storage().nbytes())
-            if extra := _extra(event):
-                last["extra", index] = (index, extra)
-        made |= results
+        for tensor in event.kept:
+            last[storage_of(tensor)] = (index, tensor.untyped_storage().nbytes())
     output = events[-1].outputs[0]
     last[storage_of(output)] = (len(events) - 1, output.untyped_storage().nbytes())
-    kept: list[dict[object, int]] = [{} for _ in events]
-    for key, (index, size) in last.items():
-        kept[index][key] = size
+    kept: list[dict[int, int]] = [{} for _ in events]
+    for storage, (index, size) in last.items():
+        kept[index][storage] = size
     return kept
 
 
-def _learning(events: list[Event]) -> set[int]:
-    """Storages of parameters that learn and of all that follows from them."""
-    learning: set[int] = set()
-    for event in events:
-        inputs = [tensor for tensor in event.inputs if isinstance(tensor, nn.Parameter) and tensor.requires_grad]
-        learning |= {storage_of(tensor) for tensor in inputs}
-        if any(storage_of(tensor) in learning for tensor in event.inputs):
-            learning.add(storage_of(event.outputs[0]))
-    return learning
-
-
-def _wanted(event: Event, learning: set[int]) -> list[Tensor]:
-    """The maps that an operation's derivative reads. Parameters among them are held anyway."""
-    name = event.name.removesuffix("_")
-    if name in _KEEP_RESULT or event.name in _KEEP_RESULT_IN_PLACE:
-        return [event.outputs[0]]
-    if name in ("mul", "div") and len(event.inputs) == 2:  # each for the gradient of the other
-        a, b = event.inputs
-        return [x for x, other in ((a, b), (b, a)) if storage_of(other) in learning]
-    if name in _KEEP_BOTH:
-        return event.inputs
-    return event.inputs[:1] if name in _KEEP_INPUT else []
-
-
-def _extra(event: Event) -> int:
-    """Bytes that are kept beside maps of the forward pass."""
-    name = event.name.removesuffix("_")
-    if name.endswith("batch_norm"):
-        return 2 * 4 * event.inputs[0].shape[1]
-    if name.startswith("max_pool"):
-        return _INDEX_BYTES * event.outputs[0].numel()
-    in_place_copy = event.name.endswith("_") and name in ("hardswish", "silu", "hardsigmoid", "gelu", "mish")
-    return _bytes(event.inputs[0]) if in_place_copy else 0
-
-
-def _transient(events: list[Event], kept: list[dict[object, int]]) -> int:
+def _transient(events: list[Event], kept: list[dict[int, int]]) -> int:
     """The most on top of the activations: walk back, give up what each layer kept, and add gradients.
 
     While a layer's backward runs, the gradients of its result and of its input are there. A parameter's gradient stays.

@@ -67,7 +67,46 @@ def test_the_copy_has_no_numbers_and_shares_what_was_shared():
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match=r"input_size\[0\] should be at least 1 instead of 0"):
+    with pytest.raises(ValueError, match=r"input_size .* all at least 1, .* instead of \(0, 3, 8, 8\)"):
         operations(nn.ReLU(), (0, 3, 8, 8))
-    with pytest.raises(ValueError, match="must be whole numbers"):
+    with pytest.raises(ValueError, match="should be whole numbers"):
         operations(nn.ReLU(), 224)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"in_channels": 64, "out_channels": 32, "kernel_size": 2, "stride": 2},
+        {"in_channels": 64, "out_channels": 64, "kernel_size": 4, "stride": 2, "groups": 64},
+        {"in_channels": 6, "out_channels": 9, "kernel_size": 3, "stride": 2, "groups": 3, "output_padding": 1},
+        {"in_channels": 16, "out_channels": 16, "kernel_size": 3},
+    ],
+)
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_transposed_convolutions(dims, settings):
+    layer = getattr(nn, f"ConvTranspose{dims}d")(**settings)
+    size = (2, settings["in_channels"], *[5] * dims)
+    window = settings["kernel_size"] ** dims * settings["out_channels"] // settings.get("groups", 1)
+    (operation,) = operations(layer, size)
+    assert operation.macs == 2 * settings["in_channels"] * 5**dims * window == count(layer, size).macs
+    assert (operation.kind == "depthwise") == (settings.get("groups") == 64)
+
+
+def test_operations_multiply_as_the_count_says():
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3, groups=1),
+        nn.Flatten(2),
+        nn.LSTM(36, 5),
+        Head(nn.MultiheadAttention(5, 1), nn.Bilinear(5, 5, 2)),
+    )
+    assert sum(operation.macs for operation in operations(model, (2, 3, 8, 8))) == count(model, (2, 3, 8, 8)).macs > 0
+
+
+class Head(nn.Module):
+    def __init__(self, attention: nn.Module, both: nn.Module):
+        super().__init__()
+        self.attention, self.both = attention, both
+
+    def forward(self, given):
+        x, _ = given
+        return self.both(self.attention(x, x, x)[0], x)

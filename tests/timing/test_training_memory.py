@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lightnets_edu import get_model
-from lightnets_edu.timing import measure_memory, training_memory, training_step
+from lightnets_edu.timing import kept_bytes, measure_memory, training_memory, training_step
 
 MAP = 4 * 2 * 16 * 16  # bytes of one channel at 2 x 16 x 16
 
@@ -50,6 +50,31 @@ def test_kept_bytes_are_exact(name):
     model, size = get_model(name).train(), (2, 3, 64, 64)
     predicted, images = training_memory(model, size).activations, torch.randn(size)
     assert predicted == measure_memory(lambda: model(images)).kept_bytes
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(
+            nn.BatchNorm2d(16),
+            nn.GroupNorm(4, 16),
+            nn.InstanceNorm2d(16, affine=True),
+            nn.LayerNorm(32),
+            nn.RMSNorm(32),
+        ),
+        *(nn.LocalResponseNorm(3), nn.PReLU(16), nn.RReLU(), nn.ReLU6(), nn.ELU(), nn.CELU(), nn.SELU(), nn.GLU(1)),
+        *(nn.LogSigmoid(), nn.Softplus(), nn.Softsign(), nn.Tanh(), nn.Tanhshrink(), nn.Hardshrink(), nn.Softshrink()),
+        *(nn.Mish(), nn.SiLU(inplace=True), nn.Hardswish(inplace=True), nn.Softmax(1), nn.LogSoftmax(1), nn.Softmin(1)),
+        *(nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveMaxPool2d(4), nn.AdaptiveAvgPool2d(4), nn.LPPool2d(2, 2)),
+        *(nn.FractionalMaxPool2d(2, output_size=4), nn.Dropout(), nn.Dropout2d(), nn.Upsample(scale_factor=2)),
+        *(nn.PixelUnshuffle(2), nn.ChannelShuffle(4), nn.ZeroPad2d(1), nn.ReflectionPad2d(1), nn.Unfold(3)),
+    ],
+    ids=repr,
+)
+def test_what_each_layer_of_torch_keeps(layer):
+    head = nn.Flatten() if layer(torch.zeros(2, 16, 32, 32)).dim() != 4 else nn.Tanh()
+    model, images = nn.Sequential(conv(3, 16), layer, head).train(), torch.randn(2, 3, 32, 32)
+    assert kept_bytes(model, images.shape) == measure_memory(lambda: model(images)).kept_bytes
 
 
 @pytest.mark.parametrize("name", NETWORKS)
