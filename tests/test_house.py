@@ -68,8 +68,9 @@ def test_no_arrow_runs_upwards(path, room):
 
 def test_no_circle():
     """Among files: a module that is imported, directly or through others, by what it imports."""
-    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-               for path, _ in sources()}  # fmt: skip
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path, _ in sources()
+    }
 
     def module_of(name: str) -> str | None:
         while name and name not in modules:

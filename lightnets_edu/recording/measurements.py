@@ -219,12 +219,20 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
         measured = row.get("measured") or {}
         predicted = row["predicted_seconds"] or {}
         median = measured.get("median")
-        lines.append([
-            row["model"], row["step"], str(images), row["amp"], _milliseconds(median),
-            f"{images / median:,.1f}" if median else None, f"{measured['spread']:.1%}" if measured else None,
-            _megabytes(row.get("peak_bytes")), *(_milliseconds(predicted.get(rung)) for rung in RUNGS),
-            _megabytes(row["predicted_peak_bytes"]),
-        ])  # fmt: skip
+        lines.append(
+            [
+                row["model"],
+                row["step"],
+                str(images),
+                row["amp"],
+                _milliseconds(median),
+                f"{images / median:,.1f}" if median else None,
+                f"{measured['spread']:.1%}" if measured else None,
+                _megabytes(row.get("peak_bytes")),
+                *(_milliseconds(predicted.get(rung)) for rung in RUNGS),
+                _megabytes(row["predicted_peak_bytes"]),
+            ]
+        )
         if row.get("refused"):
             notes.append(f"{row['model']}, {row['step']}, {images}: {row['refused']}")
     return str(NumberTable("", heads, lines, notes, words=["step"]))

@@ -22,8 +22,10 @@ def sampler_page(page):
 
 
 def read(page) -> tuple[dict, str]:
-    values = page.evaluate("() => Object.fromEntries([...document.querySelectorAll('[data-output]')].map("
-                           "e => [e.dataset.output, e.dataset.value ?? null]))")  # fmt: skip
+    values = page.evaluate(
+        "() => Object.fromEntries([...document.querySelectorAll('[data-output]')].map("
+        "e => [e.dataset.output, e.dataset.value ?? null]))"
+    )
     return values, page.text_content("[role=status]")
 
 
@@ -33,8 +35,12 @@ def test_every_kind_of_control(sampler_page):
     del inputs["data"]
     seen = set()
     for _ in range(30):
-        inputs |= {"width": rng.randrange(25, 151, 5) / 100, "network": rng.choice("ab"), "squared": rng.random() < 0.5,
-                   "counter": rng.choice(["torch", "fvcore"])}  # fmt: skip
+        inputs |= {
+            "width": rng.randrange(25, 151, 5) / 100,
+            "network": rng.choice("ab"),
+            "squared": rng.random() < 0.5,
+            "counter": rng.choice(["torch", "fvcore"]),
+        }
         sampler_page.fill("[name=width]", str(inputs["width"]))
         sampler_page.select_option("[name=network]", inputs["network"])
         sampler_page.select_option("[name=counter]", inputs["counter"])

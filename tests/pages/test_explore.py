@@ -114,9 +114,12 @@ def test_the_drawing_says_what_it_shows():
 
 @pytest.mark.parametrize(
     ("top1", "words"),
-    [([1, 2, 3, 4], "1.00: the two orders are the same"), ([4, 3, 2, 1], "-1.00: the two orders are nearly opposite"),
-     ([2, 4, 1, 3], "0.00: the two orders are hardly related")],
-)  # fmt: skip
+    [
+        ([1, 2, 3, 4], "1.00: the two orders are the same"),
+        ([4, 3, 2, 1], "-1.00: the two orders are nearly opposite"),
+        ([2, 4, 1, 3], "0.00: the two orders are hardly related"),
+    ],
+)
 def test_correlations_have_words(top1, words):
     rows = [{**ROWS[0], "network": str(i), "macs": i + 1, "top1": float(value)} for i, value in enumerate(top1)]
     assert words in board(rows).describe()

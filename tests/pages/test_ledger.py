@@ -25,9 +25,17 @@ def full() -> Ledger:
 
 @pytest.mark.parametrize(
     ("number", "claim", "agrees"),
-    [(PARAMS, "4.2 M", True), (MACS, "569 M", True), (MACS, "568 M", False), (MACS, "0.57 G", True),
-     (1234, "1,234", True),     (1235, "1,234", False), (4_250_000, "4.2M", True), (4_250_001, "4.2M", False)],
-)  # fmt: skip
+    [
+        (PARAMS, "4.2 M", True),
+        (MACS, "569 M", True),
+        (MACS, "568 M", False),
+        (MACS, "0.57 G", True),
+        (1234, "1,234", True),
+        (1235, "1,234", False),
+        (4_250_000, "4.2M", True),
+        (4_250_001, "4.2M", False),
+    ],
+)
 def test_claims_round(number, claim, agrees):
     assert rounds_to(number, claim) is agrees
 

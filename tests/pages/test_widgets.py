@@ -58,9 +58,15 @@ def explorer():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    groups=st.integers(1, 6), per_group_in=SIZES, per_group_out=SIZES, kernel=st.integers(1, 7),
-    stride=st.integers(1, 4),     padding=st.integers(0, 3), size=st.integers(7, 40), bias=st.booleans(),
-)  # fmt: skip
+    groups=st.integers(1, 6),
+    per_group_in=SIZES,
+    per_group_out=SIZES,
+    kernel=st.integers(1, 7),
+    stride=st.integers(1, 4),
+    padding=st.integers(0, 3),
+    size=st.integers(7, 40),
+    bias=st.booleans(),
+)
 def test_explorer_equals_the_formula_and_torch(
     explorer, groups, per_group_in, per_group_out, kernel, stride, padding, size, bias
 ):
@@ -275,9 +281,13 @@ def test_mistaken_declarations_are_refused(change, sentence):
 def test_trees_equal_substitution(a, b, c):
     x, y, z = sp.symbols("x y z", integer=True, positive=True)
     exprs = [
-        sp.floor((x + 2 * y - z) / y) + 1, sp.ceiling(x / z), sp.Mod(x, y),
-        sp.Max(x, y, z) - sp.Min(x, y), x**2 * y / z,        sp.Piecewise((x, sp.Lt(10 * y, 9 * z)), (z, True)),
-    ]  # fmt: skip
+        sp.floor((x + 2 * y - z) / y) + 1,
+        sp.ceiling(x / z),
+        sp.Mod(x, y),
+        sp.Max(x, y, z) - sp.Min(x, y),
+        x**2 * y / z,
+        sp.Piecewise((x, sp.Lt(10 * y, 9 * z)), (z, True)),
+    ]
     run = compile_trees(["x", "y", "z"], [to_tree(expr) for expr in exprs])
     for value, expr in zip(run(a, b, c), exprs, strict=True):
         exact = expr.xreplace({x: sp.Integer(a), y: sp.Integer(b), z: sp.Integer(c)})
@@ -297,9 +307,11 @@ def test_ceilings_of_ratios_are_exact(a, b, c, d):
     ]
     run = compile_trees(["x", "y", "z", "w"], [to_tree(expr) for expr in exprs])
     expected = [
-        math.ceil(Fraction(a, b)), math.ceil(Fraction(a, b) + Fraction(c, d)), math.ceil(Fraction(a + 1, 7)) * 8,
+        math.ceil(Fraction(a, b)),
+        math.ceil(Fraction(a, b) + Fraction(c, d)),
+        math.ceil(Fraction(a + 1, 7)) * 8,
         math.ceil(Fraction(math.ceil(Fraction(a, b)), c)),
-    ]  # fmt: skip
+    ]
     assert list(run(a, b, c, d)) == expected
 
 

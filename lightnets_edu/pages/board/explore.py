@@ -221,8 +221,10 @@ def _read(row: Mapping[str, Any], index: int, columns: Sequence[Column]) -> dict
     values = {}
     for column in columns:
         if column.key not in row:
-            raise ValueError(f"row {index} has no {column.key!r}: say None where there is no value (it has "
-                             f"{', '.join(map(str, row))})")  # fmt: skip
+            raise ValueError(
+                f"row {index} has no {column.key!r}: say None where there is no value (it has "
+                f"{', '.join(map(str, row))})"
+            )
         try:
             values[column.key] = column.read(row[column.key])
         except ValueError as error:
@@ -282,8 +284,10 @@ def explore(
     else:
         _known(columns, shape, "shape", text=True)
     if pareto and not (_better(columns, x) and _better(columns, y)):
-        raise ValueError(f"pareto=True needs better='lower' or 'higher' on the columns {x!r} and {y!r}: without it, "
-                         "no row is better than another")  # fmt: skip
+        raise ValueError(
+            f"pareto=True needs better='lower' or 'higher' on the columns {x!r} and {y!r}: without it, "
+            "no row is better than another"
+        )
     ordered = tuple(sorted(columns, key=lambda column: column.key != label))
     read = tuple(_read(row, index, ordered) for index, row in enumerate(rows))
     labels = [row[label] for row in read]
