@@ -311,17 +311,21 @@ class _StandIns:
 
 def _with_known_places(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple, dict]:
     """The arguments with the shape told where it depends on values of real tensors, which are known."""
-    if name in ("__getitem__", "__setitem__") and len(args) > 1:
-        index = args[1] if isinstance(args[1], tuple) else (args[1],)
+    second = args[1] if len(args) > 1 else None
+    if name in ("__getitem__", "__setitem__"):
         places: list[Any] = []
-        for each in index:
+        for each in second if isinstance(second, tuple) else (second,):
             is_mask = _is_real(each) and each.dtype == torch.bool
             places.extend(each.nonzero(as_tuple=True) if is_mask else (each,))
         return (args[0], tuple(places), *args[2:]), kwargs
     if name == "repeat_interleave":
-        repeats = kwargs.get("repeats", args[1] if len(args) > 1 else None)
+        repeats = kwargs.get("repeats", second)
         if _is_real(repeats) and "output_size" not in kwargs:
             return args, {**kwargs, "output_size": int(repeats.sum())}
+    if name == "tensor_split" and _is_real(second):
+        return (args[0], tuple(second.tolist()) if second.dim() else int(second), *args[2:]), kwargs
+    if name == "narrow" and len(args) > 2 and _is_real(args[2]):
+        return (*args[:2], int(args[2]), *args[3:]), kwargs
     return args, kwargs
 
 

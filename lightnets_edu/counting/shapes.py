@@ -108,13 +108,13 @@ class ShapeTensor:
 
     Attributes:
         shape: The sizes.
-        trace: Where the operations note what they cost.
+        traced_by: Where the operations note what they cost.
         requires_grad: Whether training would send a gradient through it.
         dtype: The element type.
         made_by: The place in the trace's history of what computed it; -1 for an input and what is detached.
     """
 
-    __slots__ = ("dtype", "made_by", "requires_grad", "shape", "trace")
+    __slots__ = ("dtype", "made_by", "requires_grad", "shape", "traced_by")
 
     layout = torch.strided
     is_cuda = is_meta = is_sparse = is_quantized = is_nested = is_mkldnn = is_leaf = False
@@ -129,7 +129,7 @@ class ShapeTensor:
         made_by: int = -1,
     ) -> None:
         self.shape = torch.Size(shape)
-        self.trace = trace
+        self.traced_by = trace
         self.requires_grad = requires_grad
         self.dtype = dtype
         self.made_by = made_by
@@ -149,11 +149,11 @@ class ShapeTensor:
     @property
     def device(self) -> torch.device:
         """Where the model's parameters are."""
-        return self.trace.device
+        return self.traced_by.device
 
     def like(self, shape: tuple[int, ...]) -> ShapeTensor:
         """Another shape computed from this one."""
-        return ShapeTensor(shape, self.trace, self.requires_grad, self.dtype, self.made_by)
+        return ShapeTensor(shape, self.traced_by, self.requires_grad, self.dtype, self.made_by)
 
     def size(self, dim: int | None = None) -> tuple[int, ...] | int:
         """As torch.Tensor.size."""
@@ -197,7 +197,7 @@ class ShapeTensor:
             raise AttributeError(f"a tensor has no attribute {name!r}") from None
         if callable(found):
             return partial(_method, self, found)
-        return self.trace.ask_torch(lambda tensor: getattr(tensor, name), name, (self,), {})
+        return self.traced_by.ask_torch(lambda tensor: getattr(tensor, name), name, (self,), {})
 
     def __bool__(self):
         raise UnsupportedOperationError(
@@ -213,19 +213,19 @@ class ShapeTensor:
 
 
 def _method(tensor: ShapeTensor, function: Callable, *args: Any, **kwargs: Any) -> Any:
-    return call(tensor.trace, function, (tensor, *args), kwargs)
+    return call(tensor.traced_by, function, (tensor, *args), kwargs)
 
 
 def _operator(name: str) -> Callable:
     function = getattr(torch.Tensor, name)
 
     def method(self, *others):
-        return call(self.trace, function, (self, *others))
+        return call(self.traced_by, function, (self, *others))
 
     return method
 
 
-_BOTH_SIDES = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+_BOTH_SIDES = "add sub mul div truediv floordiv mod pow matmul and or xor lshift rshift".split()
 for _name in (
     *(f"{side}{name}" for name in _BOTH_SIDES for side in ("", "r", "i") if hasattr(torch.Tensor, f"__{side}{name}__")),
     *"neg pos abs invert eq ne lt le gt ge getitem setitem".split(),
@@ -238,7 +238,7 @@ def find_trace(args: Iterable[Any], kwargs: Mapping[str, Any] | None = None) -> 
     for arg in args:
         kind = type(arg)
         if kind is ShapeTensor:
-            return arg.trace
+            return arg.traced_by
         if kind is list or kind is tuple:
             if (trace := find_trace(arg)) is not None:
                 return trace
