@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +23,7 @@ from lightnets_edu.counting.state import ModelState
 from lightnets_edu.counting.table import CountTable
 from lightnets_edu.counting.trace import Shape, Trace, storage_of
 
-_NOT_MODELS = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+_NOT_MODELS = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
 
 
 def _call_module(trace: Trace, module: nn.Module, args: tuple, kwargs: dict) -> Any:

@@ -357,5 +357,5 @@ def _values_needed(name: str, error: BaseException) -> str:
         return str(error)
     return (
         f"{name!r} depends on the values of a tensor, or PyTorch cannot run it on shapes; a count by shapes has no "
-        f"values, so it cannot follow. PyTorch says: {_first_line(error)}"
+        f"values, so it cannot follow. PyTorch says: {_first_line(error).partition('. ')[0]}"
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from lightnets_edu.counting.rules import elementwise, pooling, products, views  # noqa: F401  # views registers its rules
+from lightnets_edu.counting.rules import elementwise, pooling, products, quantized, views  # noqa: F401  # the last two register rules
 from lightnets_edu.counting.shapes import ShapeTensor
 from lightnets_edu.counting.trace import Trace
 

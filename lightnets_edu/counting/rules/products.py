@@ -30,13 +30,17 @@ def _learned(x, weight) -> bool:
 def convolution(
     trace: Trace, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, kind: str
 ) -> ShapeTensor:
+    """A map and a real weight of its type."""
+    if not _learned(input, weight):
+        return NotImplemented
+    return convolve(trace, kind, input, weight, bias, stride, padding, dilation, groups)
+
+
+def convolve(trace: Trace, kind: str, x: ShapeTensor, weight, bias, stride, padding, dilation, groups) -> ShapeTensor:
     """Every output is a sum over a window: outputs * in_channels / groups * kernel elements MACs.
 
     Output side: floor((n + 2p - d(k - 1) - 1) / s) + 1.
     """
-    x = input
-    if not _learned(x, weight):
-        return NotImplemented
     out_channels, channels_per_group, *kernel = weight.shape
     in_channels, dims = channels_per_group * groups, len(kernel)
     if len(x.shape) - dims not in (1, 2) or x.shape[-dims - 1] != in_channels:
@@ -71,15 +75,20 @@ def convolution(
 
 @rule_for_each("linear")
 def linear(trace: Trace, input, weight, bias=None, *, kind: str) -> ShapeTensor:
-    """``macs = rows * in_features * out_features``."""
+    """A map and a real weight of its type."""
     if not _learned(input, weight) or len(weight.shape) != 2:
         return NotImplemented
+    return multiply(trace, kind, input, weight, bias)
+
+
+def multiply(trace: Trace, kind: str, x: ShapeTensor, weight, bias) -> ShapeTensor:
+    """``macs = rows * in_features * out_features``."""
     out_features, in_features = weight.shape
-    if input.shape[-1] != in_features:
-        raise ValueError(f"{kind} needs {in_features} input features instead of the last size of {tuple(input.shape)}")
-    shape = (*input.shape[:-1], out_features)
-    macs = prod(input.shape) * out_features
-    return trace.record(kind, "linear", (input,), shape, macs=macs, weights=(weight,), bias=bias)
+    if x.shape[-1] != in_features:
+        raise ValueError(f"{kind} needs {in_features} input features instead of the last size of {tuple(x.shape)}")
+    shape = (*x.shape[:-1], out_features)
+    macs = prod(x.shape) * out_features
+    return trace.record(kind, "linear", (x,), shape, macs=macs, weights=(weight,), bias=bias)
 
 
 @rule("matmul", "mm", "bmm")
