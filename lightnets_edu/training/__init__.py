@@ -1,5 +1,6 @@
 """Does it learn? Data, a training loop and checkpoints."""
 
+from lightnets_edu.records import recorded_file
 from lightnets_edu.training.batches import Batches
 from lightnets_edu.training.catalogue import list_datasets, load_dataset
 from lightnets_edu.training.checkpoints import CheckpointBytes, CheckpointError, checkpoint_bytes, seed_everything
@@ -39,6 +40,7 @@ __all__ = [
     "load_imagenette",
     "load_shapes",
     "make_shapes",
+    "recorded_file",
     "seed_everything",
     "train",
 ]
