@@ -54,6 +54,14 @@ def _convolution(kind: str, args: tuple, result: Tensor) -> Product:
     return Product(kind, "convolution", (x, weight), others, result, macs, kernel, groups)
 
 
+def _deformable(kind: str, args: tuple, result: Tensor) -> Product:
+    """A convolution (of torchvision) whose window's places are moved: by so many pixels as another map says."""
+    x, weight, _offset, _mask, bias = args[:5]
+    kernel = tuple(weight.shape[2:])
+    macs = result.numel() * weight.shape[1] * prod(kernel)
+    return Product(kind, "convolution", (x, weight), (bias,), result, macs, kernel, x.shape[1] // weight.shape[1])
+
+
 def _attention(kind: str, args: tuple, result: Tensor) -> Product:
     """Query with key, and the weights with value."""
     query, key, value = args[:3]
@@ -74,6 +82,7 @@ _PRODUCTS: dict[str, Callable[[str, tuple, Tensor], Product]] = {
     ),
     **dict.fromkeys(("convolution", "_convolution", "convolution_overrideable"), _convolution),
     "_trilinear": _trilinear,
+    "deform_conv2d": _deformable,
 }
 
 

@@ -82,6 +82,20 @@ def unwrapped(model: nn.Module) -> nn.Module:
     return model if inner is None else unwrapped(inner)
 
 
+def _explained(error: Exception, place: str) -> ValueError | UnsupportedOperationError:
+    """What went wrong in a forward, in words; the kind says whether the model or the counting is to blame."""
+    if isinstance(error, UnsupportedOperationError):
+        return UnsupportedOperationError(f"{place}{error}{_where(error)}")
+    if "meta tensor" in str(error):
+        words = "the model asks for the values of weights that lie on the meta device and have none"
+        return UnsupportedOperationError(f"{place}{words}{_where(error)}")
+    if any("_functorch" in frame.filename for frame in traceback.extract_tb(error.__traceback__)):
+        words = "torch.vmap and other transformations of functions cannot be followed by shapes"
+        return UnsupportedOperationError(f"{place}{words}{_where(error)}")
+    said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return ValueError(f"{place}{said}{_where(error)}")
+
+
 def _where(error: BaseException) -> str:
     """The line of the model's own code that an error comes from, if it comes from one."""
     frames = [
@@ -124,9 +138,7 @@ def follow(
     except Exception as error:  # the forward is anybody's code
         layer = next((path for path in reversed(trace.stack) if path), "")
         place = f"layer {layer!r}" if layer else "the forward"
-        kind = UnsupportedOperationError if isinstance(error, UnsupportedOperationError) else ValueError
-        said = str(error) if isinstance(error, (kind, ValueError)) else f"{type(error).__name__}: {error}"
-        raise kind(f"in {place} of {type(model).__name__}: {said}{_where(error)}") from error
+        raise _explained(error, f"in {place} of {type(model).__name__}: ") from error
     finally:
         state.restore()
         kernels.restore()

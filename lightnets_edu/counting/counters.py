@@ -209,6 +209,11 @@ def _copy(model: nn.Module) -> nn.Module:
 
 
 def _on_the_cpu(model: nn.Module) -> nn.Module:
-    """Moved there; weights without numbers get some, for no count depends on them."""
-    tensors = [*model.parameters(), *model.buffers()]
-    return model.to_empty(device="cpu") if any(tensor.is_meta for tensor in tensors) else model.to("cpu")
+    """Moved there; weights without numbers become zeros, for no count depends on them."""
+    if not any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers())):
+        return model.to("cpu")
+    model.to_empty(device="cpu")
+    with torch.no_grad():
+        for tensor in (*model.parameters(), *model.buffers()):
+            tensor.zero_()
+    return model

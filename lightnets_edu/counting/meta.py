@@ -90,6 +90,7 @@ class Kernels(TorchDispatchMode):
                 self._made[storage] = tensor.untyped_storage()
         if product := product_of(name, args, result):
             self._write(product)
+            self.trace.remember(None)
         elif self.trace.unmet and tensors and not (func.is_view or name in _VIEWS):
             self._write_first_use(name, inputs, tensors[0])
         return result
@@ -260,6 +261,8 @@ class _StandIns:
         if (known := self._of.get(id(value))) is not None:
             return known
         learns, made_by = value.requires_grad, getattr(value, "made_by", -1)
+        if _is_real(value):
+            storage_of(value)  # refuses what is sparse
         if type(value) is not ShapeTensor and self.kernels.unknown:
             _, learns, made_by = self.kernels.unknown.get(storage_of(value), (value, learns, -1))
         self.sources.append(made_by)

@@ -79,7 +79,7 @@ class Trace:
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.ask_torch: Callable[..., Any] = _refuse
         self._owners: dict[int, int] | None = None
-        self._history: list[tuple[int, tuple[int, ...]]] = []
+        self._history: list[tuple[int, tuple[int, ...] | None]] = []
         self._walk(model, "")
         for _, parameter in self.unmet.values():
             self.device, self.dtype = parameter.device, parameter.dtype
@@ -194,8 +194,12 @@ class Trace:
         self._history.append((len(self.rows), sources))
         return ShapeTensor(shape, self, True, first.dtype, len(self._history) - 1)
 
-    def remember(self, sources: tuple[int, ...]) -> int:
-        """Close an entry of the history: all rows since the last one; returns its place."""
+    def remember(self, sources: tuple[int, ...] | None) -> int:
+        """Close an entry of the history: all rows since the last one; returns its place.
+
+        Args:
+            sources: The places of what it takes; None for work on real tensors, whose further way is not followed.
+        """
         self._history.append((len(self.rows), sources))
         return len(self._history) - 1
 
@@ -206,10 +210,10 @@ class Trace:
         while todo:
             if (place := todo.pop()) >= 0 and place not in needed:
                 needed.add(place)
-                todo.extend(self._history[place][1])
+                todo.extend(self._history[place][1] or ())
         start = 0
-        for place, (end, _) in enumerate(self._history):
-            if place not in needed:
+        for place, (end, sources) in enumerate(self._history):
+            if place not in needed and sources is not None:
                 for index in range(start, end):
                     if self.rows[index].backward_macs:
                         self.rows[index] = self.rows[index]._replace(backward_macs=0)
@@ -237,7 +241,13 @@ class Trace:
 
 
 def storage_of(tensor: torch.Tensor) -> int:
-    """What two tensors have in common if they share memory."""
+    """What two tensors have in common if they share memory.
+
+    Raises:
+        UnsupportedOperationError: If it is sparse.
+    """
+    if tensor.layout is not torch.strided:
+        raise UnsupportedOperationError("what a product with a sparse tensor costs depends on where its numbers are")
     return tensor.untyped_storage()._cdata
 
 

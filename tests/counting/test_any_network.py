@@ -8,6 +8,7 @@ from collections import deque
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, prune
@@ -322,6 +323,19 @@ HEADS = {
 }
 
 
+def weights_of_their_own(m, x):
+    y = m.conv(x) * (m.a @ m.b).sum()
+    y.sum()  # nobody asks for it
+    return F.pad(y.to(y.dtype), (0, 0))
+
+
+def test_training_macs_of_work_on_parameters_alone():
+    model = Module(weights_of_their_own, a=nn.Parameter(torch.ones(5, 6)), b=nn.Parameter(torch.ones(6, 7)))
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(IMAGE)).sum().backward()
+    assert count(model, IMAGE).training_macs == counter.get_total_flops() // 2
+
+
 @pytest.mark.parametrize("name", HEADS)
 def test_training_macs_know_where_gradients_go(name):
     model = Module(HEADS[name], head=nn.Conv2d(4, 5, 3))
@@ -408,6 +422,32 @@ def test_several_inputs():
     assert "2 × 3 × 8 × 8 and 2 × 3 × 8 × 8" in str(typed)
     listed = Module(lambda m, images: m.conv(torch.stack(images)))
     assert count(listed, [[IMAGE[1:], IMAGE[1:]]]).macs == CONV
+
+
+def test_deformable_convolutions_by_hand():
+    class Deformed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.shift = nn.Conv2d(4, 2 * 9, 3)
+            self.conv = torchvision.ops.DeformConv2d(4, 6, 3, groups=2)
+
+        def forward(self, x):
+            return self.conv(x, self.shift(x))
+
+    assert count(Deformed(), (2, 4, 8, 8)).macs == 2 * 36 * (18 * 4 * 9 + 6 * 2 * 9)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_what_shapes_cannot_follow_is_refused():
+    sparse = Module(lambda m, x: torch.sparse.mm(torch.eye(8).to_sparse(), x.mean((0, 1))))
+    with pytest.raises(UnsupportedOperationError, match="sparse"):
+        count(sparse, IMAGE)
+    mapped = Module(lambda m, x: torch.vmap(m.conv)(x))
+    with pytest.raises(UnsupportedOperationError, match=r"torch.vmap .*line \d+"):
+        count(mapped, IMAGE)
+    branches = Module(lambda m, x: m.conv(x) if m.conv.bias.sum() > 0 else x).to("meta")
+    with pytest.raises(UnsupportedOperationError, match=r"weights that lie on the meta device .*line \d+"):
+        count(branches, IMAGE)
 
 
 @pytest.mark.parametrize(
