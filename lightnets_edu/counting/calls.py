@@ -21,15 +21,14 @@ _originals: dict[tuple[Any, str], Any] = {}
 
 
 class ModuleCalls:
-    """Is told what the modules of this thread do.
+    """Is told of the calls of modules in this thread.
 
     Args:
         call: Called with a module and its arguments, in place of the module's ``__call__``.
-        change: Called with a module before one of its attributes is set.
     """
 
-    def __init__(self, call: Callable[[nn.Module, tuple, dict], Any], change: Callable[[nn.Module], None]) -> None:
-        self.call, self.change = call, change
+    def __init__(self, call: Callable[[nn.Module, tuple, dict], Any]) -> None:
+        self.call = call
 
     def __enter__(self) -> None:
         thread = threading.get_ident()
@@ -58,13 +57,6 @@ def _call_module(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
     if calls is None:
         return _originals[nn.Module, "__call__"](module, *args, **kwargs)
     return calls.call(module, args, kwargs)
-
-
-def _set_attribute(module: nn.Module, name: str, value: Any) -> None:
-    calls = _running.get(threading.get_ident())
-    if calls is not None:
-        calls.change(module)
-    _originals[nn.Module, "__setattr__"](module, name, value)
 
 
 class _Context:
@@ -105,7 +97,6 @@ _GENERATOR = next(
 )
 _REPLACEMENTS: dict[tuple[Any, str], Any] = {
     (nn.Module, "__call__"): _call_module,
-    (nn.Module, "__setattr__"): _set_attribute,
     (Function, "apply"): classmethod(_apply_function),
     (checkpoint, _GENERATOR): _around_checkpoint,
 }

@@ -127,7 +127,7 @@ def follow(
     trace.ask_torch = kernels.ask
     state = ModelState(trace.modules, LAYER_RULES)
     try:
-        with torch.enable_grad(), kernels, ModuleCalls(partial(_call_module, trace), state.remember_attributes):
+        with torch.enable_grad(), kernels, ModuleCalls(partial(_call_module, trace)), state.watching():
             if watch is not None:
                 watch(trace, "input", (), {}, [args, kwargs])
             result = _call_module(trace, model, args, kwargs)

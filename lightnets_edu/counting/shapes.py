@@ -128,7 +128,7 @@ class ShapeTensor:
         dtype: torch.dtype = torch.float32,
         made_by: int = -1,
     ) -> None:
-        self.shape = torch.Size(shape)
+        self.shape = shape if type(shape) is torch.Size else torch.Size(shape)
         self.traced_by = trace
         self.requires_grad = requires_grad
         self.dtype = dtype
