@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from lightnets_edu.checks import one_of, whole_number
 from lightnets_edu.training.batches import Order, SetBatches, mixed_seed
 from lightnets_edu.training.data import SPLITS, DatasetError, LabelledImages, Normalisation
+from lightnets_edu.training.pictures import find_pictures, picture_size, read_picture
 
 # Of ImageNet's training images; the numbers that torchvision's recipes and weights use.
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -71,8 +72,8 @@ def load_image_folder(folder: str | os.PathLike, split: str = "train", limit: in
 
     Raises:
         ValueError: If ``split`` or ``limit`` is not allowed.
-        DatasetError: If a folder is missing, a file has no bytes, a class has no image, or there are fewer than two
-            classes.
+        DatasetError: If a folder is missing or cannot be listed, a file has no bytes, a link leads nowhere, a class has
+            no image, or there are fewer than two classes.
     """
     one_of("split", split, SPLITS)
     folder = Path(folder).expanduser()
@@ -113,17 +114,13 @@ def scan(
         )
     files: list[tuple[str, int, int]] = []
     for label, folder in enumerate(classes):
-        images = sorted(path for path in (root / folder).rglob("*") if path.suffix.lower() in IMG_EXTENSIONS)
+        images = find_pictures(root, root / folder, IMG_EXTENSIONS)
         if not images:
             raise DatasetError(
                 f"{str(root / folder)!r} holds no image: put some there or remove the folder. "
                 f"Known endings are {', '.join(IMG_EXTENSIONS)}."
             )
-        for path in images:
-            size = path.stat().st_size
-            if size == 0:
-                raise DatasetError(f"{str(path)!r} is empty: delete the file or get a fresh copy.")
-            files.append((path.relative_to(root).as_posix(), size, label))
+        files += [(path.relative_to(root).as_posix(), picture_size(path), label) for path in images]
     order = torch.randperm(len(files), generator=torch.Generator().manual_seed(0)).tolist()
     shuffled = tuple(files[index] for index in order)
     return FolderDataset(root, shuffled, tuple(map(class_names, classes)), name, source, split)
@@ -238,20 +235,10 @@ class _Files(Dataset):
     def __getitem__(self, place: tuple[int, int]) -> tuple[Tensor, int]:
         epoch, index = place
         path, _, label = self.dataset.files[index]
-        image = _read(self.dataset.root / path)
+        image = read_picture(self.dataset.root / path)
         with torch.random.fork_rng(devices=[]):  # torchvision's transforms draw from the global generator
             torch.default_generator.manual_seed(mixed_seed(self.seed, epoch, index))
             return self.transform(image), label
-
-
-def _read(path: Path) -> Any:
-    from torchvision.datasets.folder import pil_loader
-
-    try:
-        return pil_loader(str(path))
-    except Exception as error:  # Pillow raises many kinds for files that are broken in many ways
-        reason = " ".join(str(error).split()).replace(repr(str(path)), "it")
-        raise DatasetError(f"{str(path)!r} cannot be read as an image ({reason}): delete it or replace it.") from error
 
 
 def _transform(side: int, augment: bool) -> Callable[[object], Tensor]:
