@@ -90,7 +90,7 @@ class SetBatches(ABC):
         normalisation: Normalisation | None,
         channels_last: bool,
     ) -> None:
-        self.images, self.device = len(dataset), device
+        self.images, self.classes, self.device = len(dataset), len(dataset.class_names), device
         self.order, self.batch_size = order, order.batch_size
         self.normalisation = normalisation or dataset.normalisation()
         self._mean = torch.tensor(self.normalisation.mean, device=device).view(1, -1, 1, 1)

@@ -31,6 +31,7 @@ class Normalisation:
 class LabelledImages(Sized):
     """What image sets in memory and image sets in files have in common; its length is the number of images."""
 
+    class_names: tuple[str, ...]
     name: str
     source: str
     is_real: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from lightnets_edu.training.batches import Batches, SetBatches
 from lightnets_edu.training.data import ImageDataset, Normalisation
 from lightnets_edu.training.distributed import World
 from lightnets_edu.training.folders import FolderBatches, FolderDataset
+from lightnets_edu.training.outputs import checked_logits
 
 Dataset = ImageDataset | FolderDataset
 
@@ -54,8 +56,8 @@ def evaluate(
     """Test a network.
 
     Args:
-        model: A network from images [N, channels, H, W] to logits. It is moved to the device; its mode is
-            left as found.
+        model: A network from images [N, channels, H, W] to logits [N, classes]. It is moved to the device; its mode
+            is left as found.
         dataset: The images.
         device: See ``resolve_device``.
         batch_size: Images in a batch; it decides memory and time only.
@@ -69,8 +71,10 @@ def evaluate(
         Mean cross-entropy (natural logarithm), and the part of the images that are right, 0 … 1.
 
     Raises:
-        ValueError: If an argument is not allowed.
+        ValueError: If an argument is not allowed, the network gives anything but logits (see ``checked_logits``), or
+            the loss is infinite or not a number.
         BatchTooLargeError: If the device's memory does not suffice.
+        DatasetError: If an image cannot be read.
     """
     device = resolve_device(device)
     batches = make_batches(
@@ -80,9 +84,15 @@ def evaluate(
     model.to(device)
     try:
         with memory_errors_explained(batch_size):
-            return loss_and_accuracy(model, model, batches, resolve_amp(amp, device), World())
+            loss, accuracy = loss_and_accuracy(model, model, batches, resolve_amp(amp, device), World())
     finally:
         model.train(was_training)
+    if not math.isfinite(loss):
+        raise ValueError(
+            f"the network's outputs are not numbers, infinite or too large: the loss of the {len(dataset)} images is "
+            f"{loss}, and its accuracy would say nothing. Look for weights that are not finite."
+        )
+    return loss, accuracy
 
 
 @contextmanager
@@ -103,7 +113,7 @@ def memory_errors_explained(batch_size: int) -> Iterator[None]:
 
 @torch.no_grad()
 def loss_and_accuracy(
-    model: nn.Module, forward: Callable[[Tensor], Tensor], batches: SetBatches, amp: str, world: World
+    model: nn.Module, forward: Callable[[Tensor], object], batches: SetBatches, amp: str, world: World
 ) -> tuple[float, float]:
     """Test a network on batches that all processes share.
 
@@ -115,15 +125,19 @@ def loss_and_accuracy(
         world: The processes.
 
     Returns:
-        Mean cross-entropy over all images (natural logarithm), and the part of the images that are right, 0 … 1.
+        Mean cross-entropy over all images (natural logarithm), and the part of the images that are right, 0 … 1. If
+        an output is not a number, neither is the loss, and the part means nothing.
+
+    Raises:
+        ValueError: If the network gives anything but logits.
     """
     model.eval()
     losses = [torch.zeros((), device=batches.device)]  # a process may have no image of a small set
     right: list[Tensor | int] = [0]
     for images, labels in batches:
         with autocast(batches.device, amp):
-            logits = forward(images)
-        logits = logits.float()
+            output = forward(images)
+        logits = checked_logits(output, len(images), batches.classes).float()
         losses.append(F.cross_entropy(logits, labels, reduction="sum"))
         right.append((logits.argmax(1) == labels).sum())
     own = torch.stack([torch.stack(losses).cpu().double().sum(), torch.as_tensor(sum(right)).cpu().double()])

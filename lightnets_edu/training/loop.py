@@ -22,7 +22,7 @@ from lightnets_edu.training.config import TrainConfig
 from lightnets_edu.training.distributed import World
 from lightnets_edu.training.evaluation import Dataset, loss_and_accuracy, make_batches, memory_errors_explained
 from lightnets_edu.training.results import EpochRecord, TrainResult
-from lightnets_edu.training.steps import Stepper
+from lightnets_edu.training.steps import TEST_LOSS, TRAINING_LOSS, Stepper
 
 CHECK_EVERY = 25  # steps between looks at the loss: each look makes a GPU wait for the CPU
 
@@ -72,7 +72,8 @@ def train(
         The history, with all that is needed to repeat it.
 
     Raises:
-        ValueError: If device, settings and sets do not go together.
+        ValueError: If device, settings and sets do not go together, or the network gives anything but logits (see
+            ``outputs.checked_logits``).
         CheckpointError: If ``checkpoint`` holds another run.
         TrainingDivergedError: If the loss becomes infinite or not a number.
         BatchTooLargeError: If the device's memory does not suffice.
@@ -172,7 +173,7 @@ def _run_epoch(
             stepper.model, stepper.forward, test_batches, stepper.amp, stepper.world
         )
     last_step = (epoch + 1) * len(train_batches) - 1
-    stepper.check("test loss", torch.tensor([test_loss], dtype=torch.float64), last_step)
+    stepper.check(TEST_LOSS, torch.tensor([test_loss], dtype=torch.float64), last_step)
     return EpochRecord(
         epoch=epoch + 1,
         train_loss=train_loss,
@@ -198,7 +199,7 @@ def _train_epoch(stepper: Stepper, batches: SetBatches, epoch: int, bar: tqdm) -
         bar.update()
         if len(recent) == CHECK_EVERY or index + 1 == steps:
             losses.append(stepper.world.sum(torch.stack(recent), stepper.device) / stepper.world.size)
-            stepper.check("training loss", losses[-1], epoch * steps + index + 1 - len(recent))
+            stepper.check(TRAINING_LOSS, losses[-1], epoch * steps + index + 1 - len(recent))
             recent = []
     all_right = int(stepper.world.sum(torch.stack(right).sum(), stepper.device))
     return float(torch.cat(losses).double().mean()), all_right / (steps * batches.batch_size)

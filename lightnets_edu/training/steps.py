@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from lightnets_edu.runtime.environment import autocast, compiled
 from lightnets_edu.training.config import TrainConfig
 from lightnets_edu.training.distributed import World
+from lightnets_edu.training.outputs import checked_logits
+
+TRAINING_LOSS, TEST_LOSS = "training loss", "test loss"
 
 
 class TrainingDivergedError(RuntimeError):
@@ -101,19 +104,22 @@ class Stepper:
         )
 
     def take(self, step: int, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of gradient descent; returns the loss and the number of right answers, on the device."""
+        """One step of gradient descent; returns the loss and the number of right answers, on the device.
+
+        Raises:
+            ValueError: If the network gives anything but logits, or no gradient comes back from them.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(step)
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device, self.amp):
-            logits = self.train_forward(images)
-        if logits.ndim != 2 or logits.shape[1] < self.classes:
+            output = self.train_forward(images)
+        logits = checked_logits(output, len(images), self.classes).float()
+        if not logits.requires_grad:
             raise ValueError(
-                f"the network's output has the shape {list(logits.shape)}, but the set has {self.classes} "
-                f"classes: it must be [N, {self.classes}], one logit a class. Build the network with "
-                f"num_classes={self.classes}."
+                "no gradient comes back from the network's output: let some parameters require gradients, and do not "
+                "run the forward under torch.no_grad or detach its output."
             )
-        logits = logits.float()
         loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
@@ -123,6 +129,11 @@ class Stepper:
     def check(self, what: str, losses: Tensor, first: int) -> None:
         """Look at the losses of the steps from ``first`` on, counted over all epochs from 0.
 
+        Args:
+            what: ``TRAINING_LOSS``, computed before each step changes the weights, or ``TEST_LOSS``.
+            losses: One a step.
+            first: The first of the steps.
+
         Raises:
             TrainingDivergedError: If one is not a finite number; the sentence names its step and says what to try.
         """
@@ -130,12 +141,19 @@ class Stepper:
         if not len(bad):
             return
         step = first + int(bad[0])
-        number_format = "float32" if self.amp == "off" else self.amp
-        wider = "" if self.amp == "off" else ", or amp='off'"
-        raise TrainingDivergedError(
+        place = (
             f"the {what} is {float(losses[bad[0]])} in epoch {step // self.steps_per_epoch + 1} at step {step + 1} of "
-            f"{self.config.epochs * self.steps_per_epoch}, with the learning rate {self.learning_rate(step):.4g}: "
-            f"the weights have grown beyond what {number_format} can hold, and the run cannot recover. "
+            f"{self.config.epochs * self.steps_per_epoch}"
+        )
+        wider = "" if self.amp == "off" else ", or try amp='off'"
+        if step == 0 and what == TRAINING_LOSS:
+            raise TrainingDivergedError(
+                f"{place}, before anything was learned: the network's outputs are not finite numbers. "
+                f"Look at its starting weights{wider}."
+            )
+        raise TrainingDivergedError(
+            f"{place}, with the learning rate {self.learning_rate(step):.4g}: the weights have grown beyond what "
+            f"{'float32' if self.amp == 'off' else self.amp} can hold, and the run cannot recover. "
             f"Try a learning_rate of {self.config.learning_rate / 10:.3g}, or more warmup_epochs than "
             f"{self.config.warmup_epochs:g}{wider}."
         )

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -296,7 +297,7 @@ class Failing(nn.Module):
         return self.failure(logits) if self.calls >= self.at else logits
 
 
-@pytest.mark.parametrize("at", [1, 2, 5])
+@pytest.mark.parametrize("at", [2, 3, 5])
 def test_divergence_names_the_step(at, tmp_path):
     """Three steps an epoch, two of them warm-up (half an epoch of 3, rounded to even)."""
     path = tmp_path / "run.pt"
@@ -308,6 +309,14 @@ def test_divergence_names_the_step(at, tmp_path):
     assert "Try a learning_rate of 0.005, or more warmup_epochs than 0.5." in str(caught.value)
     if path.exists():  # the last good epoch stays
         assert all(torch.isfinite(value).all() for value in torch.load(path, weights_only=True)["model"].values())
+
+
+def test_a_network_whose_first_outputs_are_no_numbers_has_not_diverged():
+    first = (
+        r"training loss is nan in epoch 1 at step 1 of 12, before anything was learned: .*Look at its starting weights"
+    )
+    with pytest.raises(TrainingDivergedError, match=first):
+        run(Failing(1, lambda logits: logits * math.nan))
 
 
 def test_divergence_is_found_at_the_right_step_of_a_long_epoch():
@@ -362,11 +371,92 @@ def test_other_errors_pass_unchanged():
     assert type(caught.value) is RuntimeError
 
 
-def test_network_with_too_few_outputs():
-    model = small_network()
-    model[6] = nn.Linear(64, 7)
-    with pytest.raises(ValueError, match=r"shape \[32, 7\], but the set has 10 classes.*num_classes=10"):
-        run(model)
+class Several(NamedTuple):
+    """As torchvision's networks with auxiliary classifiers give them."""
+
+    logits: torch.Tensor
+    aux_logits: torch.Tensor
+
+
+@dataclasses.dataclass
+class Held:
+    loss: torch.Tensor | None
+    logits: torch.Tensor
+
+
+class ModelOutput(dict):
+    """A dictionary whose entries are attributes, too."""
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda y: {"out": y, "aux": y},
+            r"of the kind dict with 'out', 'aux' .*\[\d+, 10\].*network\(images\)\['out'\]",
+        ),
+        (lambda y: {"scores": y}, r"of the kind dict with 'scores' .*network\(images\)\['scores'\]"),
+        (lambda y: ModelOutput(loss=0, logits=y), r"of the kind ModelOutput .*network\(images\)\['logits'\]"),
+        (lambda y: (y, y), r"a tuple of 2 instead of one tensor.*network\(images\)\[0\]"),
+        (lambda y: [y], r"a list of 1 instead of one tensor.*network\(images\)\[0\]"),
+        (lambda y: Several(y, y), r"of the kind Several with 'logits', 'aux_logits' .*network\(images\)\.logits"),
+        (lambda y: Held(None, y), r"of the kind Held with 'loss', 'logits' .*network\(images\)\.logits"),
+        (
+            lambda y: None,
+            r"output is None instead of one tensor: it must be \[\d+, 10\], one logit a class for each image\.$",
+        ),
+        (lambda y: 3.5, r"output is of the kind float instead of one tensor"),
+        (lambda y: y[:, :7], r"shape \[\d+, 7\], but the set has 10 classes.*num_classes=10"),
+        (lambda y: y[:, :, None, None], r"shape \[\d+, 10, 1, 1\], but .*must be \[\d+, 10\]"),
+        (lambda y: y.sum(), r"shape \[\], but the set has 10 classes"),
+        (lambda y: y.T, r"shape \[10, \d+\], but the set has 10 classes"),
+        (lambda y: y[:1], r"shape \[1, 10\], but"),
+        (lambda y: y.argmax(1, keepdim=True).expand(-1, 10), r"is of torch.int64: logits are floating-point"),
+    ],
+)
+def test_what_is_no_logits_is_refused_in_training_and_test(change, sentence):
+    for attempt in (
+        lambda: run(Failing(1, change)),
+        lambda: evaluate(Failing(0, change), TEST, device="cpu", image_size=16),
+    ):
+        with pytest.raises(ValueError, match=sentence) as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+
+
+def test_networks_of_torchvision_with_auxiliary_outputs_are_refused():
+    from torchvision.models import googlenet
+
+    model = googlenet(num_classes=10, init_weights=False)
+    with pytest.raises(
+        ValueError, match=r"GoogLeNetOutputs with 'logits', .*network\(images\)\.logits; .*aux_logits=False"
+    ):
+        run(model, dataclasses.replace(ONE_EPOCH, image_size=64, batch_size=4, warmup_epochs=0))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_evaluate_refuses_outputs_that_are_no_numbers(value):
+    model = small_network().train()
+    nn.init.constant_(model[6].bias, value)
+    with pytest.raises(ValueError, match=r"not numbers, infinite or too large: the loss of the 50 images is nan"):
+        evaluate(model, TEST, device="cpu", image_size=16)
+    assert model.training
+
+
+def test_a_class_that_the_network_rules_out_is_no_mistake():
+    """Minus infinity for a class that no image has: the logarithm of a chance of 0."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16**2, 11))
+    for parameter in model.parameters():
+        nn.init.zeros_(parameter)
+    nn.init.constant_(model[1].bias[10:], -math.inf)
+    assert evaluate(model, TEST, device="cpu", image_size=16)[0] == pytest.approx(math.log(10))
+
+
+def test_a_network_that_cannot_learn_is_refused():
+    with pytest.raises(ValueError, match="no gradient comes back from the network's output"):
+        run(small_network().requires_grad_(False))
+    with pytest.raises(ValueError, match="no gradient comes back from the network's output"):
+        run(Failing(1, lambda logits: logits.detach()))
 
 
 def test_sets_of_different_classes():
