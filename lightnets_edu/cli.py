@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import argparse
 import ast
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,16 +28,55 @@ if TYPE_CHECKING:
     from lightnets_edu.timing import DeviceProfile
     from lightnets_edu.training import TrainConfig
 
+CLOSED_PIPE = 128 + 13  # as a shell reports a program that SIGPIPE, signal 13, ended
+_BEYOND = 2**31  # larger than any number that a network can be built with
+_TRUTH = {**dict.fromkeys(("yes", "true", "on", "1"), True), **dict.fromkeys(("no", "false", "off", "0"), False)}
 
-def _option(text: str) -> tuple[str, Any]:
-    """``width_mult=0.5`` -> ("width_mult", 0.5); what is no Python number, truth value or None is a string."""
+
+def _pair(text: str) -> tuple[str, str]:
+    """``width_mult=0.5`` -> ("width_mult", "0.5")."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"{text!r} should have the form option=value, such as width_mult=0.5")
+    return name, value.strip()
+
+
+def _literal(text: str) -> Any:
+    """What is no Python number, truth value or None is a string."""
     try:
-        return name, ast.literal_eval(value.strip().title() if value.lower() in ("true", "false", "none") else value)
+        return ast.literal_eval(text.title() if text.lower() in ("true", "false", "none") else text)
     except (ValueError, SyntaxError):
-        return name, value
+        return text
+
+
+def _like(default: Any, name: str, text: str) -> Any:
+    """An option's value of the kind of its default: a truth value, a string or a number; anything if that is None.
+
+    Raises:
+        ValueError: If the text is no such value.
+    """
+    if isinstance(default, bool):
+        if text.lower() not in _TRUTH:
+            raise ValueError(f"{name} should be yes or no (or true, false, on, off, 1, 0) instead of {text!r}")
+        return _TRUTH[text.lower()]
+    if not isinstance(default, int | float):
+        return text if isinstance(default, str) else _literal(text)
+    kind = "whole number" if isinstance(default, int) else "number"
+    try:
+        value = type(default)(text)
+    except ValueError:
+        raise ValueError(f"{name} should be a {kind} instead of {text!r}") from None
+    if not abs(value) < _BEYOND:  # as nan is not
+        raise ValueError(f"{name} should be a {kind} below {_BEYOND:,} instead of {text!r}")
+    return value
+
+
+def _options(args: argparse.Namespace, name: str) -> dict[str, Any]:
+    """The options of ``--set``, of the kinds that a network wants; one that it does not have stays as it was typed."""
+    from lightnets_edu.models import model_options
+
+    known = model_options(name)
+    return {option: _like(known[option].default, option, t) if option in known else t for option, t in args.options}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,11 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     add("count compare", "--batch-size", "images in the batch (default: 1)", type=int, default=1)
     add("time predict", "--batch-size", "images, such as 1,64 (default: 1)", default="1", metavar="N,N")
     add("time", "--amp", "off, bfloat16, float16 or several of them (default: off)", default="off")
-    add("predict", "--amp", "number format to measure the device in (default: off)", default="off")
+    add("predict", "--amp", "with --measure: number format to measure the device in (default: off)")
     add("time", "--compile", "use torch.compile", **switch)
     add("time", "--seconds", "of samples for each number (default: 1)", type=float, default=1.0)
     add("predict", "--measure", "measure this device first (under a minute), and write it to --profile", **switch)
-    add("time predict", "--channels-last", "lay maps channels-last in memory", **switch)
+    add("time", "--channels-last", "lay maps channels-last in memory", **switch)
+    add("predict", "--channels-last", "with --measure: lay maps channels-last in memory", **switch)
     budget = "begin nothing that is likely to end later; the same command goes on from there"
     add("record", "--budget-minutes", budget, type=float, metavar="M")
     add("record", "--no-train", "time only", **switch)
@@ -102,9 +145,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("train time record", "--device", "auto, cpu, cuda or mps (default: auto)", default="auto")
     add("time record", "--profile", "of this device (see predict), for the predictions", metavar="FILE")
-    add("predict", "--profile", "of the device", metavar="FILE", required=True)
-    several = {"action": "append", "type": _option, "default": [], "metavar": "option=value", "dest": "options"}
-    option = "an option of the network, such as width_mult=0.5; may be given several times"
+    add("predict", "--profile", "of the device (default: the recorded CPU's)", metavar="FILE")
+    several = {"action": "append", "type": _pair, "default": [], "metavar": "option=value", "dest": "options"}
+    option = "an option of the network, such as width_mult=0.5 or small_input=yes; may be given several times"
     add("count compare train time predict", "--set", option, **several)
     add("count compare time predict", "--input-size", "side of the square images", type=int, metavar="PIXELS")
     add(" ".join(_COMMANDS), "--json", "print one JSON object", **switch)
@@ -127,7 +170,7 @@ def _counted(name: str, args: argparse.Namespace, device: str = "meta") -> tuple
     from lightnets_edu.counting import count
     from lightnets_edu.models import default_input_size, get_model
 
-    options = dict(args.options)
+    options = _options(args, name)
     with torch.device(device):
         model = get_model(name, **options).eval()
     side = args.input_size
@@ -138,7 +181,7 @@ def _counted(name: str, args: argparse.Namespace, device: str = "meta") -> tuple
 
 def _count(args: argparse.Namespace) -> tuple[dict, str]:
     _, table = _counted(args.name, args)
-    return {"name": args.name, "options": dict(args.options), **table.to_dict()}, str(table)
+    return {"name": args.name, "options": _options(args, args.name), **table.to_dict()}, str(table)
 
 
 def _compare(args: argparse.Namespace) -> tuple[dict, str]:
@@ -160,13 +203,22 @@ def _compare(args: argparse.Namespace) -> tuple[dict, str]:
 
 
 def _recipe(args: argparse.Namespace) -> TrainConfig:
-    """The settings of a training: defaults, then files and single settings in the order given, then ``--epochs``."""
+    """The settings of a training: defaults, then files and single settings in the order given, then ``--epochs``.
+
+    What ends in ``.json`` or is the name of a file is a file, also with an equals sign in it.
+    """
     from lightnets_edu.training import TrainConfig
     from lightnets_edu.training.catalogue import default_image_size
 
+    truths = {field.name for field in fields(TrainConfig) if "bool" in str(field.type)}
     values: dict[str, object] = {"image_size": default_image_size(args.data)}
     for text in args.recipe:
-        values |= dict([_option(text)]) if "=" in text else TrainConfig.settings_from_file(text)
+        if "=" not in text or text.endswith(".json") or os.path.isfile(text):
+            values |= TrainConfig.settings_from_file(text)
+        else:
+            name, value = map(str.strip, text.split("=", 1))
+            truth = name in truths and value.lower() in _TRUTH
+            values[name] = _TRUTH[value.lower()] if truth else _literal(value)
     if args.epochs is not None:
         values["epochs"] = args.epochs
     if "warmup_epochs" not in values and values.get("epochs") == 1:
@@ -185,7 +237,7 @@ def _train(args: argparse.Namespace) -> tuple[dict, str] | None:
     from lightnets_edu.training import load_dataset
     from lightnets_edu.training.distributed import World, one_by_one, process_group
 
-    config = _recipe(args)
+    config, chosen = _recipe(args), _options(args, args.name)
     checkpoint = args.checkpoint or (f"{args.out}.checkpoint" if args.out else None)
     with process_group(args.device) as device:
         first = World.current().is_first
@@ -195,7 +247,7 @@ def _train(args: argparse.Namespace) -> tuple[dict, str] | None:
             one_by_one(partial(load_dataset, args.data, split, limit))
             for split, limit in (("train", args.limit), ("test", args.test_limit))
         ]
-        options = network_options(args.name, config, len(sets[0].class_names), dict(args.options))
+        options = network_options(args.name, config, len(sets[0].class_names), chosen)
         running = {"progress": not args.json, "workers": args.workers, "on_epoch": _say if first else None}
         result = train_network(args.name, options, config, *sets, device=device, checkpoint=checkpoint, **running)
         if not first:
@@ -237,21 +289,36 @@ def _profile(args: argparse.Namespace) -> DeviceProfile | None:
 
 def _rows(args: argparse.Namespace, settings: Sequence[StepSetting], step: Callable[..., dict]) -> list[dict]:
     """What a step takes for each network and setting."""
-    options = dict(args.options)
-    return [{"model": name, **step(name, options, setting)} for name in args.names for setting in settings]
+    return [{"model": name, **step(name, _options(args, name), setting)} for name in args.names for setting in settings]
 
 
 def _predict(args: argparse.Namespace, measurer: Callable[..., DeviceProfile] | None = None) -> tuple[dict, str]:
-    """Predict from a profile, which ``--measure`` measures first, with ``measure_profile`` unless told otherwise."""
+    """Predict from a profile: the recorded one, one that is given, or one that ``measurer`` makes first.
+
+    Raises:
+        ValueError: If what is to be measured is said without ``--measure``, or there is no file to write it to.
+    """
     from lightnets_edu.recording import StepSetting, format_rows, predict_network
+    from lightnets_edu.records import recorded_file
     from lightnets_edu.timing import DeviceProfile, measure_profile
 
     settings = [StepSetting("forward", batch, args.input_size) for batch in _numbers(args.batch_size)]
     if args.measure:
+        if not args.profile:
+            raise ValueError("--measure needs --profile FILE, to which it writes what it measures")
         measure = measurer or measure_profile
-        measure(amp=args.amp, channels_last=args.channels_last, progress=not args.json).save(args.profile)
-    profile = DeviceProfile.load(args.profile)
+        chosen = {"amp": args.amp or "off", "channels_last": args.channels_last}
+        measure(**chosen, progress=not args.json).save(args.profile)
+    elif args.amp or args.channels_last:
+        given = "--amp" if args.amp else "--channels-last"
+        raise ValueError(
+            f"{given} needs --measure: what is there was measured in a number and memory format of its own"
+        )
+    profile = DeviceProfile.load(args.profile or recorded_file("cpu", "profile"))
     rows = _rows(args, settings, partial(predict_network, profile=profile))
+    if not args.profile:
+        device = profile.environment["device_name"]
+        _say(f"lightnets predict: for the recorded {device}, since no --profile of this device is given")
     return {"environment": profile.environment, "timings": rows}, format_rows(rows)
 
 
@@ -288,7 +355,7 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
     how = {"device": device, "budget_minutes": args.budget_minutes, "again": args.again, "say": _say}
     outcome = record_networks(args.only, plan, folder=args.out, **how)
     if outcome.failed:
-        raise RuntimeError(str(outcome))
+        raise _Failures(str(outcome))
     return vars(outcome), str(outcome)
 
 
@@ -303,19 +370,53 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], tuple[dict, str] | Non
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
+class _Failures(RuntimeError):
+    """What failed, one line each."""
 
-    Returns:
-        The exit status: 0, or 2 after a sentence on stderr about what was asked wrongly.
-    """
-    args = _parser().parse_args(argv)
+
+def _answer(args: argparse.Namespace) -> int:
+    """Carry out a command and print its answer; returns the exit status."""
     try:
         answer = _COMMANDS[args.command][0](args)
+    except BrokenPipeError:
+        raise
     except (ValueError, NotImplementedError, ImportError, RuntimeError, OSError) as error:
-        print(f"lightnets {args.command}: {error}", file=sys.stderr)
+        _say(f"lightnets {args.command}: {error if isinstance(error, _Failures) else ' '.join(str(error).split())}")
         return 2
     if answer is not None:  # of several processes, one answers
         data, text = answer
         print(json.dumps(data, indent=2) if args.json else text)
     return 0
+
+
+def _write_nowhere() -> None:
+    """Give up standard output, so that Python does not try once more to write what is left when it ends."""
+    with suppress(OSError, ValueError):  # not every stream is a file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Characters that the console lacks are replaced.
+
+    Returns:
+        The exit status: 0, 2 after a sentence on stderr about what was asked wrongly, or 141 if nobody reads the
+        output any more.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        try:
+            return _answer(_parser().parse_args(argv))
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _write_nowhere()
+        return CLOSED_PIPE
+    except OSError as error:
+        _write_nowhere()
+        _say(f"lightnets: the output cannot be written ({error.strerror})")
+        return 2

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from lightnets_edu.checks import whole_number
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.weights import with_weights
 
@@ -78,6 +79,8 @@ class Entry:
             ValueError: If an option is not known, or its value is not allowed.
         """
         settings = self._settings(options)
+        if "num_classes" in settings:
+            settings["num_classes"] = whole_number("num_classes", settings["num_classes"], 1)
         weights = settings.pop("weights")
         return with_weights(self.network(**self.fixed, **settings), self.name, weights, **settings)
 
