@@ -65,6 +65,9 @@ class FolderDataset(LabelledImages):
 def load_image_folder(folder: str | os.PathLike, split: str = "train", limit: int | None = None) -> FolderDataset:
     """Images of your own: ``FOLDER/train/CLASS/*.jpg`` and ``FOLDER/val/CLASS/*.jpg`` (or ``test``), as for ImageNet.
 
+    Which files are found: see ``pictures.find_pictures``. Which kinds of images are read, and how: see
+    ``pictures.read_picture``.
+
     Args:
         folder: The folder.
         split: ``"train"`` or ``"test"``; the folder of the latter may be called ``val``.
