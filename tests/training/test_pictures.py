@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +58,10 @@ def test_grey_images_of_16_bits_are_divided_by_257(tmp_path, name, save):
     assert np.array_equal(pixels(tmp_path / name), grey(DEEP / 257))
 
 
-def tiff(path: Path, bits: int, photometric: int, data: bytes) -> None:
+def tiff(path: Path, bits: int, photometric: int, data: bytes, sample_format: int = 1) -> None:
     """A grey TIFF of one strip, written by hand after the TIFF 6.0 specification."""
     entries = [(256, SIDE), (257, SIDE), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, SIDE)]
-    entries.append((279, len(data)))
+    entries += [(279, len(data)), (339, sample_format)]
     directory = len(entries).to_bytes(2, "little")
     for tag, value in entries:
         directory += tag.to_bytes(2, "little") + (4).to_bytes(2, "little") + (1).to_bytes(4, "little")
@@ -75,6 +77,23 @@ def test_a_tiff_of_12_bits_and_one_whose_white_is_zero(tmp_path):
     assert np.array_equal(pixels(tmp_path / "twelve.tif"), grey(values / 4095 * 255))
     tiff(tmp_path / "negative.tif", 16, 0, DEEP.astype("<u2").tobytes())
     assert np.array_equal(pixels(tmp_path / "negative.tif"), 255 - grey(DEEP / 257))
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_colours_and_transparency_of_16_bits_keep_their_contrast(tmp_path, colour_type, channels):
+    """PNGs written by hand after the specification: Pillow writes none, and reads the upper byte of each number."""
+    values = np.random.default_rng(3).integers(0, 65536, (SIDE, SIDE, channels)).astype(">u2")
+    header = struct.pack(">IIBBBBB", SIDE, SIDE, 16, colour_type, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path = tmp_path / "deep.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    expected = values[..., :3] / 257 if channels > 2 else np.repeat(values[..., :1] / 257, 3, 2)
+    assert np.abs(pixels(path) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK"])
@@ -111,6 +130,7 @@ def save_stencil(path: Path) -> None:
             "whole numbers of 32 bits .*'I'.*8 or 16",
         ),
         ("real.tiff", lambda p: Image.fromarray(DEEP.astype(np.float32)).save(p), "floating-point .*'F'.*8 or 16"),
+        ("signed.tif", lambda p: tiff(p, 16, 1, DEEP.tobytes(), sample_format=2), "or with a sign .*'I'"),
         ("stencil.png", save_stencil, "all that it shows is in its transparency"),
     ],
 )
@@ -130,6 +150,7 @@ def test_what_has_no_right_pixels_is_refused_by_name(tmp_path, name, save, sente
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow's, of the TIFF
 @pytest.mark.parametrize("ending", ["png", "jpg", "bmp", "tif", "webp", "ppm"])
 def test_a_file_that_is_cut_off_is_refused_by_name(tmp_path, ending):
     path = tmp_path / f"cut.{ending}"
