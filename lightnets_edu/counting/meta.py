@@ -12,11 +12,12 @@ kept, and put back when the count ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
+from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -66,7 +67,7 @@ class Kernels(TorchDispatchMode):
         self._products: list[Product] = []
         self._works = False
         self._made: dict[int, torch.UntypedStorage] = {}
-        self._kept: dict[int, tuple[Tensor, Tensor, int]] = {}
+        self._kept: dict[int, tuple[Tensor, Tensor, AbstractContextManager]] = {}
         self._random: Tensor | None = None
         self._following = ExitStack()
 
@@ -105,15 +106,19 @@ class Kernels(TorchDispatchMode):
                 for tensor in _tensors(args[place] if place < len(args) else kwargs.get(argument.name)):
                     storage = storage_of(tensor)
                     if storage not in self._made and storage not in self._kept:
-                        self._kept[storage] = (tensor, tensor.detach().clone(), tensor._version)
+                        self._kept[storage] = (
+                            tensor,
+                            tensor.detach().clone(),
+                            _unsafe_preserve_version_counter(tensor),
+                        )
         if self._random is None and torch.Tag.nondeterministic_seeded in func.tags:
             self._random = torch.get_rng_state()
 
     def restore(self) -> None:
         """Put back what was overwritten."""
         for tensor, copy, version in self._kept.values():
-            tensor.data.copy_(copy)  # as data: it does not count as another change
-            torch._C._autograd._unsafe_set_version_counter((tensor,), (version,))
+            with version:  # nobody shall see that it was written
+                tensor.detach().copy_(copy)
         if self._random is not None:
             torch.set_rng_state(self._random)
 

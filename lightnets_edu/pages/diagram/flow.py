@@ -69,7 +69,10 @@ def block_steps(block: nn.Module, input_size: Sequence[int], leaves: tuple[type[
         UnsupportedOperationError: If the forward cannot be counted.
     """
     steps = _Steps(leaves)
-    follow(block, input_size, steps.watch)
+    try:
+        follow(block, input_size, steps.watch)
+    except TypeError as error:
+        raise ValueError(f"only a module can be drawn: {error}") from error
     needed = _needed(steps.all)
     if needed[0].family != "input":
         raise ValueError(f"{type(block).__name__} cannot be drawn: its output does not depend on its input")
