@@ -11,7 +11,7 @@ from lightnets_edu.formulas.blocks import norm_params, only_if, pointwise_norm, 
 from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_terms
 from lightnets_edu.models.regnet import SIZES, STEM_CHANNELS, regnet_bottleneck
-from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Slider, Table, Widget, number
 
 NETWORK = Choice("network", "Network", tuple((name, f"{name.replace('_', '.').upper()}") for name in SIZES), "3_2gf")
 STAGES = Choice(
@@ -181,22 +181,12 @@ class GGhostExplorer(Widget):
     )
     headline = ("params", "macs", "activations")
     tables = (
-        Table(
+        Table.of_parts(
             "Where they are",
-            ("Parameters", "MACs", "Activations"),
-            (
-                *(
-                    Row(f"Stage {stage}", tuple(f"stage_{stage}_{quantity}" for quantity in QUANTITIES))
-                    for stage in STAGE_NUMBERS
-                ),
-                Row("First convolution, classifier", tuple(f"ends_{quantity}" for quantity in QUANTITIES)),
-            ),
+            {"params": "Parameters", "macs": "MACs", "activations": "Activations"},
+            {**{f"stage_{i}": f"Stage {i}" for i in STAGE_NUMBERS}, "ends": "First convolution, classifier"},
         ),
-        Table(
-            "Inside the G-Ghost stages, all together",
-            ("Parameters", "MACs"),
-            tuple(Row(label, (f"{part}_params", f"{part}_macs")) for part, label in PARTS.items()),
-        ),
+        Table.of_parts("Inside the G-Ghost stages, all together", {"params": "Parameters", "macs": "MACs"}, PARTS),
     )
     picture = Picture("sweep", ("cheap_share", "macs", "plain_macs"))
 

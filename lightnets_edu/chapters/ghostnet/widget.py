@@ -149,13 +149,7 @@ class GhostNetExplorer(Widget):
         Output("macs", "MACs", sum(number(f"{part}_macs") for part in PARTS), help="of one image"),
     )
     headline = ("params", "macs")
-    tables = (
-        Table(
-            "Where they are",
-            ("Parameters", "MACs"),
-            tuple(Row(label, (f"{part}_params", f"{part}_macs")) for part, label in LABELS.items()),
-        ),
-    )
+    tables = (Table.of_parts("Where they are", {"params": "Parameters", "macs": "MACs"}, LABELS),)
 
     def default_data(self) -> dict[str, Any]:
         """The channels of every network."""

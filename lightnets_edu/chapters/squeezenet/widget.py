@@ -8,7 +8,7 @@ from lightnets_edu.formulas import conv2d, pointwise_conv2d
 from lightnets_edu.models.cost import network_terms
 from lightnets_edu.models.squeezenet import BODIES, fire_module, layers
 from lightnets_edu.pages.widget.naming import name_values
-from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number, real
+from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Slider, Table, Widget, number, real
 
 SQUEEZE_RATIO = Slider("squeeze_ratio", "Squeeze ratio SR", 0.125, 1.0, 0.125, step=0.125, scale=1000)
 PART_3X3 = Slider("part_3x3", "3×3 filters among those that expand", 5, 95, 50, step=5, unit="%")
@@ -90,13 +90,7 @@ class SqueezeNetExplorer(Widget):
         Output("ratio", "How many times smaller", real("megabytes") / real("compressed"), "times", digits=1),
     )
     headline = ("params", "macs", "compressed", "ratio")
-    tables = (
-        Table(
-            "Where they are",
-            tuple(QUANTITIES.values()),
-            tuple(Row(LABELS[part], tuple(f"{part}_{quantity}" for quantity in QUANTITIES)) for part in PARTS),
-        ),
-    )
+    tables = (Table.of_parts("Where they are", QUANTITIES, LABELS),)
     pictures = (
         Picture("sweep", ("squeeze_ratio", "megabytes", "compressed")),
         Picture("sweep", ("part_3x3", "megabytes", "compressed")),

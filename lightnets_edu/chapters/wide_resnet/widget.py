@@ -11,7 +11,7 @@ from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_terms
 from lightnets_edu.models.wide_resnet import GROUPS, STEM_CHANNELS, wide_basic_block
-from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number
+from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Slider, Table, Widget, number
 
 DEPTH = Slider("depth", "Depth, 6 N + 4", 10, 100, 28, step=6)
 WIDTH = Slider("width", "Widening factor k", 1, 16, 10)
@@ -95,13 +95,10 @@ class WideResNetExplorer(Widget):
     )
     headline = ("params", "macs", "activations")
     tables = (
-        Table(
+        Table.of_parts(
             "Where they are: the three groups of blocks",
-            tuple(COLUMNS.values()),
-            tuple(
-                Row(f"Group {index}", tuple(f"group_{index}_{quantity}" for quantity in COLUMNS))
-                for index in range(1, len(GROUPS) + 1)
-            ),
+            COLUMNS,
+            {f"group_{index}": f"Group {index}" for index in range(1, len(GROUPS) + 1)},
         ),
     )
     picture = Picture("sweep", ("width", *(f"{quantity}_growth" for quantity in COLUMNS)))
