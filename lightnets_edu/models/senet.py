@@ -25,16 +25,7 @@ from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
 class SEBottleneck(Bottleneck):
     """relu(shortcut(x) + gate(f(x)) f(x)), f as in ResNet or ResNeXt. Figure 3.
 
-    Args:
-        in_channels: Channels of the input.
-        width: Channels of the 3x3 convolution.
-        out_channels: Channels of the output; squeezed to a sixteenth.
-        stride: Of the convolution that `stride_in` names, and of the shortcut.
-        groups: Of the 3x3 convolution.
-        stride_in: "1x1" (the first one) or "3x3".
-
-    Shape:
-        ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
+    Arguments and shape are those of `Bottleneck`; the channels of the output are squeezed to a sixteenth.
     """
 
     reduction = 16  # r: C channels are squeezed to C / r (section 6.1, table 10)

@@ -280,11 +280,8 @@ def fronts_table(rows: Sequence[Mapping[str, Any]], costs: Mapping[str, str]) ->
     )
 
 
-def trained_rows(devices: Iterable[str] | None = None) -> list[dict[str, Any]]:
-    """One row a recorded training: network, recipe, and what it reached.
-
-    Args:
-        devices: Folders of ``results/``; None for all.
+def trained_rows() -> list[dict[str, Any]]:
+    """One row a training recorded on any device: network, recipe, and what it reached.
 
     Returns:
         Rows with ``run``, ``network``, ``recipe``, ``images`` (of the training set), ``epochs``, ``seen`` (images times
@@ -293,7 +290,7 @@ def trained_rows(devices: Iterable[str] | None = None) -> list[dict[str, Any]]:
     """
     rows = [
         _trained_row(f"{device}/{path.stem}", record)
-        for device in (recorded_devices() if devices is None else devices)
+        for device in recorded_devices()
         for path, record in records_in(results_folder() / device)
         if record.get("history")
     ]
