@@ -101,7 +101,9 @@ def _paths() -> dict[str, Path]:
             f"the photographs come in the package {PACKAGE}, which is not installed: pip install {PACKAGE} "
             "(it is part of lightnets-edu[photos])"
         ) from None
-    there = {file.name: Path(str(file.locate())) for file in package.files or () if file.parts[:2] == ("skimage", "data")}
+    there = {
+        file.name: Path(str(file.locate())) for file in package.files or () if file.parts[:2] == ("skimage", "data")
+    }
     for file in CREDITS:
         if file not in there or not there[file].exists():
             raise FileNotFoundError(

@@ -357,7 +357,9 @@ def test_a_packages_wrong_file_is_refused_and_left(package):
         load_official(Small(), "small")
     assert path.read_bytes() == b"something else"
     path.unlink()
-    with pytest.raises(RuntimeError, match=r"should be the file small\.pth in the package some-weights, but version 1\.5"):
+    with pytest.raises(
+        RuntimeError, match=r"should be the file small\.pth in the package some-weights, but version 1\.5"
+    ):
         load_official(Small(), "small")
 
 
