@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -48,6 +48,11 @@ class Ghosts:
         kernels, biases = self.kernels.to(maps), self.biases.to(maps)
         made = F.conv2d(maps[:, self.sources], kernels, biases, padding=kernels.shape[-1] // 2, groups=len(kernels))
         return maps.index_copy(1, self.targets.to(maps.device), made)
+
+    def first(self, count: int) -> Ghosts:
+        """The first so many of them: what `find_ghosts` would have given for a smaller share."""
+        count = whole_number("count", count, 1, len(self.targets))
+        return Ghosts(*(getattr(self, field.name)[:count] for field in fields(self)))
 
 
 @dataclass(frozen=True, eq=False)

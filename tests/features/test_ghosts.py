@@ -77,6 +77,15 @@ def test_pairs_are_taken_in_the_order_of_their_r2():
     assert ghosts.r2.tolist() == pytest.approx([scores[pair] for pair in expected], abs=1e-6)
 
 
+def test_the_first_of_many_are_those_of_a_smaller_share():
+    maps = F.avg_pool2d(torch.randn(6, 10, 9, 8), 3, 1, 1)
+    for choice in ("best", "random", "mean"):
+        few, many = (find_ghosts(maps, share, choice=choice).first(2) for share in (0.2, 0.5))
+        assert len(few.targets) == 2 and torch.equal(few.apply(maps), many.apply(maps))
+    with pytest.raises(ValueError, match="count should be from 1 to 2 instead of 3"):
+        few.first(3)
+
+
 @pytest.mark.parametrize("choice", ["best", "random", "mean"])
 def test_no_source_is_replaced_and_dead_maps_are_left(maps, choice):
     ghosts = find_ghosts(maps, 0.5, choice=choice)
