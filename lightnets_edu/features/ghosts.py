@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from lightnets_edu.checks import one_of, real_number, whole_number
 from lightnets_edu.features.capture import capture, evaluation_mode
-from lightnets_edu.features.least_squares import Halves, solve
+from lightnets_edu.features.least_squares import Halves, solve, squared_deviation
 from lightnets_edu.features.maps import checked_maps
 from lightnets_edu.features.redundancy import Redundancy, redundancy, shuffled_pixels
 
@@ -161,12 +161,13 @@ def find_ghosts(maps: Tensor, share: float, kernel_size: int = 3, choice: str = 
     pairs = _best_pairs(score.fill_diagonal_(-torch.inf), wanted)
     kernels, biases, r2 = [], [], []
     for source, target in pairs:
-        weights, bias, fitted_r2 = solve(halves.shifts(halves.fitted[source]), halves.fitted[target : target + 1])
+        goal = halves.fitted[target : target + 1]
+        weights, bias, explained = solve(halves.shifts(halves.fitted[source]), goal)
         if choice == "mean":
-            weights, bias, fitted_r2 = weights * 0, halves.fitted[target].mean().view(1, 1), fitted_r2 * 0
+            weights, bias, explained = weights * 0, goal.mean(1, keepdim=True), explained * 0
         kernels.append(weights.view(1, kernel_size, kernel_size))
         biases.append(bias.view(()))
-        r2.append(fitted_r2.view(()))
+        r2.append((explained / squared_deviation(goal)).view(()))
     sources, targets = torch.tensor(pairs).T
     return Ghosts(targets, sources, torch.stack(kernels), torch.stack(biases), torch.stack(r2))
 
@@ -210,7 +211,8 @@ def _probabilities(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
 
 def _r2_of_pairs(halves: Halves) -> Tensor:
     """R² on the fitted half of each (source, target), ``[C, C]``; nan for dead targets."""
-    return torch.stack([solve(halves.shifts(source), halves.fitted)[2] for source in halves.fitted])
+    explained = torch.stack([solve(halves.shifts(source), halves.fitted)[2] for source in halves.fitted])
+    return explained / squared_deviation(halves.fitted)
 
 
 def _best_pairs(score: Tensor, count: int) -> list[tuple[int, int]]:

@@ -93,19 +93,22 @@ def solve(shifts: Tensor, goals: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         goals: ``[T, pixels]``.
 
     Returns:
-        Weights ``[T, d * d]``, biases ``[T, 1]`` and R² ``[T]`` over these pixels; nan where a goal is constant.
+        Weights ``[T, d * d]``, biases ``[T, 1]``, and how much of each goal's `squared_deviation` they explain ``[T]``.
     """
-    mean, goal_mean = shifts.mean(1, keepdim=True), goals.mean(1, keepdim=True)
+    mean = shifts.mean(1, keepdim=True)
     centred = shifts - mean  # which leaves the bias out of the equations
     products = goals @ centred.T
     inverse = torch.linalg.pinv(centred @ centred.T, rtol=TINY, hermitian=True)
     weights = products @ inverse
-    # At the minimum, weights * products is the part of the squared deviation that is explained.
-    r2 = (weights * products).sum(1) / (goals - goal_mean).square().sum(1)
-    return weights, goal_mean - weights @ mean, r2
+    # The normal equations hold, so the prediction's squared deviation is its product with the goal.
+    return weights, goals.mean(1, keepdim=True) - weights @ mean, (weights * products).sum(1)
+
+
+def squared_deviation(rows: Tensor) -> Tensor:
+    """Sum of squared deviations from the mean, of each row: ``[T, P] -> [T]``."""
+    return (rows - rows.mean(1, keepdim=True)).square().sum(1)
 
 
 def r2_score(prediction: Tensor, target: Tensor) -> Tensor:
     """1 - squared error / squared deviation from the mean, of each row: ``[T, P] -> [T]``."""
-    deviation = target - target.mean(1, keepdim=True)
-    return 1 - (target - prediction).square().sum(1) / deviation.square().sum(1)
+    return 1 - (target - prediction).square().sum(1) / squared_deviation(target)
