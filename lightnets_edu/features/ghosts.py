@@ -188,25 +188,34 @@ def replaced(model: nn.Module, ghosts: Mapping[str, Ghosts]) -> Iterator[None]:
 
 
 def answers_with_ghosts(
-    model: nn.Module, ghosts: Mapping[str, Ghosts], images: Tensor, batch_size: int = 32
+    model: nn.Module,
+    ghosts: Mapping[str, Ghosts],
+    images: Tensor,
+    before: Tensor | None = None,
+    batch_size: int = 32,
 ) -> Answers:
     """What a network answers to images without and with ghosts in some layers.
 
     Args:
         model: A classifier that returns logits.
         ghosts: As for `replaced`; fitted on other images than these.
-        images: ``[N, C, H, W]``, normalised.
+        images: ``[N, C, H, W]``, normalised; moved to the network's device batch by batch.
+        before: ``[N, classes]``, probabilities without ghosts, if they are known from an earlier call.
         batch_size: Images a batch; it decides memory and time only.
+
+    Returns:
+        Probabilities, on the device of the images.
     """
-    before = _probabilities(model, images, batch_size)
+    before = _probabilities(model, images, batch_size) if before is None else before
     with replaced(model, ghosts):
         return Answers(before, _probabilities(model, images, batch_size))
 
 
 def _probabilities(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
+    device = next((parameter.device for parameter in model.parameters()), images.device)
     with evaluation_mode(model), torch.no_grad():
         batches = images.split(whole_number("batch_size", batch_size, 1))
-        return torch.cat([model(batch).softmax(1) for batch in batches])
+        return torch.cat([model(batch.to(device)).softmax(1).to(images.device) for batch in batches])
 
 
 def _r2_of_pairs(halves: Halves) -> Tensor:

@@ -132,6 +132,9 @@ def test_answers_with_perfect_ghosts_are_the_same():
     torch.testing.assert_close(answers.before, answers.after)
     with torch.no_grad():
         torch.testing.assert_close(answers.before, model(images).softmax(1))
+    again = answers_with_ghosts(model, {"act": ghosts}, images, before=answers.before)
+    assert again.before is answers.before
+    torch.testing.assert_close(again.after, answers.after)
     assert not answers.changed.any() and answers.kept.tolist() == pytest.approx([1] * 10, abs=1e-5)
 
 
