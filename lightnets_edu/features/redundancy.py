@@ -10,13 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lightnets_edu.checks import whole_number
+from lightnets_edu.features.least_squares import Halves, all_pairs, fit, r2_score
 from lightnets_edu.features.maps import checked_maps, cross_similarity, is_live, pixels_by_channel
-
-TINY = 1e-12  # directions with less than this part of the largest variance are left out of a least-squares fit
 
 
 @dataclass(frozen=True)
@@ -147,14 +145,14 @@ def reconstruct(maps: Tensor, source: int, target: int, kernel_size: int = 3) ->
     maps = checked_maps(maps)
     for name, channel in (("source", source), ("target", target)):
         _checked_channel(name, channel, maps.shape[1])
-    halves = _Halves.of(maps[:, [source, target]], kernel_size)
+    halves = Halves.of(maps[:, [source, target]], kernel_size)
     if not halves.live[1]:
         raise ValueError(
             f"channel {target} is dead: it has the same value everywhere in one half of the images, so R² means nothing"
         )
-    weights, bias, fitted, judged = _fit(halves, 0, halves, torch.tensor([1]))
+    weights, bias, fitted, judged = fit(halves, 0, halves, torch.tensor([1]))
     return Reconstruction(
-        r2=float(_r2(judged, halves.judged[1:])),
+        r2=float(r2_score(judged, halves.judged[1:])),
         kernel=weights.view(kernel_size, kernel_size).to(maps.dtype),
         bias=float(bias),
         prediction=torch.cat([fitted, judged], dim=1).view(len(maps), *maps.shape[2:]).to(maps.dtype),
@@ -179,7 +177,7 @@ def redundancy(maps: Tensor, kernel_size: int = 3, every_source: bool = False) -
     Raises:
         ValueError: If the maps are not ``[N, C, H, W]`` or fewer than two channels are alive, and as `reconstruct`.
     """
-    halves = _Halves.of(checked_maps(maps), kernel_size)
+    halves = Halves.of(checked_maps(maps), kernel_size)
     return _redundancy(halves, halves, every_source)
 
 
@@ -202,56 +200,27 @@ def shuffled_control(maps: Tensor, kernel_size: int = 3, seed: int = 0) -> Redun
     generator = torch.Generator().manual_seed(seed)
     half = len(maps) // 2
     order = torch.cat([_circle(half, generator), half + _circle(len(maps) - half, generator)])
-    return _redundancy(_Halves.of(maps, kernel_size), _Halves.of(maps[order], kernel_size))
+    return _redundancy(Halves.of(maps, kernel_size), Halves.of(maps[order], kernel_size))
+
+
+def shuffled_pixels(maps: Tensor, seed: int = 0) -> Tensor:
+    """The maps with the pixels of each one in a random order of its own: a second chance level for `redundancy`.
+
+    Each map keeps its values, so their mean and spread in each image, but no place is what it was in another map.
+
+    Args:
+        maps: ``[N, C, H, W]``.
+        seed: Of the orders.
+    """
+    flat = checked_maps(maps).detach().flatten(2)
+    keys = torch.rand(flat.shape, generator=torch.Generator().manual_seed(seed))
+    return flat.gather(2, keys.argsort(2).to(flat.device)).view(maps.shape)
 
 
 # --- How they are computed ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class _Halves:
-    """Maps by channel, in two halves of the images.
-
-    Attributes:
-        fitted: ``[C, pixels]`` of the first half of the images.
-        judged: ``[C, pixels]`` of the rest.
-        size: (H, W).
-        kernel_size: Checked.
-    """
-
-    fitted: Tensor
-    judged: Tensor
-    size: tuple[int, int]
-    kernel_size: int
-
-    @staticmethod
-    def of(maps: Tensor, kernel_size: int) -> _Halves:
-        """Divide ``[N, C, H, W]``."""
-        if whole_number("kernel_size", kernel_size, 1) % 2 == 0:
-            raise ValueError(f"kernel_size={kernel_size} is even: no padding keeps the size of the map; try 1, 3 or 5")
-        if len(maps) < 2:
-            raise ValueError(f"at least 2 images are needed instead of {len(maps)}: one half is fitted, one is judged")
-        half = len(maps) // 2
-        fitted, judged = (pixels_by_channel(part) for part in (maps[:half], maps[half:]))
-        if fitted.shape[1] <= kernel_size**2 + 1:
-            raise ValueError(
-                f"half of the images have {fitted.shape[1]} pixels a channel, too few to fit the {kernel_size**2 + 1} "
-                f"unknowns of a {kernel_size} x {kernel_size} kernel with bias: take more images"
-            )
-        return _Halves(fitted, judged, (maps.shape[2], maps.shape[3]), kernel_size)
-
-    def shifts(self, channel: Tensor) -> Tensor:
-        """What each weight of the kernel is multiplied by: ``[pixels] -> [d * d, pixels]``, zero outside the map."""
-        d = self.kernel_size
-        return F.unfold(channel.view(-1, 1, *self.size), d, padding=d // 2).transpose(0, 1).flatten(1)
-
-    @property
-    def live(self) -> Tensor:
-        """bool ``[C]``: channels that vary in both halves."""
-        return is_live(self.fitted) & is_live(self.judged)
-
-
-def _redundancy(sources: _Halves, targets: _Halves, every_source: bool = False) -> Redundancy:
+def _redundancy(sources: Halves, targets: Halves, every_source: bool = False) -> Redundancy:
     live = sources.live & targets.live
     channels = len(live)
     if live.sum() < 2:
@@ -262,12 +231,12 @@ def _redundancy(sources: _Halves, targets: _Halves, every_source: bool = False) 
     allowed = (live[:, None] & live[None, :]).fill_diagonal_(False)  # [source, target]
     columns = torch.arange(channels)
     if every_source:
-        score, r2 = _all_pairs(sources, targets, allowed)
+        score, r2 = all_pairs(sources, targets, allowed)
         twin = score.argmax(0)
     else:
         score = cross_similarity(sources.fitted, targets.fitted)
         twin = score.masked_fill(~allowed, -torch.inf).argmax(0)
-        _, r2 = _all_pairs(sources, targets, allowed & (columns[:, None] == twin))
+        _, r2 = all_pairs(sources, targets, allowed & (columns[:, None] == twin))
     found = cross_similarity(sources.judged, targets.judged)
     return Redundancy(
         twin=twin.masked_fill(~live, -1),
@@ -275,40 +244,6 @@ def _redundancy(sources: _Halves, targets: _Halves, every_source: bool = False) 
         r2=r2[twin, columns].masked_fill(~live, torch.nan),
         dead=~live,
     )
-
-
-def _all_pairs(sources: _Halves, targets: _Halves, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """R² of (source, target), ``[C, C]``, on the fitted and on the judged half; -inf where not wanted."""
-    fitted_r2 = torch.full(wanted.shape, -torch.inf, dtype=torch.float64)
-    judged_r2 = fitted_r2.clone()
-    for source in wanted.any(1).nonzero().flatten().tolist():
-        chosen = wanted[source].nonzero().flatten()
-        _, _, fitted, judged = _fit(sources, source, targets, chosen)
-        fitted_r2[source, chosen] = _r2(fitted, targets.fitted[chosen])
-        judged_r2[source, chosen] = _r2(judged, targets.judged[chosen])
-    return fitted_r2, judged_r2
-
-
-def _fit(sources: _Halves, source: int, targets: _Halves, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Least squares on the fitted half: the shortest weights and biases that make the chosen targets from one source.
-
-    Returns:
-        Weights ``[T, d * d]``, biases ``[T, 1]``, and what they make of the fitted and of the judged half,
-        ``[T, pixels]``.
-    """
-    fitted, judged = (sources.shifts(half[source]) for half in (sources.fitted, sources.judged))
-    mean, goals = fitted.mean(1, keepdim=True), targets.fitted[chosen]
-    centred = fitted - mean  # which leaves the bias out of the equations
-    inverse = torch.linalg.pinv(centred @ centred.T, rtol=TINY, hermitian=True)
-    weights = goals @ centred.T @ inverse
-    bias = goals.mean(1, keepdim=True) - weights @ mean
-    return weights, bias, weights @ fitted + bias, weights @ judged + bias
-
-
-def _r2(prediction: Tensor, target: Tensor) -> Tensor:
-    """1 - squared error / squared deviation from the mean, of each row: ``[T, P] -> [T]``."""
-    deviation = target - target.mean(1, keepdim=True)
-    return 1 - (target - prediction).square().sum(1) / deviation.square().sum(1)
 
 
 def _circle(count: int, generator: torch.Generator) -> Tensor:

@@ -13,6 +13,7 @@ from lightnets_edu.models import (
     senet,
     shufflenet_v2,
     mnasnet,
+    efficientnet_lite,
     ghostnet,
     regnet,
     g_ghost_regnet,
@@ -30,6 +31,7 @@ from lightnets_edu.models.weights import list_weights, weights_info
 __all__ = [
     "alexnet",
     "default_input_size",
+    "efficientnet_lite",
     "g_ghost_regnet",
     "get_entry",
     "get_model",

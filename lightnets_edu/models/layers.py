@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import sympy as sp
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightnets_edu.formulas.layers import make_divisible
@@ -22,6 +23,30 @@ def relu() -> nn.Module:
 def relu6() -> nn.Module:
     """min(max(x, 0), 6): a ReLU that fits into few bits."""
     return nn.ReLU6(inplace=True)
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution with TensorFlow's padding "SAME", which depends on the size of the input.
+
+    The output has ceil(size / stride) pixels on a side, and just as many zeros are added as the kernel then needs:
+    max((ceil(size / stride) - 1) * stride + kernel - size, 0), half of them before the map, and an odd one behind it.
+    PyTorch's padding is the same on both sides. With stride 1 and an odd kernel the two agree; with stride 2 and an
+    even size TensorFlow's windows begin a pixel later, so weights trained with one padding are wrong with the other.
+
+    Arguments as for ``torch.nn.Conv2d``, without ``padding`` and ``dilation``.
+
+    Shape:
+        ``[N, C_in, H, W] -> [N, C_out, ceil(H / stride), ceil(W / stride)]``
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the zeros that this size needs, and convolve."""
+        zeros: list[int] = []
+        for dim in (1, 0):  # torch.nn.functional.pad begins with the last dimension
+            size, kernel, stride = x.shape[2 + dim], self.kernel_size[dim], self.stride[dim]
+            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            zeros += [total // 2, total - total // 2]
+        return super().forward(F.pad(x, zeros))
 
 
 def initialise_convolution(module: nn.Module) -> None:

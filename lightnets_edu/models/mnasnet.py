@@ -9,7 +9,7 @@ torchvision has; small is from Google's code. Parameter names are timm's, except
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -31,9 +31,11 @@ from lightnets_edu.formulas.cost import Symbols, cost_formula
 from lightnets_edu.formulas.layers import IN_CHANNELS, KERNEL_SIZE, OUT_CHANNELS, STRIDE
 from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer, convolution_norm
-from lightnets_edu.models.layers import initialise_convolution, relu, scaled_channels
+from lightnets_edu.models.layers import Activation, SameConv2d, initialise_convolution, relu, scaled_channels
 from lightnets_edu.models.registry import Printed, register
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation, squeeze_excite
+
+Norm = Callable[[int], nn.Module]
 
 
 class SepConv(nn.Module):
@@ -42,21 +44,29 @@ class SepConv(nn.Module):
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        norm_momentum: Of the batch norms.
+        norm: Makes a batch norm for so many channels.
         shortcut: Whether x is added where the channels are equal.
+        activation: Makes the non-linearity after the depthwise convolution.
 
     Shape:
         ``[N, in_channels, H, W] -> [N, out_channels, H, W]``
     """
 
-    def __init__(self, in_channels: int, out_channels: int, norm_momentum: float = 0.1, shortcut: bool = False) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        norm: Norm = nn.BatchNorm2d,
+        shortcut: bool = False,
+        activation: Activation = relu,
+    ) -> None:
         super().__init__()
         self.adds_input = shortcut and in_channels == out_channels
         self.conv_dw = nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False)
-        self.bn1 = nn.BatchNorm2d(in_channels, momentum=norm_momentum)
-        self.act1 = relu()
+        self.bn1 = norm(in_channels)
+        self.act1 = activation()
         self.conv_pw = nn.Conv2d(in_channels, out_channels, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels, momentum=norm_momentum)
+        self.bn2 = norm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter, mix, and add the input where that is wanted."""
@@ -77,7 +87,9 @@ class InvertedResidual(nn.Module):
         stride: Of the depthwise convolution, 1 or 2.
         expand_ratio: Channels of the depthwise convolution for each input channel; 1: no convolution up.
         squeeze_channels: Channels inside the squeeze-and-excitation; 0: none.
-        norm_momentum: Of the batch norms.
+        norm: Makes a batch norm for so many channels.
+        activation: Makes the non-linearities after the first two convolutions.
+        same_padding: Whether a depthwise convolution of stride 2 is padded as in TensorFlow; see `SameConv2d`.
 
     Shape:
         ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
@@ -94,7 +106,9 @@ class InvertedResidual(nn.Module):
         stride: int,
         expand_ratio: int,
         squeeze_channels: int = 0,
-        norm_momentum: float = 0.1,
+        norm: Norm = nn.BatchNorm2d,
+        activation: Activation = relu,
+        same_padding: bool = False,
     ) -> None:
         super().__init__()
         if stride not in (1, 2):
@@ -107,14 +121,17 @@ class InvertedResidual(nn.Module):
         hidden = in_channels * expand_ratio
         if self.expands:
             self.conv_pw = nn.Conv2d(in_channels, hidden, 1, bias=False)
-            self.bn1 = nn.BatchNorm2d(hidden, momentum=norm_momentum)
-            self.act1 = relu()
-        self.conv_dw = nn.Conv2d(hidden, hidden, kernel_size, stride, kernel_size // 2, groups=hidden, bias=False)
-        self.bn2 = nn.BatchNorm2d(hidden, momentum=norm_momentum)
-        self.act2 = relu()
+            self.bn1 = norm(hidden)
+            self.act1 = activation()
+        if same_padding and stride > 1:
+            self.conv_dw: nn.Conv2d = SameConv2d(hidden, hidden, kernel_size, stride, groups=hidden, bias=False)
+        else:
+            self.conv_dw = nn.Conv2d(hidden, hidden, kernel_size, stride, kernel_size // 2, groups=hidden, bias=False)
+        self.bn2 = norm(hidden)
+        self.act2 = activation()
         self.se = SqueezeExcitation(hidden, squeeze_channels) if squeeze_channels else None
         self.conv_pwl = nn.Conv2d(hidden, out_channels, 1, bias=False)  # pointwise and linear: no ReLU follows
-        self.bn3 = nn.BatchNorm2d(out_channels, momentum=norm_momentum)
+        self.bn3 = norm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Expand, filter, gate the channels, project; and add the input where the shapes allow."""
@@ -189,7 +206,7 @@ STAGES = {
 LAST_CHANNELS = 1280  # of the 1x1 convolution before the pooling; not scaled
 
 
-def _blocks(version: str, width_mult: float) -> Iterator[tuple[int, int, dict[str, int]]]:
+def _blocks(version: str, width_mult: float) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """(stage, index in the stage, settings) of each inverted residual, from the table."""
     channels = scaled_channels(STEM[version][1], width_mult)
     for stage, row in enumerate(STAGES[version], 1):
@@ -232,21 +249,22 @@ class MNASNet(Backbone):
         small_input: bool = False,
     ) -> None:
         super().__init__()
+        norm = partial(nn.BatchNorm2d, momentum=norm_momentum)
         stem, channels = (scaled_channels(c, width_mult) for c in STEM[version])
         self.conv_stem = nn.Conv2d(3, stem, 3, stride=1 if small_input else 2, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(stem, momentum=norm_momentum)
+        self.bn1 = norm(stem)
         self.act1 = relu()
         stages: list[list[nn.Module]] = [[] for _ in range(1 + len(STAGES[version]))]
-        stages[0].append(SepConv(stem, channels, norm_momentum, first_shortcut))
+        stages[0].append(SepConv(stem, channels, norm, first_shortcut))
         for stage, _, settings in _blocks(version, width_mult):
-            stages[stage].append(InvertedResidual(**settings, norm_momentum=norm_momentum))
+            stages[stage].append(InvertedResidual(**settings, norm=norm))
             channels = settings["out_channels"]
         self.blocks = nn.Sequential(*(nn.Sequential(*blocks) for blocks in stages))
         self.conv_head = nn.Conv2d(channels, LAST_CHANNELS, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(LAST_CHANNELS, momentum=norm_momentum)
+        self.bn2 = norm(LAST_CHANNELS)
         self.act2 = relu()
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(LAST_CHANNELS, num_classes))
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def chain(self) -> tuple[nn.Module, ...]:
         """Strides 2, 4, 8, 16 and 32, the last with the 1x1 convolution to 1280 channels."""
@@ -257,7 +275,7 @@ class MNASNet(Backbone):
         return self.classifier(self.forward_features(x).mean((2, 3)))
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
     """As in Google's code and torchvision: He's normal initialisation by fan-out; uniform for the classifier."""
     initialise_convolution(module)
     if isinstance(module, nn.Linear):

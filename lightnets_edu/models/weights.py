@@ -2,7 +2,7 @@
 
 What is known of each file stands in ``weights.json`` beside this module. A file is downloaded into torch.hub's cache
 (``torch.hub.get_dir()``, so ``TORCH_HOME`` moves it), checked against the hash that its publisher gives, and only then
-put in its place.
+put in its place. Some files come inside a Python package instead: they are read where the package was installed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,8 +34,8 @@ class OfficialWeights:
     Attributes:
         model: The network's name in `list_models`.
         name: What to pass as ``weights=``.
-        url: Where the file is.
-        file: Its name in the cache.
+        url: Where the file is; for one that comes in a Python package, the package's page.
+        file: Its name in the cache, or in the package.
         source: Who trained and published it.
         license: The licence of the weights, as the publisher states it.
         num_params: Parameters of the network that it fits.
@@ -50,6 +51,7 @@ class OfficialWeights:
         std: Each channel is divided by this.
         options: The network's options that the file was trained with.
         key_map: The function in `key_maps` that renames its parameters; None if the names are ours.
+        package: The Python package that the file comes in, as pip calls it; None for one that is downloaded.
     """
 
     model: str
@@ -70,6 +72,7 @@ class OfficialWeights:
     std: tuple[float, float, float]
     options: Mapping[str, Any] = field(default_factory=dict)
     key_map: str | None = None
+    package: str | None = None
 
     @property
     def non_commercial(self) -> bool:
@@ -156,6 +159,7 @@ def with_weights(model: Model, name: str, weights: str | None, *, num_classes: i
     Raises:
         ValueError: If there are no such weights, or if they do not fit the options.
         ConnectionError: If the file is not in the cache and cannot be downloaded.
+        ModuleNotFoundError: If the file comes in a package that is not installed.
         RuntimeError: If the file is not the one that was published.
     """
     if weights is None:
@@ -180,7 +184,7 @@ def with_weights(model: Model, name: str, weights: str | None, *, num_classes: i
 
 
 def load_official(model: nn.Module, name: str, weights: str = "imagenet", progress: bool = True) -> OfficialWeights:
-    """Put official weights into a network, downloading them if they are not in torch.hub's cache.
+    """Put official weights into a network, downloading them if they are neither in torch.hub's cache nor in a package.
 
     Args:
         model: A network of this name, with the options that the file was trained with.
@@ -194,12 +198,13 @@ def load_official(model: nn.Module, name: str, weights: str = "imagenet", progre
     Raises:
         ValueError: If there are no such weights.
         ConnectionError: If the file is not in the cache and cannot be downloaded.
+        ModuleNotFoundError: If the file comes in a package that is not installed.
         RuntimeError: If the file is not the one that was published (it is removed), or does not fit the network.
     """
     info = weights_info(name, weights)
     for note in info.notes:
         warnings.warn(note, stacklevel=2)
-    path = cached_file(info, progress)
+    path = packaged_file(info) if info.package else cached_file(info, progress)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         state = KEY_MAPS[info.key_map](content) if info.key_map else content
@@ -242,21 +247,53 @@ def cached_file(info: OfficialWeights, progress: bool = True) -> Path:
     return path
 
 
+def packaged_file(info: OfficialWeights) -> Path:
+    """The file of weights in the Python package that it comes in, with its hash checked; the package is not imported.
+
+    Raises:
+        ModuleNotFoundError: If the package is not installed.
+        RuntimeError: If the package does not have the file, or has another one; the package is left as it is.
+    """
+    what = f"the {info.name} weights of {info.model}"
+    try:
+        package = distribution(str(info.package))
+    except PackageNotFoundError:
+        raise ModuleNotFoundError(
+            f"{what} come in the package {info.package}, which is not installed: pip install {info.package} "
+            "(it is part of lightnets-edu[photos])"
+        ) from None
+    path = next((Path(str(file.locate())) for file in package.files or () if file.name == info.file), None)
+    if path is None or not path.exists():
+        raise RuntimeError(
+            f"{what} should be the file {info.file} in the package {info.package}, but version {package.version} has "
+            f"none of that name: pip install --force-reinstall {info.package}"
+        )
+    if difference := _difference(path, info):
+        raise RuntimeError(
+            f"{path} is not the file that was published: {difference}; pip install --force-reinstall {info.package}"
+        )
+    return path
+
+
 def check_hash(path: Path, info: OfficialWeights) -> None:
-    """Compare a file with its published hash; without one, do nothing.
+    """Compare a downloaded file with its published hash; without one, do nothing.
 
     Raises:
         RuntimeError: If they differ; the file is removed.
     """
+    if difference := _difference(path, info):
+        path.unlink()
+        raise RuntimeError(f"the file from {info.url} is not the one that was published: {difference}; it was removed")
+
+
+def _difference(path: Path, info: OfficialWeights) -> str:
+    """How a file's hash differs from the published one, in words; empty if it does not, or if none was published."""
     published = {"SHA-256": info.sha256, "Git's SHA-1": info.git_blob_sha1}
     computed = {"SHA-256": _sha256, "Git's SHA-1": _git_blob_sha1}
     for kind, expected in published.items():
         if expected and not (found := computed[kind](path)).startswith(expected):
-            path.unlink()
-            raise RuntimeError(
-                f"the file from {info.url} is not the one that was published: its {kind} begins with "
-                f"{found[: len(expected)]} instead of {expected}; it was removed"
-            )
+            return f"its {kind} begins with {found[: len(expected)]} instead of {expected}"
+    return ""
 
 
 def _sha256(path: Path) -> str:

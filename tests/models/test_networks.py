@@ -120,6 +120,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "se_resnet50": [TIMM_SENET],
     "se_resnext50_32x4d": [TIMM_SENET],
     **{name: [{"variant": "megvii"}] for name in list_models() if name.startswith("shufflenet_v2")},
+    "efficientnet_lite0": [{"width_mult": 0.35}],
     "ghostnet": [{"width_mult": 1.3}, {"width_mult": 0.35, "ratio": 3, "cheap_kernel_size": 5}],
     **{name: [{"variant": "paper"}] for name in list_models() if name.startswith("g_ghost")},
 }
@@ -245,6 +246,9 @@ for name in ("mnasnet0_5", "mnasnet0_75", "mnasnet1_0", "mnasnet1_3"):
 for name, other in (("mnasnet_a1", "semnasnet_100"), ("mnasnet_small", "mnasnet_small")):
     options = {"norm_momentum": 0.1, **DRY}
     OTHERS.append((name, Other(timms(other), options, KEY_MAPS["timm_mnasnet"], tolerance=1e-6)))
+options = {"norm_momentum": 0.1, **DRY}
+build = timms("tf_efficientnet_lite0", drop_rate=0.0)
+OTHERS.append(("efficientnet_lite0", Other(build, options, KEY_MAPS["timm_mnasnet"], ((224, 224), (97, 70), (33, 1)))))
 for width, other in ((0.5, "ghostnet_050"), (1.0, "ghostnet_100"), (1.3, "ghostnet_130")):
     build, options = timms(other, drop_rate=0.0), {"width_mult": width, **DRY}
     OTHERS.append(("ghostnet", Other(build, options, KEY_MAPS["official_ghostnet"], ((64, 64), (97, 75)))))
@@ -281,6 +285,7 @@ FEATURE_MAPS = [
     ("shufflenet_v1", {"small_input": True}, (32, 32), (24, 240, 480, 960)),
     ("shufflenet_v2_x1_5", {}, (225, 224), (24, 24, 176, 352, 1024)),
     ("mnasnet_a1", {}, (225, 224), (16, 24, 40, 112, 1280)),
+    ("efficientnet_lite0", {}, (225, 224), (16, 24, 40, 112, 1280)),
     ("ghostnet", {}, (70, 41), GHOSTNET),
     ("ghostnet", {"small_input": True}, (70, 41), GHOSTNET),
     ("regnet_x_200mf", {}, (70, 41), REGNET),

@@ -322,6 +322,67 @@ def test_a_right_file_whose_names_do_not_fit_is_kept(info, published, tmp_path):
     assert (tmp_path / "cache" / "checkpoints" / "small.pth").exists()
 
 
+# Files that come in a Python package
+
+
+@pytest.fixture
+def package(info, published, tmp_path, monkeypatch):
+    """A package of our own, as pip leaves one, with the published file; and its row in the table."""
+    model, content, sha256 = published
+    site = tmp_path / "site"
+    (site / "some_weights" / "files").mkdir(parents=True)
+    (site / "some_weights" / "__init__.py").write_text("raise RuntimeError('imported')")
+    (site / "some_weights" / "files" / "small.pth").write_bytes(content)
+    about = site / "some_weights-1.5.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: some-weights\nVersion: 1.5\n")
+    (about / "RECORD").write_text("some_weights/__init__.py,,\nsome_weights/files/small.pth,,\n")
+    monkeypatch.syspath_prepend(str(site))
+    row = info(package="some-weights", sha256=sha256, url="https://nowhere.invalid/")
+    return model, row, site / "some_weights" / "files" / "small.pth"
+
+
+def test_a_packages_file_is_loaded_without_importing_it(package, tmp_path):
+    model, row, _ = package
+    ours = Small()
+    assert load_official(ours, "small") == row
+    assert_equal_weights(ours, model)
+    assert_cache_is_empty(tmp_path)
+
+
+def test_a_packages_wrong_file_is_refused_and_left(package):
+    _, _, path = package
+    path.write_bytes(b"something else")
+    with pytest.raises(RuntimeError, match=r"not the file that was published: its SHA-256 .*reinstall some-weights"):
+        load_official(Small(), "small")
+    assert path.read_bytes() == b"something else"
+    path.unlink()
+    with pytest.raises(
+        RuntimeError, match=r"should be the file small\.pth in the package some-weights, but version 1\.5"
+    ):
+        load_official(Small(), "small")
+
+
+def test_a_package_that_is_missing_is_one_sentence(info):
+    info(package="no-such-weights")
+    with pytest.raises(ModuleNotFoundError) as caught:
+        load_official(Small(), "small")
+    assert "come in the package no-such-weights, which is not installed: pip install" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_efficientnet_lite0_is_googles_network_in_timms_code():
+    """The package's tensors, in their own order, in timm's network: the same answers as ours, to the last digit."""
+    ours = get_model("efficientnet_lite0", weights="imagenet").eval()
+    theirs = timm.create_model("tf_efficientnet_lite0").eval()
+    path = module.packaged_file(weights_info("efficientnet_lite0"))
+    tensors = torch.load(path, weights_only=True).values()
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), tensors, strict=True)))
+    x = torch.rand(2, 3, 224, 224)
+    with torch.no_grad():
+        assert torch.equal(ours(x), theirs(x))
+
+
 # Other people's names
 
 
