@@ -36,6 +36,12 @@ def switch(text: str) -> bool:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def number_formats(text: str) -> str:
+    """Formats for automatic mixed precision, with commas between: ``no`` -> "off", ``yes`` -> "auto"."""
+    words = {True: "auto", False: "off"}
+    return ",".join(words[TRUTH[part]] if (part := each.strip().lower()) in TRUTH else part for each in text.split(","))
+
+
 def with_values(arguments: Sequence[str], switches: Container[str]) -> list[str]:
     """The arguments with a value for each switch: the word after it if that is yes or no, else yes.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightnets_edu._version import __version__
-from lightnets_edu.arguments import like, literal, pair, switch, with_values
+from lightnets_edu.arguments import like, literal, number_formats, pair, switch, with_values
 from lightnets_edu.checks import TRUTH
 
 if TYPE_CHECKING:
@@ -84,8 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     add("time", "--steps", "forward, training or both (default)", default="forward,training")
     add("count compare", "--batch-size", "images in the batch (default: 1)", type=int, default=1)
     add("time predict", "--batch-size", "images, such as 1,64 (default: 1)", default="1", metavar="N,N")
-    add("time", "--amp", "off, bfloat16, float16 or several of them (default: off)", default="off")
-    add("predict", "--amp", "with --measure: number format to measure the device in (default: off)")
+    formats = "off, bfloat16, float16 or several of them (default: off)"
+    add("time", "--amp", formats, default="off", type=number_formats, metavar="FORMAT,FORMAT")
+    one = "with --measure: number format to measure the device in (default: off)"
+    add("predict", "--amp", one, type=number_formats, metavar="FORMAT")
     add("time", "--seconds", "of samples for each number (default: 1)", type=float, default=1.0)
     budget = "begin nothing that is likely to end later; the same command goes on from there"
     add("record", "--budget-minutes", budget, type=float, metavar="M")
@@ -191,7 +193,8 @@ def _recipe(args: argparse.Namespace) -> TrainConfig:
 
 
 def _say(line: object) -> None:
-    print(line, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # as it is where the stream was closed; print would take the output for it
+        print(line, file=sys.stderr, flush=True)
 
 
 def _train(args: argparse.Namespace) -> tuple[dict, str] | None:
@@ -317,10 +320,9 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         _check_alone(args, "guidelines", "out", "device", "json")
         path = record_guidelines(args.out, device)
         return {"file": str(path)}, f"written to {path}"
-    profile = _profile(args)
     if args.predict_again:
         _check_alone(args, "predict-again", "out", "device", "json", "profile", "only")
-        if profile is None:
+        if (profile := _profile(args)) is None:
             raise ValueError("--predict-again needs --profile FILE, from which it predicts")
         number = predict_again(Path(args.out, device_folder(device)), profile, args.only)
         return {"predicted": number}, f"{number} timings predicted again"
@@ -331,7 +333,7 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         test_images=args.test_limit,
         train=not args.no_train,
         timings=() if args.no_time else default_timings(device),
-        profile=profile,
+        profile=_profile(args),
     )
     how = {"device": device, "budget_minutes": args.budget_minutes, "again": args.again, "say": _say}
     outcome = record_networks(args.only, plan, folder=args.out, **how)
