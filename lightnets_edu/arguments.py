@@ -46,10 +46,6 @@ def with_values(arguments: Sequence[str], switches: Container[str]) -> list[str]
     """The arguments with a value for each switch: the word after it if that is yes or no, else yes.
 
     So a network's name may follow a switch, which has nothing to do with it.
-
-    Example:
-        >>> with_values(["--json", "ghostnet", "--counters", "off"], {"--json", "--counters"})
-        ['--json=yes', 'ghostnet', '--counters=off']
     """
     given = list(arguments)[::-1]
     complete = []
