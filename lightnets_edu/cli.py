@@ -264,15 +264,18 @@ def _predict(args: argparse.Namespace, measurer: Callable[..., DeviceProfile] | 
 
     Raises:
         ValueError: If what is to be measured is said without ``--measure``, or there is no file to write it to.
+        OSError: If that file cannot be written.
     """
     from lightnets_edu.recording import StepSetting, format_rows, predict_network
     from lightnets_edu.records import recorded_file
+    from lightnets_edu.runtime.files import check_writable
     from lightnets_edu.timing import DeviceProfile, measure_profile
 
     settings = [StepSetting("forward", batch, args.input_size) for batch in _numbers(args.batch_size)]
     if args.measure:
         if not args.profile:
             raise ValueError("--measure needs --profile FILE, to which it writes what it measures")
+        check_writable(args.profile)
         measure = measurer or measure_profile
         chosen = {"amp": args.amp or "off", "channels_last": args.channels_last}
         measure(**chosen, progress=not args.json).save(args.profile)

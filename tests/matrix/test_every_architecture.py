@@ -24,7 +24,7 @@ def tally(names: Iterable[str], network: Callable) -> dict[str, str]:
     for name in names:
         try:
             model, size = network(name)
-        except ImportError as error:
+        except Exception as error:  # it is another library's network
             verdicts[name] = f"not built: {error}"
         else:
             verdicts[name] = verdict(model, size)

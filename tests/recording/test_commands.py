@@ -127,6 +127,9 @@ def test_predict_uses_a_profile(tmp_path, capsys):
     answer, _ = cli._predict(arguments, measurer=lambda **options: asked.update(options) or profile)
     assert asked == {"amp": "bfloat16", "channels_last": True, "progress": False}
     assert answer["environment"] == profile.environment
+    arguments.profile = str(path / "profile.json")  # in a file: found out before anything is measured
+    with pytest.raises(OSError, match="cannot be written"):
+        cli._predict(arguments, measurer=lambda **options: pytest.fail("this was measured for nothing"))
     status, out, err = run(capsys, "predict", TINY, "--profile", str(tmp_path / "absent.json"))
     assert status == 2 and "absent.json" in err
 
