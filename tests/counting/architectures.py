@@ -117,12 +117,28 @@ def _deformable_flops(image, weight, *settings, out_shape: tuple[int, ...], **ot
     return 2 * prod(out_shape) * prod(weight[1:])
 
 
-def verdict(model: nn.Module, size: InputSize) -> str:
-    """``exact``, ``refused``, or what is wrong.
+def by_torch(model: nn.Module, size: InputSize) -> int:
+    """MACs by torch's counter: on the meta device, where torch splits attention and recurrence up, if that is possible.
 
-    Torch's counter counts on the meta device, where torch splits attention and recurrence up, and is told of
-    torchvision's deformable convolution, which it does not know.
+    The counter is told of torchvision's deformable convolution, which it does not know.
     """
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        try:
+            with _counter() as counter, torch.device("meta"):
+                _run(model.to("meta"), size, torch.empty)
+        except RuntimeError:
+            with _counter() as counter:
+                _run(model.to_empty(device="cpu"), size, torch.zeros)
+    return counter.get_total_flops() // 2
+
+
+def _counter() -> FlopCounterMode:
+    return FlopCounterMode(display=False, custom_mapping={torch.ops.torchvision.deform_conv2d: _deformable_flops})
+
+
+def verdict(model: nn.Module, size: InputSize) -> str:
+    """``exact``, ``refused``, or what is wrong."""
     try:
         table = count(model, size)
     except UnsupportedOperationError:
@@ -130,14 +146,6 @@ def verdict(model: nn.Module, size: InputSize) -> str:
     except ValueError as error:
         return f"called wrong: {error}"
     params = sum(parameter.numel() for parameter in model.parameters())
-    deformable = {torch.ops.torchvision.deform_conv2d: _deformable_flops}
-    with warnings.catch_warnings(), FlopCounterMode(display=False, custom_mapping=deformable) as counter:
-        warnings.simplefilter("ignore")
-        try:
-            with torch.device("meta"):
-                _run(model.to("meta"), size, torch.empty)
-        except RuntimeError:
-            _run(model.to_empty(device="cpu"), size, torch.zeros)
-    if table.macs != (expected := counter.get_total_flops() // 2):
+    if table.macs != (expected := by_torch(model, size)):
         return f"{table.macs} MACs instead of {expected}"
     return "exact" if table.params == params else f"{table.params} parameters instead of {params}"
