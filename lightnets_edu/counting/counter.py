@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from lightnets_edu.counting.calls import ModuleCalls
+from lightnets_edu.counting.calls import ModuleCalls, one_at_a_time
 from lightnets_edu.counting.inputs import InputSize, make_inputs
 from lightnets_edu.counting.meta import Kernels
 from lightnets_edu.counting.rules.layers import LAYER_RULES
@@ -37,10 +37,12 @@ def _call_module(trace: Trace, module: nn.Module, args: tuple, kwargs: dict) -> 
         plain = "forward" not in own and not own["_forward_pre_hooks"]
         if plain and not kwargs and len(args) == 1 and type(args[0]) is ShapeTensor:
             result = rule(trace, module, args[0])
-    elif kind is nn.Sequential and len(args) == 1:
+    elif issubclass(kind, nn.Sequential) and kind.forward is nn.Sequential.forward and len(args) == 1:
+        # As its forward does, but faster.
         (result,) = args
         for child in module._modules.values():
-            result = _call_module(trace, child, (result,), {})  # type: ignore[arg-type]  # no child is None
+            known = type(child).__call__ is nn.Module.__call__
+            result = _call_module(trace, child, (result,), {}) if known else child(result)  # type: ignore[arg-type,misc]
     if result is NotImplemented:
         result = _run_forward(trace, module, args, kwargs)
     # Not in a finally: after an error the stack still says where it happened.
@@ -125,23 +127,25 @@ def follow(
     sizes = tuple(tuple(leaf.shape) for leaf in tree_leaves((args, kwargs)))
     kernels = Kernels(trace)
     trace.ask_torch = kernels.ask
-    state = ModelState(trace.modules, LAYER_RULES)
-    try:
-        with torch.enable_grad(), kernels, ModuleCalls(partial(_call_module, trace)), state.watching():
-            if watch is not None:
-                watch(trace, "input", (), {}, [args, kwargs])
-            result = _call_module(trace, model, args, kwargs)
-            if watch is not None:
-                watch(trace, "output", (result,), {}, None)
-        if shapes := [leaf for leaf in tree_leaves(result) if type(leaf) is ShapeTensor]:
-            trace.forget_unused_gradients(shapes)
-    except Exception as error:  # the forward is anybody's code
-        layer = next((path for path in reversed(trace.stack) if path), "")
-        place = f"layer {layer!r}" if layer else "the forward"
-        raise _explained(error, f"in {place} of {type(model).__name__}: ") from error
-    finally:
-        state.restore()
-        kernels.restore()
+    with one_at_a_time:
+        state = ModelState(trace.modules, LAYER_RULES)
+        try:
+            with torch.enable_grad(), kernels, ModuleCalls(partial(_call_module, trace), state.remember):
+                if watch is not None:
+                    watch(trace, "input", (), {}, [args, kwargs])
+                result = _call_module(trace, model, args, kwargs)
+                if watch is not None:
+                    watch(trace, "output", (result,), {}, None)
+        except Exception as error:  # the forward is anybody's code
+            layer = next((path for path in reversed(trace.stack) if path), "")
+            place = f"layer {layer!r}" if layer else "the forward"
+            raise _explained(error, f"in {place} of {type(model).__name__}: ") from error
+        finally:
+            trace.end()
+            state.restore()
+            kernels.restore()
+    if shapes := [leaf for leaf in tree_leaves(result) if type(leaf) is ShapeTensor]:
+        trace.forget_unused_gradients(shapes)
     return trace, sizes
 
 
@@ -175,6 +179,6 @@ def count(model: nn.Module, input_size: InputSize = (1, 3, 224, 224)) -> CountTa
         (2184, 6588450)
     """
     trace, sizes = follow(model, input_size)
-    unused = tuple(name for name, _ in trace.unmet.values())
+    unused = tuple(name for name, _, _ in trace.unmet.values())
     size = sizes[0] if len(sizes) == 1 else sizes
     return CountTable(type(trace.model).__name__, size, trace.params, tuple(trace.rows), unused)

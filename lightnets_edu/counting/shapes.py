@@ -9,7 +9,7 @@ the result and what it costs (`lightnets_edu.counting.rules`); all others are pu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
     def register(function: Rule) -> Rule:
         RULES.update(dict.fromkeys(names, function))
+        _known_by.cache_clear()
         return function
 
     return register
@@ -52,6 +53,7 @@ def rule_for_each(*groups: str) -> Callable[[Rule], Rule]:
     def register(function: Rule) -> Rule:
         for names in map(str.split, groups):
             RULES.update(dict.fromkeys(names, partial(function, kind=names[0])))
+        _known_by.cache_clear()
         return function
 
     return register
@@ -66,41 +68,45 @@ def call(trace: Trace, function: Callable, args: tuple, kwargs: dict | None = No
         ValueError: If PyTorch refuses the call; the sentence is its own.
         UnsupportedOperationError: If the result's shape depends on values.
     """
-    name = _name_of(function)
-    result = _by_rule(trace, name, args, kwargs)
+    name, found, in_place = _known_by(function)
+    result: Any = NotImplemented
+    if found is not None and not (in_place and type(args[0]) is not ShapeTensor):
+        result = _by_rule(found, trace, args, kwargs)
     if result is NotImplemented:
         result = trace.ask_torch(function, name, args, kwargs or {})
+    elif in_place and result.shape == args[0].shape:
+        # The operand itself, which from now on learns what the result learns.
+        operand: ShapeTensor = args[0]
+        operand.requires_grad, operand.made_by = result.requires_grad, result.made_by
+        result = operand
     if trace.watch is not None:
         trace.watch(trace, name, args, kwargs or {}, result)
     return result
 
 
-def _by_rule(trace: Trace, name: str, args: tuple, kwargs: dict | None) -> Any:
-    """What the rule of an operation gives; NotImplemented if there is none for these arguments."""
-    found = RULES.get(name) or RULES.get(name.strip("_"))
-    in_place = name[-1] == "_" and (name[:3] == "__i" or name[-2:] != "__")
-    if found is None or (in_place and type(args[0]) is not ShapeTensor):
-        return NotImplemented
+def _by_rule(found: Rule, trace: Trace, args: tuple, kwargs: dict | None) -> Any:
+    """What a rule gives; NotImplemented if it does not take these arguments."""
     try:
-        result = found(trace, *args, **kwargs) if kwargs else found(trace, *args)
+        return found(trace, *args, **kwargs) if kwargs else found(trace, *args)
     except TypeError as error:
         if error.__traceback__ is None or error.__traceback__.tb_next is not None:
             raise  # not about the arguments of the rule
         return NotImplemented
-    if not in_place or result is NotImplemented or result.shape != args[0].shape:
-        return result
-    # The operand itself, which from now on learns what the result learns.
-    operand: ShapeTensor = args[0]
-    operand.requires_grad, operand.made_by = result.requires_grad, result.made_by
-    return operand
 
 
-def _name_of(function: Callable) -> str:
-    """Its name; that of an operator outside torch's own namespace comes with the namespace."""
+@lru_cache(maxsize=1024)
+def _known_by(function: Callable) -> tuple[str, Rule | None, bool]:
+    """The name of an operation, its rule, and whether it works in place.
+
+    The name of an operator outside torch's own namespace comes with the namespace.
+    """
     if isinstance(function, (OpOverload, OpOverloadPacket)):
         packet: Any = getattr(function, "overloadpacket", function)
-        return packet._qualified_op_name.removeprefix("aten::")
-    return getattr(function, "__name__", str(function))
+        name = packet._qualified_op_name.removeprefix("aten::")
+    else:
+        name = getattr(function, "__name__", str(function))
+    in_place = name[-1] == "_" and (name[:3] == "__i" or name[-2:] != "__")
+    return name, RULES.get(name) or RULES.get(name.strip("_")), in_place
 
 
 class ShapeTensor:

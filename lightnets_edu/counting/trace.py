@@ -60,7 +60,7 @@ class Trace:
         modules: All modules, each once.
         paths: Their names, by identity.
         params: Elements of all parameters, shared ones once.
-        unmet: Parameters that no operation has read yet, with their names, by identity.
+        unmet: Parameters that no operation has read yet, by identity: name, tensor, number of elements.
         stack: Names of the modules that are running, outermost first.
         device: Where the model's first parameter lies.
         dtype: The first parameter's type.
@@ -73,15 +73,15 @@ class Trace:
         self.rows: list[LayerCount] = []
         self.modules: list[nn.Module] = []
         self.paths: dict[int, str] = {}
-        self.params = 0
-        self.unmet: dict[int, tuple[str, torch.Tensor]] = {}
+        self.unmet: dict[int, tuple[str, torch.Tensor, int]] = {}
         self.stack: list[str] = []
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.ask_torch: Callable[..., Any] = _refuse
         self._owners: dict[int, int] | None = None
         self._history: list[tuple[int, tuple[int, ...] | None]] = []
         self._walk(model, "")
-        for _, parameter in self.unmet.values():
+        self.params = sum(elements for _, _, elements in self.unmet.values())
+        for _, parameter, _ in self.unmet.values():
             self.device, self.dtype = parameter.device, parameter.dtype
             break
 
@@ -89,17 +89,21 @@ class Trace:
         self.paths[id(module)] = path
         self.modules.append(module)
         prefix = path + "." if path else ""
-        for name, parameter in module._parameters.items():
-            if parameter is not None and id(parameter) not in self.unmet:
-                if type(parameter) is not nn.Parameter and isinstance(parameter, nn.parameter.UninitializedParameter):
-                    raise ValueError(
-                        f"parameter {prefix}{name} has no shape yet: run the model once on real data before counting it"
-                    )
-                self.unmet[id(parameter)] = (prefix + name, parameter)
-                self.params += parameter.numel()
-        for name, child in module._modules.items():
-            if child is not None and id(child) not in self.paths:
-                self._walk(child, prefix + name)
+        if parameters := module._parameters:
+            for name, parameter in parameters.items():
+                if parameter is not None and id(parameter) not in self.unmet:
+                    if type(parameter) is not nn.Parameter and isinstance(
+                        parameter, nn.parameter.UninitializedParameter
+                    ):
+                        raise ValueError(
+                            f"parameter {prefix}{name} has no shape yet: run the model once on real data before "
+                            "counting it"
+                        )
+                    self.unmet[id(parameter)] = (prefix + name, parameter, parameter.numel())
+        if children := module._modules:
+            for name, child in children.items():
+                if child is not None and id(child) not in self.paths:
+                    self._walk(child, prefix + name)
 
     def meet(self, tensor: torch.Tensor) -> int:
         """Note that a tensor is read; returns the elements of a parameter that is read here for the first time.
@@ -109,9 +113,9 @@ class Trace:
         met = self.unmet.pop(id(tensor), None)
         if met is None and self.unmet and type(tensor) is not nn.Parameter:
             if self._owners is None:
-                self._owners = {storage_of(parameter): identity for identity, (_, parameter) in self.unmet.items()}
+                self._owners = {storage_of(parameter): identity for identity, (_, parameter, _) in self.unmet.items()}
             met = self.unmet.pop(self._owners.get(storage_of(tensor), 0), None)
-        return 0 if met is None else met[1].numel()
+        return 0 if met is None else met[2]
 
     def record(
         self,
@@ -142,35 +146,36 @@ class Trace:
             groups: For the row.
         """
         first = inputs[0]
-        if len(inputs) == 1 and type(first) is ShapeTensor:
-            read = statistics + prod(first.shape)
-            learns = first.requires_grad  # does this layer or anything before it learn?
-            gradients = int(learns)  # how many operands of the product need a gradient
-            sources: tuple[int, ...] = (first.made_by,)
-        else:
-            shapes = [x for x in inputs if type(x) is ShapeTensor]
-            weights = (*weights, *(x for x in inputs if type(x) is not ShapeTensor and isinstance(x, torch.Tensor)))
-            read = statistics + sum(prod(x.shape) for x in shapes)
-            gradients = sum(x.requires_grad for x in shapes)
-            learns = gradients > 0
-            sources = tuple(x.made_by for x in shapes)
-        if weights and weights[0] is not None:
-            gradients += weights[0].requires_grad
+        read = statistics
+        gradients = 0  # how many operands of the product need a gradient
+        sources: tuple[int, ...] = ()
+        for x in inputs:
+            if type(x) is ShapeTensor:
+                read += prod(x.shape)
+                gradients += x.requires_grad
+                sources += (x.made_by,)
+            elif isinstance(x, torch.Tensor):
+                weights = (*weights, x)
+        learns = gradients > 0  # does this layer or anything before it learn?
         written = prod(shape)
-        bias_elements = 0
-        if bias is not None:
-            weights = (*weights, bias)
-            bias_elements = written
-        params = 0
-        for tensor in weights:
-            if tensor is not None:
-                elements = tensor.numel()
-                read += elements
-                if self.unmet.pop(id(tensor), None) is not None:
-                    params += elements
-                elif type(tensor) is not nn.Parameter:
-                    params += self.meet(tensor)
-                learns = learns or tensor.requires_grad
+        params = bias_elements = 0
+        if weights:
+            if macs and weights[0].requires_grad:
+                gradients += 1
+            if bias is not None:
+                weights = (*weights, bias)
+                bias_elements = written
+            for tensor in weights:
+                if tensor is not None:
+                    if (met := self.unmet.pop(id(tensor), None)) is not None:
+                        elements = met[2]
+                        params += elements
+                    else:
+                        elements = tensor.numel()
+                        if type(tensor) is not nn.Parameter:
+                            params += self.meet(tensor)
+                    read += elements
+                    learns = learns or tensor.requires_grad
         if learns and not torch.is_grad_enabled():
             learns, gradients = False, 0
         row = (
@@ -191,8 +196,13 @@ class Trace:
         self.rows.append(tuple.__new__(LayerCount, row))
         if not learns:
             return ShapeTensor(shape, self, False, first.dtype)
-        self._history.append((len(self.rows), sources))
-        return ShapeTensor(shape, self, True, first.dtype, len(self._history) - 1)
+        history = self._history
+        history.append((len(self.rows), sources))
+        return ShapeTensor(shape, self, True, first.dtype, len(history) - 1)
+
+    def end(self) -> None:
+        """No operation counts any more."""
+        self.ask_torch = _refuse
 
     def remember(self, sources: tuple[int, ...] | None) -> int:
         """Close an entry of the history: all rows since the last one; returns its place.
@@ -205,15 +215,21 @@ class Trace:
 
     def forget_unused_gradients(self, results: Iterable[ShapeTensor]) -> None:
         """Take the backward pass from rows that no result depends on in a way that learns."""
-        todo = [tensor.made_by for tensor in results]
-        needed: set[int] = set()
-        while todo:
-            if (place := todo.pop()) >= 0 and place not in needed:
-                needed.add(place)
-                todo.extend(self._history[place][1] or ())
+        needed = bytearray(len(self._history) + 1)  # the last stands for -1, what does not learn
+        for tensor in results:
+            needed[tensor.made_by] = True
+        for place in range(len(self._history) - 1, -1, -1):  # what a place depends on was made before it
+            sources = self._history[place][1]
+            if sources is None:
+                needed[place] = True
+            elif needed[place]:
+                for source in sources:
+                    needed[source] = True
+        if all(needed[:-1]):
+            return
         start = 0
-        for place, (end, sources) in enumerate(self._history):
-            if place not in needed and sources is not None:
+        for place, (end, _) in enumerate(self._history):
+            if not needed[place]:
                 for index in range(start, end):
                     if self.rows[index].backward_macs:
                         self.rows[index] = self.rows[index]._replace(backward_macs=0)

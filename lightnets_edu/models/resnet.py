@@ -10,7 +10,7 @@ The paper's network has the stride in the first 1x1 convolution of a block; torc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sympy as sp
@@ -53,6 +53,9 @@ class Bottleneck(nn.Module):
     Shape:
         ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
     """
+
+    #: SENet's r: its own block squeezes C channels to C / r. None without gates.
+    reduction: int | None = None
 
     def __init__(
         self, in_channels: int, width: int, out_channels: int, stride: int = 1, groups: int = 1, stride_in: str = "3x3"
@@ -152,6 +155,7 @@ class ResNet(Backbone):
         stride_in: See `Bottleneck`.
         stem_pool: "padded" as torchvision and timm: the max pool has padding 1. "ceil" as Caffe's models: no
             padding, and the last window may hang over the border, so that the windows lie one pixel further on.
+        block: What the stages are made of; SENet has its own.
 
     Shape:
         ``[N, 3, H, W] -> [N, num_classes]``, any H and W ("ceil": from 3 on); logits, without a softmax.
@@ -159,9 +163,6 @@ class ResNet(Backbone):
     Raises:
         ValueError: If an option is not one of those named, or the images are too small.
     """
-
-    #: What the stages are made of; SENet puts its own block here.
-    make_block: Callable[..., nn.Module] = Bottleneck
 
     def __init__(
         self,
@@ -172,6 +173,7 @@ class ResNet(Backbone):
         small_input: bool = False,
         stride_in: str = "3x3",
         stem_pool: str = "padded",
+        block: type[Bottleneck] = Bottleneck,
     ) -> None:
         super().__init__()
         if stem_pool not in STEM_POOLS:
@@ -191,8 +193,8 @@ class ResNet(Backbone):
         channels = STEM_CHANNELS
         stages = []
         for depth, (out_channels, stride) in zip(depths, STAGES, strict=True):
-            first = self.make_block(channels, width, out_channels, stride, groups, stride_in)
-            others = (self.make_block(out_channels, width, out_channels, 1, groups, stride_in) for _ in range(1, depth))
+            first = block(channels, width, out_channels, stride, groups, stride_in)
+            others = (block(out_channels, width, out_channels, 1, groups, stride_in) for _ in range(1, depth))
             stages.append(nn.Sequential(first, *others))
             channels, width = out_channels, 2 * width
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
@@ -219,14 +221,13 @@ def layers(
     small_input: bool = False,
     stride_in: str = "3x3",
     stem_pool: str = "padded",
-    reduction: int | None = None,
+    block: type[Bottleneck] = Bottleneck,
     size: Any = 224,
 ) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) for each layer or block, from the modules' table.
 
     Arguments as for `ResNet`; the numbers but ``depths`` may be SymPy symbols, and so may ``size``, the side of the
-    square images in pixels. ``reduction`` is SENet's r: a block of C channels squeezes them to C / r; None for
-    blocks without gates.
+    square images in pixels.
     """
     kernel_size, stride = (3, 1) if small_input else (7, 2)
     side = conv_output_size(in_size=size, kernel_size=kernel_size, stride=stride, padding=kernel_size // 2)
@@ -240,10 +241,10 @@ def layers(
     for number, (depth, (out_channels, stage_stride)) in enumerate(zip(depths, STAGES, strict=True), start=1):
         for index in range(depth):
             stride = stage_stride if index == 0 else 1
-            block = {"in_channels": channels, "out_channels": out_channels, "stride": stride}
-            block |= {"groups": groups, "group_width": group_width, "stride_in_first": int(stride_in == "1x1")}
-            block |= {"squeeze_channels": out_channels // reduction if reduction else 0}
-            yield f"layer{number}.{index}", resnext_bottleneck, {**block, "in_height": side, "in_width": side}
+            settings = {"in_channels": channels, "out_channels": out_channels, "stride": stride}
+            settings |= {"groups": groups, "group_width": group_width, "stride_in_first": int(stride_in == "1x1")}
+            settings |= {"squeeze_channels": out_channels // block.reduction if block.reduction else 0}
+            yield f"layer{number}.{index}", resnext_bottleneck, {**settings, "in_height": side, "in_width": side}
             side = conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1)
             channels = out_channels
         group_width = 2 * group_width
@@ -255,6 +256,6 @@ register(
     ResNet,
     layers,
     family="ResNet, wide or not",
-    fixed={"depths": DEPTHS[50], "groups": 1, "group_width": 64, "stem_pool": "padded"},
+    fixed={"depths": DEPTHS[50], "groups": 1, "group_width": 64, "stem_pool": "padded", "block": Bottleneck},
     printed=Printed("torchvision's list of weights", read=True, params="25,557,032", macs="4089 M", top1=76.13),
 )

@@ -9,7 +9,7 @@ later SqueezeNet 1.1 pools earlier and has a smaller stem. Parameter names are t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sympy as sp
@@ -234,19 +234,25 @@ def _initialise(module: nn.Module) -> None:
 
 
 def layers(
-    version: str, *, bypass: str = "none", num_classes: Any = 1000, small_input: bool = False, size: Any = 224
+    version: str,
+    *,
+    bypass: str = "none",
+    num_classes: Any = 1000,
+    small_input: bool = False,
+    body: Sequence[Any] = (),
+    size: Any = 224,
 ) -> Iterator[Layer]:
     """The network as formulas: one (name, formula, settings) for each convolution or module, from the modules' table.
 
     Arguments as for `SqueezeNet`; ``num_classes`` may be a SymPy symbol, and so may ``size``, the side of the
-    square images in pixels.
+    square images in pixels, and the channels in ``body``, which are rows in place of the version's.
     """
     channels, kernel_size = STEMS[version]
     kernel_size, stride, padding = (3, 1, 1) if small_input else (kernel_size, 2, 0)
     side = conv_output_size(in_size=size, kernel_size=kernel_size, stride=stride, padding=padding)
     stem = {"in_channels": 3, "out_channels": channels, "kernel_size": kernel_size, "bias": 1}
     yield "features.0", conv2d, {**stem, "out_height": side, "out_width": side, "in_height": size, "in_width": size}
-    for index, row in enumerate(BODIES[version], 2):
+    for index, row in enumerate(body or BODIES[version], 2):
         if row == "pool":
             if not (index == 2 and small_input):
                 # A 3x3 pool in ceil mode has as many outputs as a 2x2 pool that stays inside.

@@ -24,7 +24,7 @@ from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.layers import relu
 from lightnets_edu.models.registry import Printed, register
-from lightnets_edu.models.resnet import DEPTHS, ResNet
+from lightnets_edu.models.resnet import DEPTHS, Bottleneck, ResNet
 from lightnets_edu.models.resnet import layers as resnet_layers
 
 
@@ -200,7 +200,7 @@ PRINTED = {
     ),
 }
 FAMILY = "ResNet, wide or not"
-WIDE = {"groups": 1, "group_width": 128, "stride_in": "3x3", "stem_pool": "padded"}
+WIDE = {"groups": 1, "group_width": 128, "stride_in": "3x3", "stem_pool": "padded", "block": Bottleneck}
 
 for name, depths in IMAGENET.items():
     fixed = {"depths": depths, **WIDE}

@@ -13,7 +13,7 @@ from lightnets_edu.counting import compare_counters
 from lightnets_edu.models.cost import Layer, network_cost
 from lightnets_edu.pages.ledger import Ledger
 from lightnets_edu.pages.provenance import thread_words
-from lightnets_edu.records import recorded_devices, recorded_networks, recorded_run
+from lightnets_edu.records import forward_timings, recorded_devices, recorded_run
 from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing import EVALUATION_NETWORKS, RUNGS, error_table, measure_memory, training_memory, training_step
 from lightnets_edu.training import checkpoint_bytes
@@ -225,9 +225,9 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
     """
     rows = [
         (name, device, row["macs"], *_seconds(row))
-        for device, records in ((device, recorded_networks(device)) for device in recorded_devices())
+        for device, timings in ((device, forward_timings(device, batch_size)) for device in recorded_devices())
         for name in names
-        for row in forward_rows(records.get(name), batch_size)
+        if (row := timings.get(name))
     ]
     if not rows:
         raise ValueError(f"no device has a record of a forward pass of {', '.join(names)} with {batch_size} images")
@@ -249,13 +249,6 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
     )
 
 
-def forward_rows(record: Mapping | None, batch_size: int) -> list[dict]:
-    """The rows of a network's record that time a float32 forward pass with so many images."""
-    plain = {"step": "forward", "amp": "off", "channels_last": False, "compile": False, "options": {}}
-    rows = (record or {}).get("timings") or ()
-    return [row for row in rows if row["input_size"][0] == batch_size and plain.items() <= row.items()]
-
-
 def prediction_errors(device: str = "cpu", *, batch_size: int = 1) -> NumberTable:
     """How far each rung of the prediction ladder is off, over recorded networks that nothing was fitted to.
 
@@ -266,9 +259,9 @@ def prediction_errors(device: str = "cpu", *, batch_size: int = 1) -> NumberTabl
     Raises:
         ValueError: If nothing was recorded there.
     """
-    records = recorded_networks(device)
-    rows = [row for name in EVALUATION_NETWORKS for row in forward_rows(records.get(name), batch_size)]
-    rows = [row for row in rows if row["measured"] and row["predicted_seconds"]]
+    timings = forward_timings(device, batch_size)
+    known = [timings[name] for name in EVALUATION_NETWORKS if name in timings]
+    rows = [row for row in known if row["measured"] and row["predicted_seconds"]]
     if not rows:
         raise ValueError(f"{device} has no record with predicted and measured seconds for {batch_size} images")
     table = error_table(

@@ -16,9 +16,8 @@ from torch import nn
 from lightnets_edu.counting import count
 from lightnets_edu.counting.trace import LayerCount
 from lightnets_edu.models import default_input_size, get_model
-from lightnets_edu.pages.chapter import forward_rows
 from lightnets_edu.pages.provenance import thread_words
-from lightnets_edu.records import recorded_devices, recorded_file, recorded_networks
+from lightnets_edu.records import forward_timings, recorded_batches, recorded_devices, recorded_file
 from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing import EVALUATION_NETWORKS, DeviceProfile, Operation, measure_profile
 from lightnets_edu.timing.microbenchmarks import TimedLayer
@@ -208,16 +207,8 @@ def recorded_forwards(device: str, batch_size: int) -> dict[str, dict]:
     Raises:
         ValueError: If nothing was recorded on such a device.
     """
-    return _forwards(recorded_networks(device), batch_size)
-
-
-def _forwards(records: Mapping[str, dict], batch_size: int) -> dict[str, dict]:
-    return {
-        name: row
-        for name in EVALUATION_NETWORKS
-        for row in forward_rows(records.get(name), batch_size)
-        if row["measured"]
-    }
+    timings = forward_timings(device, batch_size)
+    return {name: timings[name] for name in EVALUATION_NETWORKS if name in timings and timings[name]["measured"]}
 
 
 def timed_batches(device: str, *, predicted: bool = False) -> list[int]:
@@ -230,11 +221,9 @@ def timed_batches(device: str, *, predicted: bool = False) -> list[int]:
     Raises:
         ValueError: If nothing was recorded on such a device.
     """
-    records = recorded_networks(device)
-    batches = {row["input_size"][0] for record in records.values() for row in record["timings"] or ()}
     found = []
-    for batch in sorted(batches):
-        rows = _forwards(records, batch).values()
+    for batch in recorded_batches(device):
+        rows = recorded_forwards(device, batch).values()
         if sum(not predicted or row["predicted_seconds"] is not None for row in rows) >= SEVERAL:
             found.append(batch)
     return found

@@ -51,6 +51,32 @@ def recorded_networks(device: str = "cpu") -> dict[str, dict[str, Any]]:
     return {path.stem: record for path, record in records if record["kind"] == "network"}
 
 
+def forward_timings(device: str = "cpu", batch_size: int = 1) -> dict[str, dict[str, Any]]:
+    """The recorded float32 forward passes on one device, with so many images: network to the record's row.
+
+    A row whose measurement was refused as noise has None for ``measured``.
+
+    Raises:
+        ValueError: If nothing was recorded on such a device.
+    """
+    return {name: row for name, row in _forwards(device) if row["input_size"][0] == batch_size}
+
+
+def recorded_batches(device: str = "cpu") -> list[int]:
+    """The batch sizes of the recorded float32 forward passes on one device.
+
+    Raises:
+        ValueError: If nothing was recorded on such a device.
+    """
+    return sorted({row["input_size"][0] for _, row in _forwards(device)})
+
+
+def _forwards(device: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    plain = {"step": "forward", "amp": "off", "channels_last": False, "compile": False, "options": {}}
+    for name, record in recorded_networks(device).items():
+        yield from ((name, row) for row in record["timings"] or () if plain.items() <= row.items())
+
+
 def records_in(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """All records in a device's folder, with their files, by name; its other files are left out.
 

@@ -282,18 +282,10 @@ def training_step(
     the same, and the copy's weights stay as they are however often the step is repeated. float16 runs without the loss
     scaling that real training adds.
 
-    Args:
-        model: The network, from images to logits.
-        input_size: (N, C, H, W).
-        device: Where to run it.
-        amp: See ``resolve_amp``.
-        channels_last: Use the channels-last memory format.
+    Arguments and errors are those of `forward_step`; the network goes from images to logits.
 
     Returns:
         A function without arguments that takes one step and returns the loss.
-
-    Raises:
-        ValueError: If an argument is not allowed.
     """
     network, images, device, amp = _prepared(model, input_size, device, amp, channels_last)
     network.train()

@@ -158,16 +158,10 @@ class FolderBatches(SetBatches):
 
         Args:
             dataset: The images.
-            batch_size: Images in a batch.
-            device: Where the batches are wanted.
-            shuffle: Draw a new order each epoch.
-            seed: Seed of order and augmentation.
             image_size: Side of the crops, in pixels.
             channels: 3; grey images are read as such.
             augment: Random crops and mirror images; without it the central crop.
             normalisation: Statistics to normalise with; by default ImageNet's.
-            channels_last: Memory format.
-            part: (number of this process from 0, number of processes).
             workers: Processes that read images; 0 reads them here.
 
         Raises:

@@ -132,8 +132,9 @@ def test_launch_buttons(html):
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     repository = config["repository"]["url"].removeprefix("https://github.com/")
     for page in CHAPTERS:
-        address = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{page.replace('.html', '.ipynb')}"
-        assert address in (html / page).read_text(encoding="utf-8"), page
+        text, notebook = (html / page).read_text(encoding="utf-8"), page.replace(".html", ".ipynb")
+        assert f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{notebook}" in text, page
+        assert f"https://colab.research.google.com/github/{repository}/blob/main/{notebook}" in text, page
 
 
 def test_notices_travel_with_the_pages(html):

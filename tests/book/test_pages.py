@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import re
 from html import unescape
 
@@ -11,7 +10,7 @@ import pytest
 
 from lightnets_edu.pages.site.widget_index import widget_index
 
-from .conftest import CHAPTERS, PAGES, ROOT, accessibility_faults, fits
+from .conftest import CHAPTERS, PAGES, accessibility_faults, fits
 
 # Faults of the theme itself, by rule and selector; anything else fails.
 THEME_FAULTS = {
@@ -116,23 +115,6 @@ def test_light(html, server, page, browser):
     assert len(bodies) <= 36
     assert sum(len(gzip.compress(body)) for body in bodies.values()) <= 800_000
     assert figures and all((html / url.removeprefix(server)).stat().st_size <= 150_000 for url in figures)
-
-
-def test_executed_outputs_are_visible_without_a_kernel(html):
-    executed = list((ROOT / "_build" / ".jupyter_cache").glob("*/executed/*/base.ipynb"))
-    assert len(executed) >= len(CHAPTERS)
-    for notebook in executed:
-        cells = json.loads(notebook.read_text())["cells"]
-        bundles = [output["data"] for cell in cells for output in cell.get("outputs", ()) if "data" in output]
-        for bundle in bundles:
-            assert "application/vnd.jupyter.widget-view+json" not in bundle or "text/html" in bundle
-
-
-def test_colab_opens_the_notebook(html):
-    for page in CHAPTERS:
-        text = (html / page).read_text()
-        notebook = page.replace(".html", ".ipynb")
-        assert f"https://colab.research.google.com/github/lightnets/lightnets/blob/main/{notebook}" in text
 
 
 def test_the_list_of_widgets_is_that_of_the_chapters(html):

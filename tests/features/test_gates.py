@@ -49,16 +49,6 @@ def test_gates_are_what_each_channel_is_multiplied_by(name):
         torch.testing.assert_close(outputs[path], inputs[path] * gate[:, :, None, None])
 
 
-def test_gates_by_hand():
-    """The two fully connected layers as matrices, the hard sigmoid as a clip."""
-    module = SqueezeExcitation(8, 4, gate="hard_sigmoid")
-    x = 3 * torch.randn(5, 8, 6, 7)
-    hidden = (x.mean((2, 3)) @ module.fc1.weight[:, :, 0, 0].T + module.fc1.bias).clamp(min=0)
-    expected = ((hidden @ module.fc2.weight[:, :, 0, 0].T + module.fc2.bias + 3) / 6).clamp(0, 1)
-    got = capture_gates(nn.Sequential(module), x, batch_size=2)
-    torch.testing.assert_close(got["0"], expected.detach())
-
-
 def test_a_closed_gate_is_zero_and_opens_again():
     model = get_model("ghostnet", width_mult=0.5, small_input=True).eval()
     name, module = list(gate_modules(model).items())[1]

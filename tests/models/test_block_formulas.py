@@ -159,12 +159,6 @@ def test_regnet_bottleneck_costs_what_the_block_costs(in_channels, groups, group
     check(regnet_bottleneck, RegNetBottleneck(**values), size, **values)
 
 
-def test_a_regnet_bottleneck_may_be_narrower_than_a_group():
-    """8.0GF's first stage: 80 channels, group width 120, so one group."""
-    values = {"in_channels": 32, "out_channels": 80, "group_width": 120, "stride": 2}
-    check(regnet_bottleneck, RegNetBottleneck(**values), {"in_height": 9, "in_width": 8}, **values)
-
-
 @EXAMPLES
 @given(st.booleans(), channels, st.integers(2, 5), st.integers(2, 9), st.integers(3, 6), st.integers(1, 3), sizes)
 def test_g_ghost_stage_costs_what_the_block_costs(paper, in_channels, groups, group_width, depth, stride, size):

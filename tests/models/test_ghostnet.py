@@ -1,7 +1,6 @@
 """GhostNet: its module against timm's, its table against the official one, its structure."""
 
 import pytest
-import sympy as sp
 import timm
 import torch
 from agreement import fill
@@ -9,8 +8,7 @@ from timm.models.ghostnet import GhostModule as TimmGhostModule
 from torch import nn
 
 from lightnets_edu import get_model
-from lightnets_edu.models.cost import network_cost, network_terms
-from lightnets_edu.models.ghostnet import BODY, GhostBottleneck, GhostModule, layers, squeezed
+from lightnets_edu.models.ghostnet import BODY, GhostBottleneck, GhostModule, squeezed
 
 
 @pytest.mark.parametrize(("ratio", "d", "k"), [(2, 3, 1), (3, 5, 3), (4, 1, 1)])
@@ -48,11 +46,3 @@ def test_structure_of_the_paper():
     assert gates == {72: 20, 120: 32, 480: 120, 672: 168, 960: 240}
     assert [squeezed(c) for c in gates] == list(gates.values())
     assert model.dropout.p == 0.2
-
-
-def test_closed_form_of_any_size():
-    """With a symbol for the images' side, as the page's sliders need it; a sample of the layers."""
-    side = sp.Symbol("n", integer=True, positive=True)
-    terms = network_terms(list(layers(size=side))[::4]).put({side: 129})
-    cost = network_cost(list(layers(size=129))[::4])
-    assert (terms.params, terms.macs, terms.activations) == (cost.params, cost.macs, cost.activations)

@@ -34,16 +34,6 @@ def test_every_network_counts_itself_and_uses_all_it_registers(name):
 
 
 @pytest.mark.parametrize("name", list_models())
-def test_every_network_has_the_common_options(name):
-    options = model_options(name)
-    assert {"num_classes", "small_input"} <= set(options)
-    assert all(option.default is not option.empty for option in options.values())
-    model = on_meta(name, num_classes=7, small_input=True)
-    table = count(model, (1, 3, 32, 32))
-    assert table.rows[-1].activations == 7
-
-
-@pytest.mark.parametrize("name", list_models())
 def test_every_network_is_a_backbone(name):
     small = default_input_size(name) == 32
     side = 64 if small else 256

@@ -1,17 +1,9 @@
 """The squeeze-and-excitation module against the paper's equations."""
 
-import inspect
-
 import pytest
 import torch
 
-from lightnets_edu.models import senet
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
-
-
-def test_the_network_and_its_closed_form_have_the_same_defaults():
-    network, layers = (inspect.signature(f).parameters for f in (senet.SEResNet, senet.layers))
-    assert {name: p.default for name, p in network.items()} == {n: p.default for n, p in layers.items() if n != "size"}
 
 
 def test_the_module_is_the_papers_equations():

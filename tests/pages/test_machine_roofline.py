@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lightnets_edu import count, get_model
 from lightnets_edu.chapters.fewer_flops import exercises as fewer_flops
 from lightnets_edu.chapters.fewer_flops.widget import NETWORKS
-from lightnets_edu.pages import get_widget, machine_roofline
+from lightnets_edu.pages import get_widget
 from lightnets_edu.pages.machine_roofline import (
     attainable,
     device_words,
@@ -29,6 +29,7 @@ from lightnets_edu.pages.machine_roofline import (
     timed_batches,
 )
 from lightnets_edu.pages.plots import agreement_chart, roofline_chart, slope_chart
+from lightnets_edu.records import library
 from lightnets_edu.timing import EVALUATION_NETWORKS, DeviceProfile, operations
 from lightnets_edu.timing.operations import MULTIPLYING, operations_of
 from lightnets_edu.timing.profile import Sample
@@ -206,7 +207,7 @@ def test_recorded_forwards_are_float32_measured_and_of_networks_kept_aside(monke
         rows = [row(1, index != 2, True), row(16, True, index < 4), row(32, index < 4, True), bfloat16, training]
         records[name] = {"timings": rows}
     records["alexnet_2012"] = {"timings": None}
-    monkeypatch.setattr(machine_roofline, "recorded_networks", lambda device: {"cpu": records}[device])
+    monkeypatch.setattr(library, "recorded_networks", lambda device: {"cpu": records}[device])
     assert list(recorded_forwards("cpu", 1)) == [name for name in kept_aside if name != kept_aside[2]]
     assert recorded_forwards("cpu", 16)[kept_aside[0]]["predicted_seconds"] == {"flops": 0.25}
     assert timed_batches("cpu") == [1, 16]  # 32 has four networks only, 8 and 4 no float32 forward pass

@@ -39,14 +39,14 @@ SIZES = st.integers(1, 64)
 def test_each_chapter_lists_its_widgets():
     """Nothing else finds them: a class that is not listed would be shown nowhere."""
     declared = set()
-    for module in chapter_modules("widget"):
+    for module in chapter_modules():
         classes = vars(importlib.import_module(module)).values()
         own = {
             kind.name
             for kind in classes
             if isinstance(kind, type) and kind.__module__ == module and issubclass(kind, Widget)
         }
-        assert own == set(importlib.import_module(module.rpartition(".")[0]).WIDGETS)
+        assert own <= set(importlib.import_module(module.rpartition(".")[0]).WIDGETS)
         declared |= own
     assert sorted(declared) == list_widgets()
 
@@ -156,12 +156,6 @@ def test_every_widget_works_without_arguments():
 def test_listing_widgets_does_not_import_torch():
     code = "import sys; from lightnets_edu.pages import list_widgets; list_widgets(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def test_every_widget_of_a_chapter_is_listed():
-    modules = [importlib.import_module(name) for name in chapter_modules()]
-    kinds = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
-    assert sorted({kind.name for kind in kinds if issubclass(kind, Widget) and kind.name}) == list_widgets()
 
 
 # A widget of every kind of control, with a table of data.

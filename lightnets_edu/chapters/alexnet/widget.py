@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lightnets_edu.formulas import conv2d
 from lightnets_edu.models.alexnet import HIDDEN_FEATURES, SMALLEST_IMAGE, layers
 from lightnets_edu.models.cost import Layer, network_terms
-from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number
+from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Slider, Table, Widget, number
 
 GROUPS = Choice("groups", "Groups of conv2, 4, 5", ((1, "1"), (2, "2, as in 2012"), (4, "4"), (8, "8")), 2)
 INPUT_SIZE = Slider("input_size", "Image size", SMALLEST_IMAGE["2012"], 323, 227, unit="px")
@@ -76,13 +76,7 @@ class AlexNetExplorer(Widget):
         *(Output(f"{name}_macs", f"{LABELS[name]}: MACs", terms.macs) for name, terms in PARTS.items()),
     )
     headline = ("params", "macs")
-    tables = (
-        Table(
-            "Layer by layer",
-            ("Parameters", "MACs"),
-            tuple(Row(label, (f"{name}_params", f"{name}_macs")) for name, label in LABELS.items()),
-        ),
-    )
+    tables = (Table.of_parts("Layer by layer", {"params": "Parameters", "macs": "MACs"}, LABELS),)
     pictures = (
         Picture("sweep", ("hidden", "convolution_params", "connected_params")),
         Picture("sweep", ("input_size", "convolution_macs", "connected_macs")),

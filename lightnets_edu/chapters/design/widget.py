@@ -10,7 +10,7 @@ import sympy as sp
 from lightnets_edu.formulas import batch_norm2d, conv2d, linear
 from lightnets_edu.formulas.blocks import times
 from lightnets_edu.formulas.cost import CostTerms
-from lightnets_edu.models.cost import network_terms
+from lightnets_edu.models.cost import convolution_norm, network_terms
 from lightnets_edu.models.search_space import Design, Stage, block_layer
 from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Row, Slider, Table, Widget, number, real
 from lightnets_edu.timing.block_work import Work, block_work, convolution_work, norm_work
@@ -78,11 +78,10 @@ def _definitions() -> dict[str, sp.Expr]:
     size, last = INPUT_SIZE.symbol, CHANNELS[STAGES[-1]].symbol
     sides = {"side_0": size} | {f"side_{i}": sp.ceiling(number(f"side_{i - 1}") / 2) for i in STAGES}
     pixels, rest = number("side_0") ** 2, number(f"side_{STAGES[-1]}") ** 2
-    stem = {"in_channels": 3, "out_channels": STEM, "kernel_size": 3, "out_height": size, "out_width": size}
+    stem = {"in_channels": 3, "out_channels": STEM, "kernel_size": 3}
     ends = network_terms(
         [
-            ("stem", conv2d, stem),
-            ("norm", batch_norm2d, {"num_features": STEM, "out_height": size, "out_width": size}),
+            *convolution_norm(("stem", "norm"), conv2d, size, size, **stem),
             ("last norm", batch_norm2d, {"num_features": last, "out_height": size, "out_width": size}),
             ("classifier", linear, {"in_features": last, "out_features": CLASSES}),
         ]

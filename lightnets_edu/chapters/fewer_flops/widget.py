@@ -193,13 +193,10 @@ class TimeBudget(Widget):
     )
     headline = ("macs_ratio", "time_ratio")
     tables = (
-        Table(
+        Table.of_parts(
             "Milliseconds an image, each part at its best",
-            ("Arithmetic", "Memory", "Starts", "Sum"),
-            tuple(
-                Row(label, tuple(f"{name}_{what}" for what in ("arithmetic", "memory", "start", "total")))
-                for name, label in NETWORKS.items()
-            ),
+            {"arithmetic": "Arithmetic", "memory": "Memory", "start": "Starts", "total": "Sum"},
+            NETWORKS,
         ),
     )
 

@@ -6,13 +6,12 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from lightnets_edu.formulas import Check, conv2d, linear
+from lightnets_edu.formulas import Check, conv2d, conv_output_size, linear
 from lightnets_edu.formulas.blocks import norm_params, only_if, pointwise_norm, times
 from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_terms
 from lightnets_edu.models.regnet import SIZES, STEM_CHANNELS, regnet_bottleneck
-from lightnets_edu.pages.widget.naming import halved_sides
-from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Slider, Table, Widget, number
 
 NETWORK = Choice("network", "Network", tuple((name, f"{name.replace('_', '.').upper()}") for name in SIZES), "3_2gf")
 STAGES = Choice(
@@ -79,7 +78,10 @@ def _stage(stage: int, in_channels: Any, in_side: Any) -> dict[str, CostTerms]:
 def _network() -> tuple[dict[str, Any], dict[str, dict[str, CostTerms]], CostTerms]:
     """Definitions; of each stage its terms, those of its parts and of the plain stage; stem and classifier."""
     definitions: dict[str, Any] = {"thin_group_width": sp.floor(3 * number("group_width") / 4)}
-    definitions |= halved_sides(INPUT_SIZE.symbol, ("side_stem", *(f"side_{stage}" for stage in STAGE_NUMBERS)))
+    side: sp.Expr = INPUT_SIZE.symbol
+    for name in ("side_stem", *(f"side_{stage}" for stage in STAGE_NUMBERS)):
+        definitions[name] = conv_output_size(in_size=side, kernel_size=3, stride=2, padding=1)
+        side = number(name)
     for stage in STAGE_NUMBERS:
         width, groups = number(f"width_{stage}"), number("thin_group_width")
         # The code: int(width * (1 - share) / group width) groups; here in whole numbers, so that nothing is rounded.
@@ -179,22 +181,12 @@ class GGhostExplorer(Widget):
     )
     headline = ("params", "macs", "activations")
     tables = (
-        Table(
+        Table.of_parts(
             "Where they are",
-            ("Parameters", "MACs", "Activations"),
-            (
-                *(
-                    Row(f"Stage {stage}", tuple(f"stage_{stage}_{quantity}" for quantity in QUANTITIES))
-                    for stage in STAGE_NUMBERS
-                ),
-                Row("First convolution, classifier", tuple(f"ends_{quantity}" for quantity in QUANTITIES)),
-            ),
+            {"params": "Parameters", "macs": "MACs", "activations": "Activations"},
+            {**{f"stage_{i}": f"Stage {i}" for i in STAGE_NUMBERS}, "ends": "First convolution, classifier"},
         ),
-        Table(
-            "Inside the G-Ghost stages, all together",
-            ("Parameters", "MACs"),
-            tuple(Row(label, (f"{part}_params", f"{part}_macs")) for part, label in PARTS.items()),
-        ),
+        Table.of_parts("Inside the G-Ghost stages, all together", {"params": "Parameters", "macs": "MACs"}, PARTS),
     )
     picture = Picture("sweep", ("cheap_share", "macs", "plain_macs"))
 

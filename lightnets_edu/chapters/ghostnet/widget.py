@@ -14,7 +14,7 @@ import sympy as sp
 from lightnets_edu.formulas import conv2d, depthwise_conv2d
 from lightnets_edu.models.cost import Layer, network_terms
 from lightnets_edu.models.ghostnet import ghost_bottleneck, ghost_module, layers
-from lightnets_edu.pages.widget.naming import name_values
+from lightnets_edu.pages.widget.naming import layers_by_choice, name_values
 from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Row, Slider, Table, Widget, number
 
 if TYPE_CHECKING:
@@ -122,28 +122,13 @@ LABELS = {"blocks": "16 Ghost bottlenecks", "head": "1 × 1 to 1,280, classifier
 HEAD = ("conv_head", "classifier")
 
 
-def _of_any_width() -> tuple[list[Layer], dict[str, dict[str, int]]]:
-    """The layers, with a symbol for each number of channels that depends on the width; and these numbers by width."""
-    options = {"ratio": RATIO.symbol, "cheap_kernel_size": CHEAP_KERNEL.symbol, "size": INPUT_SIZE.symbol}
-    networks = {percent: list(layers(percent / 100, **options)) for percent, _ in WIDTHS}
-    names: dict[tuple[int, ...], str] = {}
-    network: list[Layer] = []
-    for layer in zip(*networks.values(), strict=True):
-        (name, formula, settings), *_ = layer
-        values = {key: tuple(settings[key] for _, _, settings in layer) for key in settings}
-        changing = {key: found for key, found in values.items() if len(set(found)) > 1}
-        symbols = {key: number(names.setdefault(found, f"c{len(names)}")) for key, found in changing.items()}
-        network.append((name, formula, settings | symbols))
-    by_width = zip(networks, zip(*names, strict=True), strict=True)
-    return network, {str(percent): dict(zip(names.values(), row, strict=True)) for percent, row in by_width}
-
-
 def _part(layer: Layer) -> str:
     name, formula, _ = layer
     return "blocks" if formula is ghost_bottleneck else "head" if name in HEAD else "rest"
 
 
-LAYERS, CHANNELS = _of_any_width()
+OPTIONS = {"ratio": RATIO.symbol, "cheap_kernel_size": CHEAP_KERNEL.symbol, "size": INPUT_SIZE.symbol}
+LAYERS, CHANNELS = layers_by_choice({str(percent): layers(percent / 100, **OPTIONS) for percent, _ in WIDTHS})
 NAMED, DEFINITIONS = name_values(LAYERS)
 PARTS = {part: network_terms(layer for layer in NAMED if _part(layer) == part) for part in LABELS}
 
@@ -164,13 +149,7 @@ class GhostNetExplorer(Widget):
         Output("macs", "MACs", sum(number(f"{part}_macs") for part in PARTS), help="of one image"),
     )
     headline = ("params", "macs")
-    tables = (
-        Table(
-            "Where they are",
-            ("Parameters", "MACs"),
-            tuple(Row(label, (f"{part}_params", f"{part}_macs")) for part, label in LABELS.items()),
-        ),
-    )
+    tables = (Table.of_parts("Where they are", {"params": "Parameters", "macs": "MACs"}, LABELS),)
 
     def default_data(self) -> dict[str, Any]:
         """The channels of every network."""

@@ -6,7 +6,7 @@ from lightnets_edu.formulas import conv2d, depthwise_conv2d, linear, pointwise_c
 from lightnets_edu.models.cost import network_terms
 from lightnets_edu.models.mobilenet_v1 import layers
 from lightnets_edu.pages.widget.naming import name_values
-from lightnets_edu.pages.widget.widgets import Output, Row, Slider, Table, Widget, number
+from lightnets_edu.pages.widget.widgets import Output, Slider, Table, Widget, number
 
 WIDTH = Slider("width_mult", "Width multiplier α", 0.25, 1.5, 1.0, step=0.05, scale=100)
 INPUT_SIZE = Slider("input_size", "Image size", 32, 320, 224, step=16, unit="px")
@@ -48,9 +48,9 @@ class MobileNetV1Explorer(Widget):
     )
     headline = ("params", "macs")
     tables = (
-        Table(
+        Table.of_parts(
             "Where they are (batch norms left out)",
-            ("Parameters", "MACs"),
-            tuple(Row(label, (f"{kind}_params", f"{kind}_macs")) for kind, (label, _) in KINDS.items()),
+            {"params": "Parameters", "macs": "MACs"},
+            {kind: label for kind, (label, _) in KINDS.items()},
         ),
     )

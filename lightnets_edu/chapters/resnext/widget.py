@@ -9,7 +9,7 @@ import sympy as sp
 from lightnets_edu.models.cost import network_terms
 from lightnets_edu.models.resnet import DEPTHS, STAGES, resnext_bottleneck
 from lightnets_edu.models.resnext import EQUAL_COMPLEXITY, layers
-from lightnets_edu.pages.widget.widgets import Output, Picture, Row, Slider, Table, Toggle, Widget, number
+from lightnets_edu.pages.widget.widgets import Output, Picture, Slider, Table, Toggle, Widget, number
 
 CHANNELS = STAGES[0][0]  # in and out of a block of the first stage
 THIN = EQUAL_COMPLEXITY[0][1]  # width of ResNet's own bottleneck there: 1 x 64d
@@ -82,12 +82,10 @@ class ResNeXtBlockExplorer(Widget):
     )
     headline = ("percent", "channels", "kernels")
     tables = (
-        Table(
+        Table.of_parts(
             f"One block of the first stage: {CHANNELS} channels in and out, maps of {SIDE} × {SIDE}",
-            tuple(COLUMNS.values()),
-            tuple(
-                Row(label, tuple(f"{kind}_{quantity}" for quantity in COLUMNS)) for kind, (label, _) in BLOCKS.items()
-            ),
+            COLUMNS,
+            {kind: label for kind, (label, _) in BLOCKS.items()},
         ),
     )
     picture = Picture("connectivity", ("channels", "channels", "groups"))

@@ -17,8 +17,7 @@ from lightnets_edu.models import get_entry, list_models, network_layers
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.registry import Printed
 from lightnets_edu.pages import ledger
-from lightnets_edu.pages.chapter import forward_rows
-from lightnets_edu.records import recorded_devices, recorded_networks, records_in, results_folder
+from lightnets_edu.records import forward_timings, recorded_batches, recorded_devices, records_in, results_folder
 from lightnets_edu.statistics import mean_absolute_percentage_error, pareto_front, spearman
 from lightnets_edu.tables import Column, NumberTable
 from lightnets_edu.timing import RUNGS
@@ -75,23 +74,11 @@ def scoreboard_rows(device: str = "cpu") -> list[dict[str, Any]]:
     Raises:
         ValueError: If nothing was recorded there.
     """
-    records = recorded_networks(device)
-    batches = recorded_batches(device)
-    return [_row(name, records.get(name), batches) for name in list_models()]
+    timings = {batch: forward_timings(device, batch) for batch in recorded_batches(device)}
+    return [_row(name, {batch: found.get(name, {}) for batch, found in timings.items()}) for name in list_models()]
 
 
-def recorded_batches(device: str = "cpu") -> list[int]:
-    """Batch sizes of the recorded float32 forward passes on a device."""
-    sizes = {
-        row["input_size"][0]
-        for record in recorded_networks(device).values()
-        for row in record["timings"] or ()
-        if forward_rows({"timings": [row]}, row["input_size"][0])
-    }
-    return sorted(sizes)
-
-
-def _row(name: str, record: Mapping[str, Any] | None, batches: Sequence[int]) -> dict[str, Any]:
+def _row(name: str, timings: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     entry, cost = get_entry(name), formula_cost(name)
     claim = entry.printed
     if claim is not None and claim.images != "ImageNet":
@@ -104,8 +91,7 @@ def _row(name: str, record: Mapping[str, Any] | None, batches: Sequence[int]) ->
         "top1": round(claim.top1, 1) if claim and claim.top1 else None,  # the fewest digits that a list prints
         "source": ("read" if claim.read else "quoted") if claim and claim.top1 else "none",
     }
-    for batch in batches:
-        timed: Mapping[str, Any] = next(iter(forward_rows(record, batch)), {})
+    for batch, timed in timings.items():
         seconds = {"measured": (timed.get("measured") or {}).get("median"), **(timed.get("predicted_seconds") or {})}
         for way in ("measured", *RUNGS):
             known = seconds.get(way)
@@ -294,11 +280,8 @@ def fronts_table(rows: Sequence[Mapping[str, Any]], costs: Mapping[str, str]) ->
     )
 
 
-def trained_rows(devices: Iterable[str] | None = None) -> list[dict[str, Any]]:
-    """One row a recorded training: network, recipe, and what it reached.
-
-    Args:
-        devices: Folders of ``results/``; None for all.
+def trained_rows() -> list[dict[str, Any]]:
+    """One row a training recorded on any device: network, recipe, and what it reached.
 
     Returns:
         Rows with ``run``, ``network``, ``recipe``, ``images`` (of the training set), ``epochs``, ``seen`` (images times
@@ -307,7 +290,7 @@ def trained_rows(devices: Iterable[str] | None = None) -> list[dict[str, Any]]:
     """
     rows = [
         _trained_row(f"{device}/{path.stem}", record)
-        for device in (recorded_devices() if devices is None else devices)
+        for device in recorded_devices()
         for path, record in records_in(results_folder() / device)
         if record.get("history")
     ]

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from lightnets_edu.chapters.scoreboard.board import HEADINGS, proxy_quality, recorded_batches, scoreboard_rows
+from lightnets_edu.chapters.scoreboard.board import HEADINGS, proxy_quality, scoreboard_rows
 from lightnets_edu.formulas import Check
-from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Row, Table, Widget, number
-from lightnets_edu.records import recorded_devices
+from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Table, Widget, number
+from lightnets_edu.records import recorded_batches, recorded_devices
 from lightnets_edu.timing import EVALUATION_NETWORKS
 
 LIGHT = 10**9  # MACs; below it a network counts as light
@@ -103,11 +103,7 @@ class ProxyExplorer(Widget):
     )
     headline = ("rank_correlation", "mean_error", "compared")
     tables = (
-        Table(
-            "All of them, side by side",
-            ("Rank correlation", "Mean error, %"),
-            tuple(Row(text, (f"{proxy}_rank", f"{proxy}_error")) for proxy, text in HEADINGS.items()),
-        ),
+        Table.of_parts("All of them, side by side", {"rank": "Rank correlation", "error": "Mean error, %"}, HEADINGS),
     )
 
     def default_data(self) -> dict[str, Any]:

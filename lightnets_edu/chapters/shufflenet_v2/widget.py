@@ -6,12 +6,11 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, linear, pointwise_conv2d
-from lightnets_edu.formulas.blocks import times
+from lightnets_edu.formulas import pointwise_conv2d
 from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.shufflenet_v2 import CHANNELS, UNITS, shuffle_unit_v2
-from lightnets_edu.pages.widget.naming import halved_sides
+from lightnets_edu.models.shufflenet_v2 import VARIANTS, layers, shuffle_unit_v2
+from lightnets_edu.pages.widget.naming import layers_by_choice, name_values
 from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Picture, Slider, Widget, number, real
 
 # The product of input and output channels that the first widget holds, as far as whole channels allow.
@@ -59,41 +58,16 @@ VERSION = Choice(
     "variant", "Version", (("torchvision", "torchvision"), ("megvii", "Megvii (the paper's)")), "torchvision"
 )
 INPUT_SIZE = Slider("input_size", "Image size", 32, 320, 224, step=16, unit="px")
-HALVES = ("half_2", "half_3", "half_4")
-MEGVII = VERSION.symbol  # 0: torchvision, 1: megvii, the options' places
-
-
-def _network() -> tuple[dict[str, sp.Expr], CostTerms, CostTerms]:
-    """Definitions of the maps' sides, and the terms of the network and of its units alone."""
-    stem_side, last_side = number("side_stem"), number("side_4")
-    maps = {"out_height": stem_side, "out_width": stem_side}
-    image = {"in_height": INPUT_SIZE.symbol, "in_width": INPUT_SIZE.symbol}
-    channels: Any = CHANNELS["1.0"][0]
-    stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3, **maps, **image}
-    units, inner = CostTerms(), number("side_1")
-    for stage, (half, repeat) in enumerate(zip(HALVES, UNITS, strict=True)):
-        out, outer = 2 * number(half), number(f"side_{stage + 2}")
-        units += shuffle_unit_v2.terms(
-            in_channels=channels, out_channels=out, stride=2, megvii=MEGVII, in_height=inner, in_width=inner
-        )
-        same = shuffle_unit_v2.terms(
-            in_channels=out, out_channels=out, stride=1, megvii=MEGVII, in_height=outer, in_width=outer
-        )
-        units += times(repeat - 1, same)
-        channels, inner = out, outer
-    last = {"out_height": last_side, "out_width": last_side}
-    ends = [
-        ("conv1", conv2d, stem),
-        ("bn1", batch_norm2d, {"num_features": stem["out_channels"], **maps}),
-        ("conv5", pointwise_conv2d, {"in_channels": channels, "out_channels": number("last"), **last}),
-        ("bn5", batch_norm2d, {"num_features": number("last"), **last}),
-        ("fc", linear, {"in_features": number("last"), "out_features": 1000, "bias": 1 - MEGVII}),
-    ]
-    sides = halved_sides(INPUT_SIZE.symbol, ("side_stem", "side_1", "side_2", "side_3", "side_4"))
-    return sides, units + network_terms(ends), units
-
-
-DEFINITIONS, TOTAL, IN_UNITS = _network()
+LAYERS, CHANNELS = layers_by_choice(
+    {
+        (width, variant): layers(width, variant=variant, size=INPUT_SIZE.symbol)
+        for width, _ in WIDTHS
+        for variant in VARIANTS
+    }
+)
+NAMED, DEFINITIONS = name_values(LAYERS)
+TOTAL = network_terms(NAMED)
+IN_UNITS = network_terms(layer for layer in NAMED if layer[1] is shuffle_unit_v2)
 
 
 class ShuffleNetV2Explorer(Widget):
@@ -103,7 +77,7 @@ class ShuffleNetV2Explorer(Widget):
     title = "Four networks, two versions"
     description = "The paper's numbers are Megvii's version's. At which widths does torchvision's differ?"
     controls = (WIDTH, VERSION, INPUT_SIZE)
-    lookups = (Lookup("channels", ("width",), (*HALVES, "last")),)
+    lookups = (Lookup("channels", ("width", "variant"), tuple(CHANNELS[WIDTH.default, VERSION.default])),)
     definitions = DEFINITIONS
     outputs = (
         Output("params", "Parameters", TOTAL.params),
@@ -117,8 +91,4 @@ class ShuffleNetV2Explorer(Widget):
 
     def default_data(self) -> dict[str, Any]:
         """The channels of every network."""
-        rows = {
-            width: {**{name: c // 2 for name, c in zip(HALVES, stages, strict=True)}, "last": last}
-            for width, (_, *stages, last) in CHANNELS.items()
-        }
-        return {"channels": rows}
+        return {"channels": {width: {v: CHANNELS[width, v] for v in VARIANTS} for width, _ in WIDTHS}}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy as sp
 
-from lightnets_edu.formulas import conv2d, conv_output_size, pointwise_conv2d
-from lightnets_edu.formulas.cost import CostTerms
-from lightnets_edu.models.squeezenet import BODIES, STEMS, fire_module
-from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number, real
+from lightnets_edu.formulas import conv2d, pointwise_conv2d
+from lightnets_edu.models.cost import network_terms
+from lightnets_edu.models.squeezenet import BODIES, fire_module, layers
+from lightnets_edu.pages.widget.naming import name_values
+from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Slider, Table, Widget, number, real
 
 SQUEEZE_RATIO = Slider("squeeze_ratio", "Squeeze ratio SR", 0.125, 1.0, 0.125, step=0.125, scale=1000)
 PART_3X3 = Slider("part_3x3", "3×3 filters among those that expand", 5, 95, 50, step=5, unit="%")
@@ -21,11 +20,11 @@ BITS = Choice("bits", "Bits of a weight", ((32, "32"), (8, "8"), (6, "6"), (4, "
 KEPT = Slider("kept", "Weights kept by pruning", 10, 100, 100, step=1, unit="%")
 
 CONTROLS = (SQUEEZE_RATIO, PART_3X3, BASE, INCREMENT, FREQUENCY, INPUT_SIZE, BITS, KEPT)
-BODY = BODIES["1.0"]  # where the pools stand; the rules below replace its channels
-FIRES = sum(row != "pool" for row in BODY)
+POOL = "pool"
+FIRES = sum(row != POOL for row in BODIES["1.0"])
 TENSORS = 3 * FIRES + 2  # of weights: three a fire module, the first and the last convolution
 INDEX_BITS = 4  # for the distance to the next weight that is kept
-NUM_CLASSES = 1000
+KINDS = ("squeeze", "expand1x1", "expand3x3")
 
 
 def _channels() -> dict[str, sp.Expr]:
@@ -39,35 +38,16 @@ def _channels() -> dict[str, sp.Expr]:
     return found
 
 
-def _network() -> tuple[dict[str, sp.Expr], dict[str, CostTerms], sp.Expr]:
-    """Definitions, the terms of the parts, and the number of biases."""
-    definitions = _channels()
-    channels, kernel_size = STEMS["1.0"]
-    definitions["side_0"] = conv_output_size(in_size=INPUT_SIZE.symbol, kernel_size=kernel_size, stride=2)
-    side, pools = number("side_0"), 0
-    size = {"in_height": INPUT_SIZE.symbol, "in_width": INPUT_SIZE.symbol}
-    maps = {"out_height": side, "out_width": side}
-    stem = conv2d.terms(in_channels=3, out_channels=channels, kernel_size=kernel_size, bias=1, **maps, **size)
-    fires, biases, read, i = CostTerms(), sp.Integer(channels + NUM_CLASSES), sp.Integer(channels), 0
-    for row in BODY:
-        if row == "pool":
-            pools += 1
-            # A 3x3 pool in ceil mode has as many outputs as a 2x2 pool that stays inside.
-            definitions[f"side_{pools}"] = conv_output_size(in_size=side, kernel_size=2, stride=2)
-            side = number(f"side_{pools}")
-            continue
-        squeeze, expand = number(f"squeeze_{i}"), number(f"expand_{i}")
-        expands = {f"{kind}_channels": number(f"{kind}_{i}") for kind in ("expand1x1", "expand3x3")}
-        inside = {"in_channels": read, "squeeze_channels": squeeze, **expands}
-        fires += fire_module.terms(**inside, bypass=0, in_height=side, in_width=side)
-        biases += squeeze + expand
-        read, i = expand, i + 1
-    last: dict[str, Any] = {"in_channels": read, "out_channels": NUM_CLASSES, "bias": 1}
-    classifier = pointwise_conv2d.terms(**last, out_height=side, out_width=side)
-    return definitions, {"stem": stem, "fires": fires, "classifier": classifier}, biases
-
-
-DEFINITIONS, PARTS, BIASES = _network()
+# The pools stand where SqueezeNet 1.0 has them; the rules give the channels.
+ROWS = iter([tuple(number(f"{kind}_{i}") for kind in KINDS) for i in range(FIRES)])
+BODY = [row if row == POOL else next(ROWS) for row in BODIES["1.0"]]
+LAYERS, VALUES = name_values(layers("1.0", body=BODY, size=INPUT_SIZE.symbol))
+DEFINITIONS = _channels() | VALUES
+FORMULAS = {"stem": conv2d, "fires": fire_module, "classifier": pointwise_conv2d}
+PARTS = {part: network_terms(layer for layer in LAYERS if layer[1] is kind) for part, kind in FORMULAS.items()}
+# A bias for each output of a convolution.
+OUTPUTS = ("out_channels", *(f"{kind}_channels" for kind in KINDS))
+BIASES = sum(settings.get(outputs, 0) for _, _, settings in LAYERS for outputs in OUTPUTS)
 LABELS = {"stem": "First convolution, 7×7", "fires": "Fire modules", "classifier": "Last convolution, 1×1"}
 QUANTITIES = {"params": "Parameters", "macs": "MACs", "activations": "Activations"}
 
@@ -110,13 +90,7 @@ class SqueezeNetExplorer(Widget):
         Output("ratio", "How many times smaller", real("megabytes") / real("compressed"), "times", digits=1),
     )
     headline = ("params", "macs", "compressed", "ratio")
-    tables = (
-        Table(
-            "Where they are",
-            tuple(QUANTITIES.values()),
-            tuple(Row(LABELS[part], tuple(f"{part}_{quantity}" for quantity in QUANTITIES)) for part in PARTS),
-        ),
-    )
+    tables = (Table.of_parts("Where they are", QUANTITIES, LABELS),)
     pictures = (
         Picture("sweep", ("squeeze_ratio", "megabytes", "compressed")),
         Picture("sweep", ("part_3x3", "megabytes", "compressed")),

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy as sp
 
-from lightnets_edu.formulas import batch_norm2d, conv2d, conv_output_size, linear
 from lightnets_edu.formulas.blocks import times
-from lightnets_edu.formulas.cost import CostTerms
 from lightnets_edu.models.cost import network_terms
-from lightnets_edu.models.wide_resnet import GROUPS, STEM_CHANNELS, wide_basic_block
-from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Row, Slider, Table, Widget, number
+from lightnets_edu.models.wide_resnet import GROUPS, layers
+from lightnets_edu.pages.widget.widgets import Choice, Output, Picture, Slider, Table, Widget, number
 
 DEPTH = Slider("depth", "Depth, 6 N + 4", 10, 100, 28, step=6)
 WIDTH = Slider("width", "Widening factor k", 1, 16, 10)
@@ -19,36 +15,13 @@ INPUT_SIZE = Slider("input_size", "Image size", 8, 96, 32, step=8, unit="px")
 NUM_CLASSES = Choice("num_classes", "Classes", ((10, "10 (CIFAR-10)"), (100, "100 (CIFAR-100)")), 10)
 
 BLOCKS = number("blocks")
-
-
-def _network() -> tuple[CostTerms, list[CostTerms], dict[str, sp.Expr]]:
-    """The whole network, its three groups, and the definitions of the symbols that they use."""
-    definitions: dict[str, sp.Expr] = {"blocks": sp.floor((DEPTH.symbol - 4) / (2 * len(GROUPS)))}
-    side: Any = INPUT_SIZE.symbol
-    channels: Any = STEM_CHANNELS
-    stem = {"in_channels": 3, "out_channels": channels, "kernel_size": 3, "out_height": side, "out_width": side}
-    groups = []
-    for index, (thin_channels, stride) in enumerate(GROUPS, start=1):
-        wide = WIDTH.symbol * thin_channels
-        into = {"in_height": side, "in_width": side}
-        first = wide_basic_block.terms(in_channels=channels, out_channels=wide, stride=stride, **into)
-        definitions[f"side_{index}"] = conv_output_size(in_size=side, kernel_size=3, stride=stride, padding=1)
-        side, channels = number(f"side_{index}"), wide
-        same = wide_basic_block.terms(
-            in_channels=channels, out_channels=channels, stride=1, in_height=side, in_width=side
-        )
-        groups.append(first + times(BLOCKS - 1, same))
-    ends = network_terms(
-        [
-            ("conv1", conv2d, stem),
-            ("bn1", batch_norm2d, {"num_features": channels, "out_height": side, "out_width": side}),
-            ("fc", linear, {"in_features": channels, "out_features": NUM_CLASSES.symbol}),
-        ]
-    )
-    return sum(groups, ends), groups, definitions
-
-
-TOTAL, IN_GROUPS, DEFINITIONS = _network()
+# The model with N = 2: of a group's blocks the first is like no other, the second like all that follow.
+LAYERS = list(layers(6 * 2 + 4, WIDTH.symbol, num_classes=NUM_CLASSES.symbol, size=INPUT_SIZE.symbol))
+TERMS = {layer[0]: network_terms([layer]) for layer in LAYERS}
+IN_GROUPS = [
+    TERMS[f"layer{index}.0"] + times(BLOCKS - 1, TERMS[f"layer{index}.1"]) for index in range(1, len(GROUPS) + 1)
+]
+TOTAL = sum(IN_GROUPS, network_terms(layer for layer in LAYERS if not layer[0].startswith("layer")))
 THIN = TOTAL.put({WIDTH.symbol: sp.Integer(1)})
 COLUMNS = {"params": "Parameters", "macs": "MACs", "activations": "Activations"}
 
@@ -60,7 +33,7 @@ class WideResNetExplorer(Widget):
     title = "Deeper or wider?"
     description = "Depth adds blocks, width adds channels to each: watch what grows in proportion, and what faster."
     controls = (DEPTH, WIDTH, INPUT_SIZE, NUM_CLASSES)
-    definitions = DEFINITIONS
+    definitions = {"blocks": sp.floor((DEPTH.symbol - 4) / (2 * len(GROUPS)))}  # noqa: RUF012
     outputs = (
         Output("params", "Parameters", TOTAL.params, help="with those of the batch norms"),
         Output("macs", "MACs", TOTAL.macs, help="multiply-accumulates for one image"),
@@ -95,13 +68,10 @@ class WideResNetExplorer(Widget):
     )
     headline = ("params", "macs", "activations")
     tables = (
-        Table(
+        Table.of_parts(
             "Where they are: the three groups of blocks",
-            tuple(COLUMNS.values()),
-            tuple(
-                Row(f"Group {index}", tuple(f"group_{index}_{quantity}" for quantity in COLUMNS))
-                for index in range(1, len(GROUPS) + 1)
-            ),
+            COLUMNS,
+            {f"group_{index}": f"Group {index}" for index in range(1, len(GROUPS) + 1)},
         ),
     )
     picture = Picture("sweep", ("width", *(f"{quantity}_growth" for quantity in COLUMNS)))

@@ -39,9 +39,10 @@ def _weights(m: nn.Module) -> tuple[Any, Any]:
 @layer_rule(nn.Conv1d, nn.Conv2d, nn.Conv3d)
 def _convolution(trace, m, x):
     weight, bias = _weights(m)
-    return products.convolution(
-        trace, x, weight, bias, m.stride, m.padding, m.dilation, m.groups, kind=type(m).__name__
-    )
+    if x.dtype != weight.dtype:
+        return NotImplemented
+    kind = type(m).__name__
+    return products.convolve(trace, kind, x, weight, bias, m.stride, m.padding, m.dilation, m.groups)
 
 
 @layer_rule(nn.Linear)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 
-from lightnets_edu.counting.rules.sizes import broadcast, per_axis
+import torch
+
+from lightnets_edu.counting.rules.sizes import Shape, broadcast, per_axis
 from lightnets_edu.counting.shapes import ShapeTensor, rule, rule_for_each
 from lightnets_edu.counting.trace import Trace
-
-
-def _misfit(kind: str, x: ShapeTensor, dims: int, channels: int, groups: int) -> ValueError:
-    """What is wrong with the input of a convolution."""
-    if len(x.shape) not in (dims + 1, dims + 2):
-        return ValueError(
-            f"{kind} needs an input of {dims + 2} dimensions (N, C, ...) instead of shape {tuple(x.shape)}"
-        )
-    return ValueError(
-        f"{kind} needs {channels} input channels (groups={groups}) instead of the {x.shape[-dims - 1]} of an "
-        f"input of shape {tuple(x.shape)}"
-    )
 
 
 def _learned(x, weight) -> bool:
@@ -37,40 +28,46 @@ def convolution(
 
 
 def convolve(trace: Trace, kind: str, x: ShapeTensor, weight, bias, stride, padding, dilation, groups) -> ShapeTensor:
-    """Every output is a sum over a window: outputs * in_channels / groups * kernel elements MACs.
+    """Every output is a sum over a window: outputs * in_channels / groups * kernel elements MACs."""
+    if list in (type(stride), type(padding), type(dilation)):
+        stride, padding, dilation = (
+            tuple(each) if type(each) is list else each for each in (stride, padding, dilation)
+        )
+    shape, macs, kernel = _sums(kind, x.shape, weight.shape, stride, padding, dilation, groups)
+    return trace.record(
+        kind, "convolution", (x,), shape, macs=macs, weights=(weight,), bias=bias, kernel_size=kernel, groups=groups
+    )
+
+
+@lru_cache(maxsize=4096)  # networks repeat their blocks
+def _sums(kind: str, size: Shape, weight: Shape, stride, padding, dilation, groups: int) -> tuple[Shape, int, Shape]:
+    """Shape of the result, MACs and kernel size of a convolution.
 
     Output side: floor((n + 2p - d(k - 1) - 1) / s) + 1.
     """
-    out_channels, channels_per_group, *kernel = weight.shape
+    out_channels, channels_per_group, *kernel = weight
     in_channels, dims = channels_per_group * groups, len(kernel)
-    if len(x.shape) - dims not in (1, 2) or x.shape[-dims - 1] != in_channels:
-        raise _misfit(kind, x, dims, in_channels, groups)
-    *batch, _ = x.shape[:-dims]
-    sizes = x.shape[-dims:]
+    if len(size) not in (dims + 1, dims + 2):
+        raise ValueError(f"{kind} needs an input of {dims + 2} dimensions (N, C, ...) instead of shape {tuple(size)}")
+    if size[-dims - 1] != in_channels:
+        raise ValueError(
+            f"{kind} needs {in_channels} input channels (groups={groups}) instead of the {size[-dims - 1]} of an "
+            f"input of shape {tuple(size)}"
+        )
+    batch, sides = size[: -dims - 1], size[-dims:]
     if padding == "same":
-        out = list(sizes)
+        out = list(sides)
     else:
         pads = (0,) * dims if isinstance(padding, str) else per_axis(padding, dims)
-        settings = zip(sizes, kernel, per_axis(stride, dims), pads, per_axis(dilation, dims), strict=True)
+        settings = zip(sides, kernel, per_axis(stride, dims), pads, per_axis(dilation, dims), strict=True)
         out = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in settings]
         if min(out) < 1:
             raise ValueError(
                 f"{kind} with kernel {tuple(kernel)} (dilation {dilation}) does not fit into an input of "
-                f"{tuple(sizes)} pixels with padding {pads}: use a larger image"
+                f"{tuple(sides)} pixels with padding {pads}: use a larger image"
             )
-    shape = (*batch, out_channels, *out)
-    macs = prod(shape) * channels_per_group * prod(kernel)
-    return trace.record(
-        kind,
-        "convolution",
-        (x,),
-        shape,
-        macs=macs,
-        weights=(weight,),
-        bias=bias,
-        kernel_size=tuple(kernel),
-        groups=groups,
-    )
+    shape = torch.Size((*batch, out_channels, *out))
+    return shape, prod(shape) * channels_per_group * prod(kernel), tuple(kernel)
 
 
 @rule_for_each("linear")

@@ -51,20 +51,13 @@ class _Board(PageWidget):
 
 @dataclass(frozen=True)
 class ScatterTable:
-    """Rows with a scatter chart and a table; `explore` makes it.
+    """Rows with a scatter chart and a table; `explore` makes it, and its checked arguments are the attributes.
 
     Attributes:
-        rows: One dictionary a row, with a value (or None) for each column.
+        rows: One dictionary a row, with a value (or None) for each column and for nothing else.
         columns: The columns; the first is the label's.
         name: The element's ``data-explore``.
-        title: What is compared.
-        x: The key of the column across, at first.
-        y: The key of the column upward, at first.
-        label: The key of the column that names a row.
-        shape: The key of the text column that decides the points' shapes, or None.
-        description: One sentence: what the reader can find out with it.
-        pareto: Whether the Pareto front is shown at first; None if the reader has to ask for it.
-        things: What the rows are, in the plural.
+        shape: The key of the text column that decides the points' shapes, or None if there is none.
     """
 
     rows: tuple[dict[str, Any], ...]

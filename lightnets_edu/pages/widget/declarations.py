@@ -79,6 +79,18 @@ class Table:
     rows: tuple[Row, ...]
     bars: bool = True
 
+    @classmethod
+    def of_parts(cls, caption: str, quantities: Mapping[str, str], parts: Mapping[Any, str]) -> Table:
+        """A row a part, a column a quantity; ``part_quantity`` is the output that stands where both meet.
+
+        Args:
+            caption: What is compared.
+            quantities: Quantities to the columns' headings.
+            parts: Parts to the rows' labels.
+        """
+        rows = (Row(label, tuple(f"{part}_{quantity}" for quantity in quantities)) for part, label in parts.items())
+        return cls(caption, tuple(quantities.values()), tuple(rows))
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy as sp
 
-from lightnets_edu.formulas import conv_output_size
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.pages.widget.widgets import number
 
@@ -42,18 +41,22 @@ def name_values(layers: Iterable[Layer]) -> tuple[list[Layer], dict[str, sp.Expr
     return found, definitions
 
 
-def halved_sides(size: sp.Expr, names: Iterable[str]) -> dict[str, sp.Expr]:
-    """The side of the map after each of several 3 x 3 convolutions of stride 2, under these names.
+def layers_by_choice(networks: Mapping[Any, Iterable[Layer]]) -> tuple[list[Layer], dict[Any, dict[str, int]]]:
+    """The layers of several networks at once, with a symbol for each setting in which the networks differ.
 
     Args:
-        size: Side of the image.
-        names: Names of the sides, from the image inwards.
+        networks: What is chosen to the network's layers. All have the same layers, with other numbers.
 
     Returns:
-        A widget's ``definitions``: each side from the one before.
+        The layers, and what is chosen to the symbols' values: the rows of a widget's ``Lookup``.
     """
-    definitions = {}
-    for name in names:
-        definitions[name] = conv_output_size(in_size=size, kernel_size=3, stride=2, padding=1)
-        size = number(name)
-    return definitions
+    names: dict[tuple[int, ...], str] = {}
+    found = []
+    for layer in zip(*networks.values(), strict=True):
+        (name, formula, settings), *_ = layer
+        values = {key: tuple(settings[key] for _, _, settings in layer) for key in settings}
+        changing = {key: numbers for key, numbers in values.items() if len(set(numbers)) > 1}
+        symbols = {key: number(names.setdefault(numbers, f"c{len(names)}")) for key, numbers in changing.items()}
+        found.append((name, formula, settings | symbols))
+    rows = zip(networks, zip(*names, strict=True), strict=True)
+    return found, {choice: dict(zip(names.values(), row, strict=True)) for choice, row in rows}
