@@ -124,6 +124,7 @@ def by_torch(model: nn.Module, size: InputSize) -> int:
     """
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
+        model.requires_grad_(False)  # the counter follows gradients, and fails where they are not as usual
         try:
             with _counter() as counter, torch.device("meta"):
                 _run(model.to("meta"), size, torch.empty)
