@@ -8,6 +8,21 @@ import operator
 from collections.abc import Iterable
 from typing import Any
 
+#: The words for yes and no.
+TRUTH = {**dict.fromkeys(("yes", "true", "on", "1"), True), **dict.fromkeys(("no", "false", "off", "0"), False)}
+
+
+def truth_value(name: str, value: object) -> bool:
+    """Return the truth value that ``value`` is, or is a word for: ``True``, ``1``, ``"yes"`` or ``"On"``.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    word = str(value).strip().lower()
+    if word not in TRUTH:
+        raise ValueError(f"{name} should be yes or no (or true, false, on, off, 1, 0) instead of {value!r}")
+    return TRUTH[word]
+
 
 def whole_number(name: str, value: Any, minimum: int, maximum: int | None = None, why: str = "") -> int:
     """Return ``value`` as an int, or say why it cannot be one.

@@ -6,7 +6,6 @@ Commands: list, count, compare, train, time, predict, record.
 from __future__ import annotations
 
 import argparse
-import ast
 import io
 import json
 import os
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightnets_edu._version import __version__
+from lightnets_edu.arguments import like, literal, number_formats, pair, switch, with_values
+from lightnets_edu.checks import TRUTH
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,46 +30,19 @@ if TYPE_CHECKING:
     from lightnets_edu.training import TrainConfig
 
 CLOSED_PIPE = 128 + 13  # as a shell reports a program that SIGPIPE, signal 13, ended
-_BEYOND = 2**31  # larger than any number that a network can be built with
-_TRUTH = {**dict.fromkeys(("yes", "true", "on", "1"), True), **dict.fromkeys(("no", "false", "off", "0"), False)}
-
-
-def _pair(text: str) -> tuple[str, str]:
-    """``width_mult=0.5`` -> ("width_mult", "0.5")."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} should have the form option=value, such as width_mult=0.5")
-    return name, value.strip()
-
-
-def _literal(text: str) -> Any:
-    """What is no Python number, truth value or None is a string."""
-    try:
-        return ast.literal_eval(text.title() if text.lower() in ("true", "false", "none") else text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def _like(default: Any, name: str, text: str) -> Any:
-    """An option's value of the kind of its default: a truth value, a string or a number; anything if that is None.
-
-    Raises:
-        ValueError: If the text is no such value.
-    """
-    if isinstance(default, bool):
-        if text.lower() not in _TRUTH:
-            raise ValueError(f"{name} should be yes or no (or true, false, on, off, 1, 0) instead of {text!r}")
-        return _TRUTH[text.lower()]
-    if not isinstance(default, int | float):
-        return text if isinstance(default, str) else _literal(text)
-    kind = "whole number" if isinstance(default, int) else "number"
-    try:
-        value = type(default)(text)
-    except ValueError:
-        raise ValueError(f"{name} should be a {kind} instead of {text!r}") from None
-    if not abs(value) < _BEYOND:  # as nan is not
-        raise ValueError(f"{name} should be a {kind} below {_BEYOND:,} instead of {text!r}")
-    return value
+# What is on or off, with the commands that have it.
+_SWITCHES = {
+    "--counters": ("compare", "also fvcore, torchinfo and torch's FlopCounterMode"),
+    "--compile": ("time", "use torch.compile"),
+    "--measure": ("predict", "measure this device first (under a minute), and write it to --profile"),
+    "--channels-last": ("time predict", "lay maps channels-last in memory; predict: with --measure"),
+    "--no-train": ("record", "time only"),
+    "--no-time": ("record", "train only"),
+    "--guidelines": ("record", "measure ShuffleNetV2's four guidelines instead (half a minute)"),
+    "--predict-again": ("record", "only predict what is recorded once more, with another --profile"),
+    "--again": ("record", "record also what is there, from the start"),
+    "--json": ("list count compare train time predict record", "print one JSON object"),
+}
 
 
 def _options(args: argparse.Namespace, name: str) -> dict[str, Any]:
@@ -76,7 +50,7 @@ def _options(args: argparse.Namespace, name: str) -> dict[str, Any]:
     from lightnets_edu.models import model_options
 
     known = model_options(name)
-    return {option: _like(known[option].default, option, t) if option in known else t for option, t in args.options}
+    return {option: like(known[option].default, option, t) if option in known else t for option, t in args.options}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,10 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         for name in names.split():
             commands[name].add_argument(argument, help=text, **options)
 
-    switch = {"action": "store_true"}
     add("count train", "name", "a network; see list")
     add("compare time predict", "names", "networks; see list", nargs="+", metavar="name")
-    add("compare", "--counters", "also fvcore, torchinfo and torch's FlopCounterMode", **switch)
     add("record", "--only", "networks (default: all)", nargs="+", default=[], metavar="name")
     add("train record", "--limit", "use only so many training images", type=int, metavar="N")
     add("train record", "--test-limit", "use only so many test images", type=int, metavar="N")
@@ -112,20 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     add("time", "--steps", "forward, training or both (default)", default="forward,training")
     add("count compare", "--batch-size", "images in the batch (default: 1)", type=int, default=1)
     add("time predict", "--batch-size", "images, such as 1,64 (default: 1)", default="1", metavar="N,N")
-    add("time", "--amp", "off, bfloat16, float16 or several of them (default: off)", default="off")
-    add("predict", "--amp", "with --measure: number format to measure the device in (default: off)")
-    add("time", "--compile", "use torch.compile", **switch)
+    formats = "off, bfloat16, float16 or several of them (default: off)"
+    add("time", "--amp", formats, default="off", type=number_formats, metavar="FORMAT,FORMAT")
+    one = "with --measure: number format to measure the device in (default: off)"
+    add("predict", "--amp", one, type=number_formats, metavar="FORMAT")
     add("time", "--seconds", "of samples for each number (default: 1)", type=float, default=1.0)
-    add("predict", "--measure", "measure this device first (under a minute), and write it to --profile", **switch)
-    add("time", "--channels-last", "lay maps channels-last in memory", **switch)
-    add("predict", "--channels-last", "with --measure: lay maps channels-last in memory", **switch)
     budget = "begin nothing that is likely to end later; the same command goes on from there"
     add("record", "--budget-minutes", budget, type=float, metavar="M")
-    add("record", "--no-train", "time only", **switch)
-    add("record", "--no-time", "train only", **switch)
-    add("record", "--guidelines", "measure ShuffleNetV2's four guidelines instead (half a minute)", **switch)
-    add("record", "--predict-again", "only predict what is recorded once more, with another --profile", **switch)
-    add("record", "--again", "record also what is there, from the start", **switch)
     add(
         "train record",
         "--data",
@@ -146,11 +111,12 @@ def _parser() -> argparse.ArgumentParser:
     add("train time record", "--device", "auto, cpu, cuda or mps (default: auto)", default="auto")
     add("time record", "--profile", "of this device (see predict), for the predictions", metavar="FILE")
     add("predict", "--profile", "of the device (default: the recorded CPU's)", metavar="FILE")
-    several = {"action": "append", "type": _pair, "default": [], "metavar": "option=value", "dest": "options"}
+    several = {"action": "append", "type": pair, "default": [], "metavar": "option=value", "dest": "options"}
     option = "an option of the network, such as width_mult=0.5 or small_input=yes; may be given several times"
     add("count compare train time predict", "--set", option, **several)
     add("count compare time predict", "--input-size", "side of the square images", type=int, metavar="PIXELS")
-    add(" ".join(_COMMANDS), "--json", "print one JSON object", **switch)
+    for flag, (names, text) in _SWITCHES.items():
+        add(names, flag, text, nargs="?", const=True, default=False, type=switch, metavar="yes|no")
     return parser
 
 
@@ -175,7 +141,7 @@ def _counted(name: str, args: argparse.Namespace, device: str = "meta") -> tuple
         model = get_model(name, **options).eval()
     side = args.input_size
     if side is None:
-        side = default_input_size(name, bool(options.get("small_input")))
+        side = default_input_size(name, options.get("small_input", False))
     return model, count(model, (args.batch_size, 3, side, side))
 
 
@@ -217,8 +183,8 @@ def _recipe(args: argparse.Namespace) -> TrainConfig:
             values |= TrainConfig.settings_from_file(text)
         else:
             name, value = map(str.strip, text.split("=", 1))
-            truth = name in truths and value.lower() in _TRUTH
-            values[name] = _TRUTH[value.lower()] if truth else _literal(value)
+            truth = name in truths and value.lower() in TRUTH
+            values[name] = TRUTH[value.lower()] if truth else literal(value)
     if args.epochs is not None:
         values["epochs"] = args.epochs
     if "warmup_epochs" not in values and values.get("epochs") == 1:
@@ -227,7 +193,8 @@ def _recipe(args: argparse.Namespace) -> TrainConfig:
 
 
 def _say(line: object) -> None:
-    print(line, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # as it is where the stream was closed; print would take the output for it
+        print(line, file=sys.stderr, flush=True)
 
 
 def _train(args: argparse.Namespace) -> tuple[dict, str] | None:
@@ -297,15 +264,18 @@ def _predict(args: argparse.Namespace, measurer: Callable[..., DeviceProfile] | 
 
     Raises:
         ValueError: If what is to be measured is said without ``--measure``, or there is no file to write it to.
+        OSError: If that file cannot be written.
     """
     from lightnets_edu.recording import StepSetting, format_rows, predict_network
     from lightnets_edu.records import recorded_file
+    from lightnets_edu.runtime.files import check_writable
     from lightnets_edu.timing import DeviceProfile, measure_profile
 
     settings = [StepSetting("forward", batch, args.input_size) for batch in _numbers(args.batch_size)]
     if args.measure:
         if not args.profile:
             raise ValueError("--measure needs --profile FILE, to which it writes what it measures")
+        check_writable(args.profile)
         measure = measurer or measure_profile
         chosen = {"amp": args.amp or "off", "channels_last": args.channels_last}
         measure(**chosen, progress=not args.json).save(args.profile)
@@ -322,6 +292,21 @@ def _predict(args: argparse.Namespace, measurer: Callable[..., DeviceProfile] | 
     return {"environment": profile.environment, "timings": rows}, format_rows(rows)
 
 
+def _check_alone(args: argparse.Namespace, switch: str, *used: str) -> None:
+    """Check that nothing is given beside a switch that it has no use for.
+
+    Raises:
+        ValueError: If something is.
+    """
+    defaults = vars(_parser().parse_args([args.command]))
+    used = (*used, switch.replace("-", "_"))
+    if idle := [name for name, value in vars(args).items() if name not in used and value != defaults[name]]:
+        raise ValueError(
+            f"--{switch} has no use for --{idle[0].replace('_', '-')}: beside it stand only "
+            + ", ".join(f"--{name}" for name in used[:-1])
+        )
+
+
 def _record(args: argparse.Namespace) -> tuple[dict, str]:
     from lightnets_edu.recording import (
         Plan,
@@ -335,13 +320,14 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
 
     device = resolve_device(args.device)
     if args.guidelines:
+        _check_alone(args, "guidelines", "out", "device", "json")
         path = record_guidelines(args.out, device)
         return {"file": str(path)}, f"written to {path}"
-    profile = _profile(args)
     if args.predict_again:
-        if profile is None:
+        _check_alone(args, "predict-again", "out", "device", "json", "profile", "only")
+        if (profile := _profile(args)) is None:
             raise ValueError("--predict-again needs --profile FILE, from which it predicts")
-        number = predict_again(Path(args.out, device_folder(device)), profile)
+        number = predict_again(Path(args.out, device_folder(device)), profile, args.only)
         return {"predicted": number}, f"{number} timings predicted again"
     plan = Plan(
         config=_recipe(args),
@@ -350,7 +336,7 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         test_images=args.test_limit,
         train=not args.no_train,
         timings=() if args.no_time else default_timings(device),
-        profile=profile,
+        profile=_profile(args),
     )
     how = {"device": device, "budget_minutes": args.budget_minutes, "again": args.again, "say": _say}
     outcome = record_networks(args.only, plan, folder=args.out, **how)
@@ -409,7 +395,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         try:
-            return _answer(_parser().parse_args(argv))
+            return _answer(_parser().parse_args(with_values(sys.argv[1:] if argv is None else argv, _SWITCHES)))
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightnets_edu import count, get_model
+from lightnets_edu import cli, count, get_model
 from lightnets_edu.cli import main
-from lightnets_edu.models import list_models, model_options
+from lightnets_edu.models import default_input_size, list_models, model_options, network_layers
+from lightnets_edu.models.cost import network_cost
+from lightnets_edu.recording import StepSetting
 
 ROOT = Path(__file__).resolve().parents[1]
+PROFILE = str(ROOT / "results" / "cpu" / "profile.json")
 WHOLE = "num_classes should be a whole number instead of"
 YES_OR_NO = "should be yes or no (or true, false, on, off, 1, 0) instead of"
 
@@ -74,6 +78,15 @@ def test_compare_networks_and_counters(capsys):
         (("train", "mobilenet_v1", "--recipe", "augment=maybe"), "augment='maybe' is unknown"),
         (("train", "mobilenet_v1", "--recipe", "no=such.json"), "'no=such.json'"),
         (("predict", "mobilenet_v1", "--amp", "float16"), "--amp needs --measure: "),
+        (("predict", "mobilenet_v1", "--amp=off"), "--amp needs --measure: "),
+        (("predict", "mobilenet_v1", "--measure=no", "--amp=no"), "--amp needs --measure: "),
+        (("time", "mobilenet_v1", "--amp=maybe"), "amp='maybe' is unknown: choose one of 'auto', 'off'"),
+        (("record", "--guidelines", "--only", "alexnet"), "--guidelines has no use for --only: "),
+        (("record", "--guidelines", "--epochs", "3"), "--guidelines has no use for --epochs: "),
+        (("record", "--predict-again", "--profile", "x.json", "--no-time"), "--predict-again has no use for --no-time"),
+        (("record", "--predict-again", "--guidelines=on"), "--guidelines has no use for --predict-again: "),
+        (("record", "--guidelines=off", "--only", "nothing"), "there is no model 'nothing'"),
+        (("record", "--predict-again", "--only", "nothing", "--profile", PROFILE), "there is no model 'nothing'"),
         (("predict", "mobilenet_v1", "--channels-last"), "--channels-last needs --measure: "),
         (("predict", "mobilenet_v1", "--measure"), "--measure needs --profile FILE, to which it writes"),
         (("train", "mobilenet_v1", "--recipe", "speed=3"), "'speed' is no setting of TrainConfig"),
@@ -97,6 +110,63 @@ def settings(name: str, capsys, *texts: str) -> dict:
 def test_truth_values_have_many_names(capsys, word, opposite):
     chosen = settings("shufflenet_v1", capsys, f"small_input={word}", f"classifier_bias={opposite}")
     assert chosen == {"small_input": True, "classifier_bias": False}
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        ("--counters mobilenet_v1", True),
+        ("mobilenet_v1 --counters", True),
+        ("--counters=yes mobilenet_v1", True),
+        ("mobilenet_v1 --counters On", True),
+        ("mobilenet_v1 --counters --batch-size 2", True),
+        ("mobilenet_v1", False),
+        ("--counters no mobilenet_v1", False),
+        ("--counters=OFF mobilenet_v1", False),
+        ("--counters mobilenet_v1 --counters=0", False),
+        ("--counters=false mobilenet_v1 --counters=1", True),
+    ],
+)
+def test_a_switch_may_say_yes_or_no(monkeypatch, words, chosen):
+    asked = []
+    monkeypatch.setitem(cli._COMMANDS, "compare", (lambda args: asked.append(args) or ({}, ""), ""))
+    assert main(["compare", *words.split()]) == 0
+    assert asked[0].counters is chosen and asked[0].names == ["mobilenet_v1"]
+
+
+@pytest.mark.parametrize("switch", cli._SWITCHES)
+def test_every_switch_refuses_other_words(capsys, switch):
+    command = cli._SWITCHES[switch][0].split()[0]
+    names = [] if command in ("list", "record") else ["alexnet"]
+    for word in ("maybe", "2", ""):
+        with pytest.raises(SystemExit) as stopped:
+            main([command, *names, f"{switch}={word}"])
+        assert stopped.value.code == 2
+        assert f"argument {switch}: it {YES_OR_NO} {word!r}" in capsys.readouterr().err
+
+
+def test_number_formats_may_be_yes_and_no():
+    arguments = ["time", "alexnet", "--amp=no,bfloat16,yes"]
+    assert cli._parser().parse_args(arguments).amp == "off,bfloat16,auto"
+
+
+@pytest.mark.parametrize("word", ["no", "OFF", "false", "0", 0, False, np.False_])
+@pytest.mark.parametrize("opposite", ["yes", "On", "true", "1", 1, True, np.True_])
+def test_truth_values_in_python_have_the_same_names(word, opposite):
+    large, small = (get_model("mobilenet_v1", width_mult=0.25, small_input=value) for value in (word, opposite))
+    assert (large.conv_stem.stride, small.conv_stem.stride) == ((2, 2), (1, 1))
+    assert (default_input_size("mobilenet_v1", word), default_input_size("mobilenet_v1", opposite)) == (224, 32)
+    macs = [network_cost(network_layers("mobilenet_v1", small_input=value)).macs for value in (word, opposite)]
+    assert macs == [count(get_model("mobilenet_v1", small_input=s), (1, 3, n, n)).macs for s, n in ((0, 224), (1, 32))]
+
+
+@pytest.mark.parametrize("value", ["maybe", "", 2, None, 1.5])
+def test_what_is_no_truth_value_is_refused_in_python(value):
+    for build in (get_model, network_layers):
+        with pytest.raises(ValueError, match=re.escape(f"small_input {YES_OR_NO} {value!r}")):
+            build("mobilenet_v1", small_input=value)
+    with pytest.raises(ValueError, match=r"channels_last=.* is unknown: choose one of True, False"):
+        StepSetting(channels_last=value)
 
 
 def test_a_truth_value_builds_the_network_that_it_says(capsys):
@@ -214,6 +284,17 @@ def test_a_pipe_that_nobody_reads_ends_the_command_quietly(arguments):
     process.stdout.close()
     _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (128 + 13, b"")
+
+
+@pytest.mark.parametrize("arguments", [("count", "alexnet"), ("count", "nothing"), ("predict", "alexnet", "--json")])
+def test_what_is_said_beside_the_output_never_gets_into_it(arguments):
+    """Not even where standard error is closed, as some schedulers leave it."""
+    closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-m", "lightnets_edu", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    quiet = subprocess.run(closed, env=environment, stdout=subprocess.PIPE, timeout=120)
+    process = command(*arguments, stdout=subprocess.PIPE)
+    out, _ = process.communicate(timeout=120)
+    assert (quiet.stdout, quiet.returncode) == (out, process.returncode)
 
 
 def test_output_that_cannot_be_written_is_one_sentence():

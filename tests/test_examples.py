@@ -16,6 +16,7 @@ PUBLIC = ("formulas", "counting", "models", "training", "timing", "recording", "
 SHOWN = {"conv2d", "count", "get_model", "predict", "train", "Ledger"}
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MARKDOWN = ["README.md", "CONTRIBUTING.md", *sorted(f"book/{path.name}" for path in (ROOT / "book").glob("*.md"))]
+CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -59,3 +60,24 @@ def test_markdown(file, tmp_path, monkeypatch):
         exec(compile(block, file, "exec"), names)
         for line, claimed in re.findall(r"^(\S.*?)\s+# ([\d_,]+)$", block, re.MULTILINE):
             assert eval(line, names) == int(claimed.replace(",", "")), line
+
+
+def shown_cells(text: str) -> list[str]:
+    """The cells whose code a reader of a page sees."""
+    return [cell for cell in CELL.findall(text) if not cell.startswith(":tags: [remove-input]")]
+
+
+def test_what_is_shown_of_counting_can_be_pasted():
+    """The first cell, then those of a section: nothing that a reader does not see is needed. One network is shared."""
+    first, *sections = (ROOT / "book" / "count_your_own.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    (imports,) = shown_cells(first)
+    two_inputs = next(cells for cells in map(shown_cells, sections) if "class Fusion" in cells[0])
+    pasted = 0
+    for section in sections:
+        cells = shown_cells(section)
+        needed = two_inputs if "fusion" in "".join(cells) and cells != two_inputs else []
+        names: dict[str, object] = {}
+        for cell in [imports, *needed, *cells]:
+            exec(compile(cell, section.partition("\n")[0], "exec"), names)
+            pasted += 1
+    assert pasted > 2 * len(sections)

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "lightnets_edu"
 # From the ground up; rooms of one floor do not know each other.
 FLOORS = (
     {"_version", "checks", "progress", "statistics", "tables"},
-    {"runtime", "formulas", "counting"},
+    {"arguments", "runtime", "formulas", "counting"},
     {"models", "records", "__init__"},
     {"training", "timing", "features"},
     {"recording"},

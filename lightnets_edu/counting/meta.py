@@ -11,8 +11,9 @@ kept, and put back when the count ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from math import prod
 from typing import Any, TypeGuard
 
 import torch
@@ -29,6 +30,14 @@ from lightnets_edu.counting.trace import Trace, storage_of
 _VIEWS = {"_unsafe_view", "_reshape_alias", "lift_fresh", "detach", "alias"}
 # Kernels that change operands without saying so: their running statistics.
 _STATISTICS = {"native_batch_norm": (3, 4), "cudnn_batch_norm": (3, 4), "miopen_batch_norm": (3, 4)}
+# Operations that read of their first operand of numbers only what others, of indices, say.
+_LOOKUPS = {"embedding", "embedding_bag", "getitem", "index", "index_select", "gather", "take", "take_along_dim"}
+# What to do about a refusal, by the operation.
+_HINTS = {
+    "_nested_tensor_from_mask_left_aligned": "in evaluation, nn.TransformerEncoder leaves out the places that its "
+    "padding mask hides, and how many these are depends on the mask's values; built with enable_nested_tensor=False, "
+    "or after torch.backends.mha.set_fastpath_enabled(False), it computes all places, and these can be counted"
+}
 # The group of a row, by words in the operation's name; see `LayerCount`.
 _GROUPS = (
     ("normalization", ("norm",)),
@@ -153,8 +162,13 @@ class Kernels(TorchDispatchMode):
         """A row for a kernel that reads a parameter for the first time: so each stands in one row."""
         params = sum(self.trace.meet(tensor) for tensor in inputs)
         if params:
-            read = sum(tensor.numel() for tensor in inputs)
-            self.trace.add(name, group_of(name), inputs[0].shape, result.shape, params, read)
+            self._write_operation(name, inputs, result.shape, params)
+
+    def _write_operation(self, name: str, inputs: Sequence[Any], shape: torch.Size, params: int) -> None:
+        """A row for what multiplies nothing."""
+        name = name.strip("_")
+        read = elements_read(name, inputs, shape)
+        self.trace.add(name, group_of(name), inputs[0].shape, shape, params, read)
 
     # ---- Questions -------------------------------------------------------------------------------------------------
 
@@ -207,9 +221,8 @@ class Kernels(TorchDispatchMode):
         if products:
             pass
         elif self._works and (made := _tensors(result)):
-            name = name.strip("_")
-            inputs = tuple(stands.originals)
-            self.trace.record(name, group_of(name), inputs or (made[0],), tuple(made[0].shape))
+            params = sum(self.trace.meet(tensor) for tensor in stands.originals if type(tensor) is not ShapeTensor)
+            self._write_operation(name, stands.originals or made[:1], made[0].shape, params)
         return self.trace.remember(tuple(stands.sources))
 
     @contextmanager
@@ -342,6 +355,26 @@ def group_of(name: str) -> str:
     return next((group for group, words in _GROUPS if any(word in name for word in words)), "elementwise")
 
 
+def elements_read(name: str, inputs: Sequence[Any], shape: Sequence[int]) -> int:
+    """Elements of the operands that an operation reads, each once.
+
+    A lookup reads of its table an element for each of the result's, and a bag of rows one for each column of the rows
+    that its indices name; so both read the whole table at most.
+
+    Args:
+        name: Torch's name of the operation, or that of its kernel.
+        inputs: The operands: tensors and shapes of tensors.
+        shape: The result's shape.
+    """
+    sizes = [prod(operand.shape) for operand in inputs]
+    if name not in _LOOKUPS or len(inputs) < 2:
+        return sum(sizes)
+    table = next((place for place, operand in enumerate(inputs) if operand.dtype.is_floating_point), 0)
+    indices = sizes[1 if table == 0 else 0]
+    looked_up = indices * shape[-1] if name == "embedding_bag" else prod(shape)
+    return sum(sizes) - sizes[table] + min(sizes[table], looked_up)
+
+
 def _tensors(value: Any) -> list[Tensor]:
     if isinstance(value, Tensor):
         return [value]
@@ -363,6 +396,8 @@ def _first_line(error: BaseException) -> str:
 def _values_needed(name: str, error: BaseException) -> str:
     if isinstance(error, UnsupportedOperationError):
         return str(error)
+    if name in _HINTS:
+        return f"{_HINTS[name]} ({name!r})"
     return (
         f"{name!r} depends on the values of a tensor, or PyTorch cannot run it on shapes; a count by shapes has no "
         f"values, so it cannot follow. PyTorch says: {_first_line(error).partition('. ')[0]}"

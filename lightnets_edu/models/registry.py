@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from lightnets_edu.checks import whole_number
+from lightnets_edu.checks import truth_value, whole_number
 from lightnets_edu.models.cost import Layer
 from lightnets_edu.models.weights import with_weights
 
@@ -93,7 +93,7 @@ class Entry:
             **options: As for `build`. One that costs nothing changes nothing.
 
         Raises:
-            ValueError: If an option is not known.
+            ValueError: If an option is not known, or is no truth value where one is needed.
         """
         settings = {**self.fixed, **self._settings(options)}
         if size is None:
@@ -103,16 +103,21 @@ class Entry:
 
     def side(self, small_input: bool = False) -> int:
         """Side of the images that the network is counted and timed at unless told otherwise, in pixels."""
-        return SMALL_INPUT_SIZE if small_input else self.input_size
+        return SMALL_INPUT_SIZE if truth_value("small_input", small_input) else self.input_size
 
     def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Every option's value: as given, or its default."""
+        """Every option's value: as given, or its default. Where that is a truth value, a word for one will do."""
         for option in options:
             if option not in self.options:
                 near = difflib.get_close_matches(option, self.options, n=1)
                 hint = f"did you mean {near[0]!r}; " if near else ""
                 raise ValueError(f"{self.name} has no option {option!r}: {hint}it takes {', '.join(self.options)}")
-        return {name: parameter.default for name, parameter in self.options.items()} | dict(options)
+        defaults = {name: parameter.default for name, parameter in self.options.items()}
+        chosen = {
+            name: truth_value(name, value) if isinstance(defaults[name], bool) else value
+            for name, value in options.items()
+        }
+        return defaults | chosen
 
 
 _ENTRIES: dict[str, Entry] = {}

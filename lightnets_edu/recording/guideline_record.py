@@ -11,6 +11,7 @@ import torch
 from lightnets_edu.recording.plan import device_folder
 from lightnets_edu.records import save_record
 from lightnets_edu.runtime import describe_environment, resolve_device
+from lightnets_edu.runtime.files import check_writable
 from lightnets_edu.timing import GuidelineRow, keep_memory, measure_guidelines
 
 BATCH_SIZE = {"cpu": 1, "cuda": 64}  # images; a GPU needs many to be busy
@@ -38,10 +39,11 @@ def record_guidelines(
         OSError: If the file cannot be written.
     """
     device = resolve_device(device)
+    path = Path(folder, device_folder(device), "guidelines.json")
+    check_writable(path)
     kept = device.type == "cpu" and keep_memory()
     batch_size = BATCH_SIZE.get(device.type, 1)
     rows = measurer(device, batch_size=batch_size, min_seconds=SECONDS)
-    path = Path(folder, device_folder(device), "guidelines.json")
     record = {
         "schema": 1,
         "kind": "guidelines",

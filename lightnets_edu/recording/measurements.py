@@ -56,10 +56,12 @@ class StepSetting:
         if self.image_size is not None:
             whole_number("image_size", self.image_size, 1)
         one_of("amp", self.amp, AMP_CHOICES)
+        one_of("channels_last", self.channels_last, (True, False))
+        one_of("compile", self.compile, (True, False))
 
-    def input_size(self, name: str, options: Mapping[str, object]) -> tuple[int, int, int, int]:
+    def input_size(self, name: str, options: Mapping[str, Any]) -> tuple[int, int, int, int]:
         """(N, C, H, W) for a network."""
-        side = self.image_size or default_input_size(name, bool(options.get("small_input")))
+        side = self.image_size or default_input_size(name, options.get("small_input", False))
         return (self.batch_size, 3, side, side)
 
     def describe(self, name: str, options: Mapping[str, object], device: torch.device) -> dict[str, Any]:

@@ -512,6 +512,31 @@ def test_what_shapes_cannot_follow_is_refused():
         count(branches, IMAGE)
 
 
+def padded_words(**options) -> nn.Module:
+    return nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), 3, **options).eval()
+
+
+PADDED = {"src": (2, 5, 16), "src_key_padding_mask": ((2, 5), torch.bool)}
+# Three layers for ten words: four projections, query with key and weights with value, and two linear layers.
+PADDED_MACS = 3 * (10 * 4 * 16 * 16 + 2 * 2 * 5 * 5 * 16 + 10 * 2 * 16 * 32)
+
+
+def test_places_that_a_padding_mask_hides_are_refused_with_a_hint():
+    with pytest.raises(UnsupportedOperationError, match=r"padding mask .*enable_nested_tensor=False.*_nested_tensor"):
+        count(padded_words(), PADDED)
+    assert count(padded_words(), (2, 5, 16)).macs == PADDED_MACS  # without a mask, nothing is hidden
+
+
+def test_the_hint_about_padding_masks_helps():
+    assert count(padded_words(enable_nested_tensor=False), PADDED).macs == PADDED_MACS
+    assert count(padded_words().train(), PADDED).macs == PADDED_MACS
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        assert count(padded_words(), PADDED).macs == PADDED_MACS
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
+
+
 @pytest.mark.parametrize(
     ("model", "size", "reason"),
     [

@@ -11,7 +11,7 @@ import pytest
 from lightnets_edu import cli
 from lightnets_edu.counting import count
 from lightnets_edu.models import get_model
-from lightnets_edu.records import load_record
+from lightnets_edu.records import load_record, recorded_file, recorded_networks, save_record
 from lightnets_edu.timing import DeviceProfile, measure_profile
 from lightnets_edu.timing.microbenchmarks import TimedLayer
 
@@ -127,5 +127,31 @@ def test_predict_uses_a_profile(tmp_path, capsys):
     answer, _ = cli._predict(arguments, measurer=lambda **options: asked.update(options) or profile)
     assert asked == {"amp": "bfloat16", "channels_last": True, "progress": False}
     assert answer["environment"] == profile.environment
+    arguments.profile = str(path / "profile.json")  # in a file: found out before anything is measured
+    with pytest.raises(OSError, match="cannot be written"):
+        cli._predict(arguments, measurer=lambda **options: pytest.fail("this was measured for nothing"))
     status, out, err = run(capsys, "predict", TINY, "--profile", str(tmp_path / "absent.json"))
     assert status == 2 and "absent.json" in err
+
+
+def test_predictions_are_made_again_for_the_networks_that_are_named(tmp_path, capsys):
+    """Only the predictions are new, and they are the given profile's: the first rung can be done by hand."""
+    names = ("mobilenet_v1", "squeezenet1_1")
+    (tmp_path / "cpu").mkdir()
+    for name in names:
+        record = recorded_networks()[name]
+        for row in record["timings"]:
+            row["predicted_seconds"], row["predicted_peak_bytes"] = None, None
+        save_record(tmp_path / "cpu" / f"{name}.json", record)
+    given = ["--profile", str(recorded_file("cpu", "profile")), "--out", str(tmp_path), "--device", "cpu", "--json"]
+    status, out, _ = run(capsys, "record", "--predict-again", "--only", names[0], *given)
+    again, left = (load_record(tmp_path / "cpu" / f"{name}.json")["timings"] for name in names)
+    assert status == 0 and json.loads(out) == {"predicted": len(again)}
+    assert all(row["predicted_seconds"] is None for row in left)
+    peak = DeviceProfile.load(recorded_file("cpu", "profile")).peak_macs
+    forward = [row for row in again if row["step"] == "forward"]
+    assert forward
+    for row in forward:
+        assert row["predicted_seconds"]["flops"] == pytest.approx(row["input_size"][0] * row["macs"] / peak)
+    status, out, _ = run(capsys, "record", "--predict-again", *given)
+    assert status == 0 and json.loads(out) == {"predicted": len(again) + len(left)}

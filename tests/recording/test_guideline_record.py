@@ -35,3 +35,11 @@ def test_a_row_without_its_number_is_refused(recorded, tmp_path):
     del record["rows"][0]["macs"]
     with pytest.raises(RecordError, match=r"rows\[0\]\.macs"):
         save_record(tmp_path / "guidelines.json", record)
+
+
+def test_nothing_is_measured_for_a_file_that_cannot_be_written(tmp_path):
+    (tmp_path / "cpu").write_text("a file where the device's folder should be")
+    measured = []
+    with pytest.raises(OSError, match=r"guidelines.json' cannot be written"):
+        record_guidelines(tmp_path, "cpu", measurer=lambda *args, **options: measured.append(args))
+    assert measured == []
