@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import nn
 from torch.autograd import Function
+from torch.nn.modules import transformer
 from torch.utils import checkpoint
 from torch.utils.hooks import RemovableHandle
 
@@ -109,6 +110,13 @@ def _around_checkpoint(*args: Any, **kwargs: Any) -> Iterator[None]:
         yield from _originals[checkpoint, _GENERATOR](*args, **kwargs)
 
 
+def _detect_is_causal_mask(mask: Any, is_causal: bool | None = None, size: int | None = None) -> bool:
+    """Whether a mask is the causal one: torch compares their values, and no product depends on the answer."""
+    if find_trace((mask,)) is None:
+        return _originals[transformer, "_detect_is_causal_mask"](mask, is_causal, size)
+    return bool(is_causal)
+
+
 _GENERATOR = next(
     name
     for name in ("_checkpoint_without_reentrant_generator_impl", "_checkpoint_without_reentrant_generator")
@@ -123,6 +131,7 @@ _REPLACEMENTS: dict[tuple[Any, str], Any] = {
     (RemovableHandle, "remove"): _remove_handle,
     (Function, "apply"): classmethod(_apply_function),
     (checkpoint, _GENERATOR): _around_checkpoint,
+    (transformer, "_detect_is_causal_mask"): _detect_is_causal_mask,
 }
 
 

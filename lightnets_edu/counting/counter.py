@@ -133,7 +133,8 @@ def follow(
             with torch.enable_grad(), kernels, ModuleCalls(partial(_call_module, trace), state.remember):
                 if watch is not None:
                     watch(trace, "input", (), {}, [args, kwargs])
-                result = _call_module(trace, model, args, kwargs)
+                trace.stack.append("")
+                result = model(*args, **kwargs)
                 if watch is not None:
                     watch(trace, "output", (result,), {}, None)
         except Exception as error:  # the forward is anybody's code

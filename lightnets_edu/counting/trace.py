@@ -28,7 +28,8 @@ class LayerCount(NamedTuple):
         macs: Multiply-accumulates of convolutions, linear layers and matrix products; 0 elsewhere.
         backward_macs: Those of the gradients with respect to the weights and, if anything before learns, the input.
         activations: Elements of the output.
-        memory_access: Elements read (inputs, parameters, running statistics) and written, each once.
+        memory_access: Elements read (inputs, parameters, running statistics) and written, each once; of a table only
+            what is looked up.
         kernel_size: Of convolutions and pools, else ().
         groups: Of convolutions, else 1.
         bias_elements: Output elements to which a bias is added.

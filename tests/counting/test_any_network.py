@@ -207,6 +207,19 @@ def test_hooks_of_the_forward_stay_as_they_were():
     assert hooks() != before
 
 
+class Called(nn.Conv2d):
+    """A layer with a call of its own and no other forward."""
+
+    def __call__(self, x):
+        return F.relu(self._conv_forward(x, self.weight, self.bias))
+
+
+def test_a_call_of_its_own():
+    for model in (Called(3, 4, 3), nn.Sequential(Called(3, 4, 3)), Module(lambda m, x: m.own(x), own=Called(3, 4, 3))):
+        table = count(model, IMAGE)
+        assert table.macs == CONV and table.rows[-1].kind == "relu"
+
+
 def test_objects_that_hold_one_another():
     one, other = Holder(), Holder()
     one.value, other.value = [other], [one]
@@ -514,6 +527,14 @@ def test_what_shapes_cannot_follow_is_refused():
 
 def padded_words(**options) -> nn.Module:
     return nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), 3, **options).eval()
+
+
+def test_a_mask_among_the_inputs_of_a_transformer():
+    words = {"src": (2, 5, 16), "mask": (5, 5)}
+    assert count(padded_words(), words).macs == PADDED_MACS == count(padded_words().train(), words).macs
+    both = nn.Transformer(16, 2, 2, 2, 32, batch_first=True)
+    sizes = {"src": (2, 5, 16), "tgt": (2, 7, 16)}
+    assert count(both, {**sizes, "tgt_mask": (7, 7)}).macs == count(both, sizes).macs
 
 
 PADDED = {"src": (2, 5, 16), "src_key_padding_mask": ((2, 5), torch.bool)}
