@@ -1,6 +1,6 @@
 """The command line: ``python -m lightnets_edu COMMAND``, also installed as ``lightnets``.
 
-Commands: list, count, compare, train, time, predict, record.
+Commands: list, count, compare, train, time, predict, record, study.
 """
 
 from __future__ import annotations
@@ -96,11 +96,16 @@ def _parser() -> argparse.ArgumentParser:
     add("count train", "name", "a network; see list")
     add("compare time predict", "names", "networks; see list", nargs="+", metavar="name")
     add("compare", "--counters", "also fvcore, torchinfo and torch's FlopCounterMode", **switch)
+    add("study", "name", "a study; without one, they are listed", nargs="?")
+    add("study", "--seeds", "so many runs of each variant (default: 5)", type=int, default=5, metavar="N")
+    add("study", "--only", "variants (default: all)", nargs="+", default=[], metavar="variant")
+    add("study", "--workers", "processes (default on a CPU: as many as cores)", type=int, metavar="N")
+    add("study", "--quick", "one seed, few epochs, few images; nothing is written", **switch)
     add("record", "--only", "networks (default: all)", nargs="+", default=[], metavar="name")
     add("train record", "--limit", "use only so many training images", type=int, metavar="N")
     add("train record", "--test-limit", "use only so many test images", type=int, metavar="N")
     add("train", "--out", "write the run's record here (JSON)", metavar="FILE")
-    add("record", "--out", "for the records (default: results)", default="results", metavar="DIR")
+    add("record study", "--out", "for the records (default: results)", default="results", metavar="DIR")
     add(
         "train",
         "--checkpoint",
@@ -120,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     add("time", "--channels-last", "lay maps channels-last in memory", **switch)
     add("predict", "--channels-last", "with --measure: lay maps channels-last in memory", **switch)
     budget = "begin nothing that is likely to end later; the same command goes on from there"
-    add("record", "--budget-minutes", budget, type=float, metavar="M")
+    add("record study", "--budget-minutes", budget, type=float, metavar="M")
     add("record", "--no-train", "time only", **switch)
     add("record", "--no-time", "train only", **switch)
     add("record", "--guidelines", "measure ShuffleNetV2's four guidelines instead (half a minute)", **switch)
@@ -143,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="setting=value|FILE.json",
     )
-    add("train time record", "--device", "auto, cpu, cuda or mps (default: auto)", default="auto")
+    add("train time record study", "--device", "auto, cpu, cuda or mps (default: auto)", default="auto")
     add("time record", "--profile", "of this device (see predict), for the predictions", metavar="FILE")
     add("predict", "--profile", "of the device (default: the recorded CPU's)", metavar="FILE")
     several = {"action": "append", "type": _pair, "default": [], "metavar": "option=value", "dest": "options"}
@@ -359,6 +364,12 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
     return vars(outcome), str(outcome)
 
 
+def _study(args: argparse.Namespace) -> tuple[dict, str] | None:
+    from lightnets_edu.recording.studies import command
+
+    return command.answer(args)
+
+
 _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], tuple[dict, str] | None], str]] = {
     "list": (_list, "the networks and their options"),
     "count": (_count, "parameters, MACs, activations and memory access, layer by layer"),
@@ -367,6 +378,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], tuple[dict, str] | Non
     "time": (_time, "time steps of networks, measure their memory, predict both"),
     "predict": (_predict, "predict the time of a forward pass from a device's profile"),
     "record": (_record, "train and time all networks, one record each"),
+    "study": (_study, "test a paper's claim: several variants, several seeds, a verdict"),
 }
 
 

@@ -8,6 +8,7 @@ from lightnets_edu.features.gates import (
     gate_modules,
     gates_by_class,
     permuted_specificity,
+    replaced_gates,
 )
 from lightnets_edu.features.norms import settle_batch_norms
 from lightnets_edu.features.redundancy import (
@@ -39,6 +40,7 @@ __all__ = [
     "permuted_specificity",
     "reconstruct",
     "redundancy",
+    "replaced_gates",
     "settle_batch_norms",
     "shuffled_control",
     "similarity",

@@ -32,20 +32,28 @@ class SEBottleneck(Bottleneck):
     Args:
         in_channels: Channels of the input.
         width: Channels of the 3x3 convolution.
-        out_channels: Channels of the output; squeezed to a sixteenth.
+        out_channels: Channels of the output.
         stride: Of the convolution that `stride_in` names, and of the shortcut.
         groups: Of the 3x3 convolution.
         stride_in: "1x1" (the first one) or "3x3".
+        reduction: r: the output's channels are squeezed to an r-th of them.
 
     Shape:
         ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``
     """
 
     def __init__(
-        self, in_channels: int, width: int, out_channels: int, stride: int = 1, groups: int = 1, stride_in: str = "3x3"
+        self,
+        in_channels: int,
+        width: int,
+        out_channels: int,
+        stride: int = 1,
+        groups: int = 1,
+        stride_in: str = "3x3",
+        reduction: int = REDUCTION,
     ) -> None:
         super().__init__(in_channels, width, out_channels, stride, groups, stride_in)
-        self.se = SqueezeExcitation(out_channels, out_channels // REDUCTION)
+        self.se = SqueezeExcitation(out_channels, out_channels // reduction)
 
     def residual(self, x: Tensor) -> Tensor:
         """ResNet's branch, each channel times its gate."""
