@@ -96,7 +96,8 @@ def on_a_bare_machine(work: str, *arguments: str) -> None:
     code = f"""
 import sys
 absent = {{"matplotlib", "ipywidgets", "anywidget", "IPython", "jupyter_book", "sphinx", "pandas", "fvcore",
-          "torchinfo", "timm", "pytorchcv", "psutil", "yaml", "scipy", "hypothesis", "pytest", "traitlets", "nbformat", "bs4"}}
+          "torchinfo", "timm", "pytorchcv", "psutil", "yaml", "scipy", "hypothesis", "pytest", "traitlets",
+          "nbformat", "bs4"}}
 from importlib.machinery import PathFinder
 class Installed:
     def find_spec(self, name, path=None, target=None):

@@ -29,16 +29,17 @@ from lightnets_edu.checks import one_of, real_number
 from lightnets_edu.records.verdicts import KINDS
 from lightnets_edu.training import Batches, ImageDataset, TrainConfig, evaluate
 
-# Small networks on the images that come with the package (one channel, 28 × 28, no border): the curves are flat in the
-# end, and a network of 2 M MACs takes about a minute on one core. The seed is each run's own.
+# Small networks on the images that come with the package (one channel, 28 × 28, no border). In ten epochs a network of
+# 2 M MACs reaches its last accuracy, in about forty seconds on one core; what can be saved on a run buys more seeds. The
+# seed is each run's own.
 RECIPE = TrainConfig(
-    epochs=15,
+    epochs=10,
     batch_size=64,
     learning_rate=0.1,
     label_smoothing=0.1,
     augment=False,
     amp="off",
-    channels_last=False,
+    channels_last=True,  # a fifth faster on a CPU
     image_size=28,
     channels=1,
 )
