@@ -30,7 +30,7 @@ from lightnets_edu.records.verdicts import KINDS
 from lightnets_edu.training import Batches, ImageDataset, TrainConfig, evaluate
 
 # Small networks on the images that come with the package (one channel, 28 × 28, no border). In ten epochs a network of
-# 2 M MACs reaches its last accuracy, in about forty seconds on one core; what can be saved on a run buys more seeds. The
+# 2 M MACs reaches its last accuracy, in about forty seconds on one core; what is saved on a run buys more seeds. The
 # seed is each run's own.
 RECIPE = TrainConfig(
     epochs=10,
