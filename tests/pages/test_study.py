@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 
 from lightnets_edu.pages.study import ShownStudy, VerdictError, expect_verdict, quick_study, show_study, shown
+from lightnets_edu.recording.studies import Comparison, Context, Study, Variant
 from lightnets_edu.records import recorded_study
 from lightnets_edu.records.verdicts import judged, t_interval, values_of
 
@@ -97,6 +99,18 @@ def test_a_sentence_that_the_record_contradicts_fails(record, monkeypatch):
         expect_verdict("senet", "shown", claim="purple")
     with pytest.raises(ValueError, match="verdict='true' is unknown"):
         expect_verdict("senet", "true")
+
+
+def test_a_quick_look_is_a_table(monkeypatch):
+    variants = tuple(Variant(name, f"networks {name}", run=always_seven) for name in "ab")
+    study = Study("quick", "A claim.", "a test", variants, (Comparison("a", "b", by=1),), data="shapes")
+    monkeypatch.setattr(shown, "get_study", lambda name: replace(study, train_images=8, test_images=8))
+    text = str(quick_study("quick"))
+    assert "networks a" in text and "7.0" in text and "decides nothing" in text
+
+
+def always_seven(context: Context) -> dict[str, float]:
+    return {"accuracy": 7.0}
 
 
 def test_what_is_not_recorded():

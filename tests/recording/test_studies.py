@@ -16,12 +16,14 @@ import pytest
 import torch
 from tiny_studies import TINY, UNFAIR, Tiny, drawn, weights
 
+from lightnets_edu.cli import main
 from lightnets_edu.counting import count
 from lightnets_edu.recording.studies import (
     Comparison,
     HeldEqual,
     Study,
     Variant,
+    command,
     get_study,
     quick_look,
     run_study,
@@ -289,3 +291,23 @@ def test_processes_of_torchrun_share_the_runs(whole, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert numbers(written(tmp_path)) == numbers(whole)
+
+
+def test_the_command(whole, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "get_study", lambda name: TINY)
+    monkeypatch.setattr(command, "list_studies", lambda: ["tiny"])
+    monkeypatch.chdir(tmp_path)
+    asked = ["study", "tiny", "--seeds", "3", "--device", "cpu", "--out", str(tmp_path)]
+    assert main([*asked, "--quick", "--json"]) == 0
+    assert {run["seed"] for run in json.loads(capsys.readouterr().out)["runs"]} == {0}
+    assert not list(tmp_path.rglob("*"))
+    assert main(asked) == 0
+    record, captured = written(tmp_path), capsys.readouterr()
+    assert record["sentence"] in captured.out and TINY.claim in captured.out
+    assert all(f"{one['claim']} {one['sentence']}" in captured.out for one in record["comparisons"][1:])
+    assert "9/9" in captured.err  # one bar over three seeds of three jobs, for "cut" comes with "plain"
+    assert main([*asked, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == record and captured.err == ""
+    assert main(["study", "--out", str(tmp_path)]) == 0
+    assert "cpu: refuted, 3 seeds" in capsys.readouterr().out

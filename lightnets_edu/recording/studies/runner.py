@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
@@ -81,11 +81,9 @@ def run_study(
         real_number("budget_minutes", budget_minutes, "a number above 0", (0, float("inf")), open_low=True)
     threads = 1 if device.type == "cpu" and not study.takes_time else None
     path = study_file(folder, device_folder(device), study.name)
-    check_writable(path)
     with cpu_threads(threads):
         keeper = _Keeper(path, empty_record(study, device))
-    jobs = keeper.missing(_jobs(study, seeds, only, device, threads))
-    everything, jobs = len(jobs), jobs[rank::size]
+    jobs = keeper.missing(_jobs(study, seeds, only, device, threads)[rank::size])
     if workers is None:
         workers = (os.cpu_count() or 1) if device.type == "cpu" and size == 1 and not study.takes_time else 1
     workers = min(whole_number("workers", workers, 1), len(jobs)) if study.module else 1
@@ -96,7 +94,7 @@ def run_study(
             keeper.add(runs)
             bar.update()
             bar.set_postfix_str(f"{runs[0]['variant']}, seed {runs[0]['seed']}")
-    if size > 1 and everything:
+    if size > 1:
         with process_group("cpu"):
             dist.barrier()  # the first process answers when all are done
     return keeper.record()
@@ -194,6 +192,10 @@ class _Keeper:
 
     def __init__(self, path: Path, begun: dict[str, Any]) -> None:
         self.path, self.begun = path, begun
+        with suppress(OSError):  # the next check has a sentence for it
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with locked_folder(path.parent) if path.parent.is_dir() else nullcontext():
+            check_writable(path)
         if path.exists():
             _check_same(path, load_record(path), begun)
 
@@ -208,7 +210,6 @@ class _Keeper:
 
     def add(self, runs: Runs) -> dict[str, Any]:
         """Put runs into the file, unless they are there."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         order = [variant["name"] for variant in self.begun["variants"]]
         with locked_folder(self.path.parent):
             found = {(run["variant"], run["seed"]): run for run in [*runs, *self._runs()]}
