@@ -122,6 +122,19 @@ class ShownStudy:
 
     __repr__ = __str__
 
+    def mean(self, variant: str, measure: str = "accuracy") -> float:
+        """The mean of a measure over a variant's seeds, for a sentence of the page.
+
+        Raises:
+            ValueError: If the study has no such variant or measure, or the variant has no value of it.
+        """
+        for kind, name in (("variants", variant), ("measures", measure)):
+            one_of(kind[:-1], name, [one["name"] for one in self.record[kind]])
+        values = list(values_of(self.record, variant, measure).values())
+        if not values:
+            raise ValueError(f"no run of variant {variant!r} has the measure {measure!r}")
+        return sum(values) / len(values)
+
     @property
     def numbers(self) -> NumberTable:
         """What each variant costs and what it came to."""
