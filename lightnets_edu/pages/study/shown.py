@@ -151,7 +151,6 @@ class ShownStudy:
         record, where = self.record, self.record["environment"]
         images, recipe = record["images"], record["recipe"]
         seeds = len({run["seed"] for run in record["runs"]})
-        minutes = sum(run["seconds"] for run in record["runs"]) / 60
         threads = f", {thread_words(where['threads'])} a run" if where["device"] == "cpu" else ""
         parts = [
             f"{seeds} seeds",
@@ -159,7 +158,7 @@ class ShownStudy:
             f"{images['train']['name'].replace('_', '-')}",
             f"{recipe['epochs']} epochs, batches of {recipe['batch_size']}, peak learning rate "
             f"{recipe['learning_rate']:g}",
-            f"{where['device_name']}{threads}, {minutes:.0f} minutes in all",
+            f"{where['device_name']}{threads}",
             f"torch {where['torch']}",
             where["date"][:10],
         ]
