@@ -2,4 +2,5 @@
 
 from lightnets_edu.cli import main
 
-raise SystemExit(main())
+if __name__ == "__main__":  # a worker process of a study looks into this file, too
+    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """The command line: ``python -m lightnets_edu COMMAND``, also installed as ``lightnets``.
 
-Commands: list, count, compare, train, time, predict, record.
+Commands: list, count, compare, train, time, predict, record, study.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _SWITCHES = {
     "--guidelines": ("record", "measure ShuffleNetV2's four guidelines instead (half a minute)"),
     "--predict-again": ("record", "only predict what is recorded once more, with another --profile"),
     "--again": ("record", "record also what is there, from the start"),
-    "--json": ("list count compare train time predict record", "print one JSON object"),
+    "--quick": ("study", "one seed, few epochs, few images; nothing is written"),
+    "--json": ("list count compare train time predict record study", "print one JSON object"),
 }
 
 
@@ -68,11 +69,15 @@ def _parser() -> argparse.ArgumentParser:
 
     add("count train", "name", "a network; see list")
     add("compare time predict", "names", "networks; see list", nargs="+", metavar="name")
+    add("study", "name", "a study; without one, they are listed", nargs="?")
+    add("study", "--seeds", "so many runs of each variant (default: 5)", type=int, default=5, metavar="N")
+    add("study", "--only", "variants (default: all)", nargs="+", default=[], metavar="variant")
+    add("study", "--workers", "processes (default on a CPU: as many as cores)", type=int, metavar="N")
     add("record", "--only", "networks (default: all)", nargs="+", default=[], metavar="name")
     add("train record", "--limit", "use only so many training images", type=int, metavar="N")
     add("train record", "--test-limit", "use only so many test images", type=int, metavar="N")
     add("train", "--out", "write the run's record here (JSON)", metavar="FILE")
-    add("record", "--out", "for the records (default: results)", default="results", metavar="DIR")
+    add("record study", "--out", "for the records (default: results)", default="results", metavar="DIR")
     add(
         "train",
         "--checkpoint",
@@ -90,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add("predict", "--amp", one, type=number_formats, metavar="FORMAT")
     add("time", "--seconds", "of samples for each number (default: 1)", type=float, default=1.0)
     budget = "begin nothing that is likely to end later; the same command goes on from there"
-    add("record", "--budget-minutes", budget, type=float, metavar="M")
+    add("record study", "--budget-minutes", budget, type=float, metavar="M")
     add(
         "train record",
         "--data",
@@ -108,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="setting=value|FILE.json",
     )
-    add("train time record", "--device", "auto, cpu, cuda or mps (default: auto)", default="auto")
+    add("train time record study", "--device", "auto, cpu, cuda or mps (default: auto)", default="auto")
     add("time record", "--profile", "of this device (see predict), for the predictions", metavar="FILE")
     add("predict", "--profile", "of the device (default: the recorded CPU's)", metavar="FILE")
     several = {"action": "append", "type": pair, "default": [], "metavar": "option=value", "dest": "options"}
@@ -345,6 +350,12 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
     return vars(outcome), str(outcome)
 
 
+def _study(args: argparse.Namespace) -> tuple[dict, str] | None:
+    from lightnets_edu.recording.studies import command
+
+    return command.answer(args)
+
+
 _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], tuple[dict, str] | None], str]] = {
     "list": (_list, "the networks and their options"),
     "count": (_count, "parameters, MACs, activations and memory access, layer by layer"),
@@ -353,6 +364,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], tuple[dict, str] | Non
     "time": (_time, "time steps of networks, measure their memory, predict both"),
     "predict": (_predict, "predict the time of a forward pass from a device's profile"),
     "record": (_record, "train and time all networks, one record each"),
+    "study": (_study, "test a paper's claim: several variants, several seeds, a verdict"),
 }
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lightnets_edu"
 # From the ground up; rooms of one floor do not know each other.
 FLOORS = (
-    {"_version", "checks", "progress", "statistics", "tables"},
+    {"_version", "checks", "discovery", "progress", "statistics", "tables"},
     {"arguments", "runtime", "formulas", "counting"},
     {"models", "records", "__init__"},
     {"training", "timing", "features"},

@@ -8,6 +8,7 @@ from lightnets_edu.features.gates import (
     gate_modules,
     gates_by_class,
     permuted_specificity,
+    replaced_gates,
 )
 from lightnets_edu.features.ghosts import (
     Answers,
@@ -60,6 +61,7 @@ __all__ = [
     "redundancy",
     "redundancy_by_layer",
     "replaced",
+    "replaced_gates",
     "settle_batch_norms",
     "shuffled_control",
     "shuffled_pixels",

@@ -5,7 +5,7 @@ A gate is the number from 0 to 1 by which a channel is multiplied (Hu et al. 201
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -157,6 +157,35 @@ def closed_gate(module: SqueezeExcitation, channel: int, value: float = 0.0) -> 
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def replaced_gates(model: nn.Module, replace: Callable[[str, Tensor], Tensor]) -> Iterator[None]:
+    """Inside, every gate of a network is what a function makes of it: what is a trained network worth without its own?
+
+    Args:
+        model: A network with squeeze-and-excitation modules.
+        replace: From a module's name and its gates ``[N, C, 1, 1]`` to others of the same shape.
+
+    Raises:
+        ValueError: If the network has no gates, or what is to replace them has another shape.
+    """
+
+    def hook(name: str, gates: Tensor) -> Tensor:
+        others = replace(name, gates)
+        if others.shape != gates.shape:
+            raise ValueError(f"the gates of {name!r} have the shape {tuple(gates.shape)}, not {tuple(others.shape)}")
+        return others
+
+    handles = [
+        module.gate.register_forward_hook(lambda _gate, _arguments, gates, name=name: hook(name, gates))
+        for name, module in gate_modules(model).items()
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _class_sums(values: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -21,20 +21,30 @@ from lightnets_edu.models.resnet import DEPTHS, Bottleneck, ResNet
 from lightnets_edu.models.resnet import layers as resnet_layers
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
 
+REDUCTION = 16  # r: C channels are squeezed to C / r (section 6.1, table 10)
+
 
 class SEBottleneck(Bottleneck):
     """relu(shortcut(x) + gate(f(x)) f(x)), f as in ResNet or ResNeXt. Figure 3.
 
-    Arguments and shape are those of `Bottleneck`; the channels of the output are squeezed to a sixteenth.
+    Arguments and shape are those of `Bottleneck`.
+
+    Args:
+        reduction: r: the output's channels are squeezed to an r-th of them.
     """
 
-    reduction = 16  # r: C channels are squeezed to C / r (section 6.1, table 10)
-
     def __init__(
-        self, in_channels: int, width: int, out_channels: int, stride: int = 1, groups: int = 1, stride_in: str = "3x3"
+        self,
+        in_channels: int,
+        width: int,
+        out_channels: int,
+        stride: int = 1,
+        groups: int = 1,
+        stride_in: str = "3x3",
+        reduction: int = REDUCTION,
     ) -> None:
         super().__init__(in_channels, width, out_channels, stride, groups, stride_in)
-        self.se = SqueezeExcitation(out_channels, out_channels // self.reduction)
+        self.se = SqueezeExcitation(out_channels, out_channels // reduction)
 
     def residual(self, x: Tensor) -> Tensor:
         """ResNet's branch, each channel times its gate."""

@@ -7,8 +7,11 @@ from lightnets_edu.records.library import (
     recorded_file,
     recorded_networks,
     recorded_run,
+    recorded_study,
     records_in,
     results_folder,
+    studied_devices,
+    study_file,
 )
 from lightnets_edu.records.schema import RecordError, load_record, save_record
 
@@ -21,7 +24,10 @@ __all__ = [
     "recorded_file",
     "recorded_networks",
     "recorded_run",
+    "recorded_study",
     "records_in",
     "results_folder",
     "save_record",
+    "studied_devices",
+    "study_file",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from lightnets_edu.records.schema import load_record
 
+STUDIES = "studies"  # the folder beside the devices' that holds, for each device, what was studied on it
 _NOT_NETWORKS = ("profile", "guidelines")  # files beside the records: what the device is like
 
 
@@ -27,7 +28,7 @@ def recorded_run(name: str) -> dict[str, Any]:
     """
     folder = results_folder()
     path = folder / f"{name}.json"
-    if not path.is_file() or path.stem in _NOT_NETWORKS:
+    if not path.is_file() or path.stem in _NOT_NETWORKS or name.startswith(f"{STUDIES}/"):
         known = [f"{device}/{run}" for device in recorded_devices() for run in _names(folder / device)]
         raise ValueError(f"there is no recorded run {name!r}; recorded are {', '.join(known) or 'none yet'}")
     return load_record(path)
@@ -35,7 +36,7 @@ def recorded_run(name: str) -> dict[str, Any]:
 
 def recorded_devices() -> list[str]:
     """The devices that something was recorded on: the folders of ``results/``."""
-    return sorted(path.name for path in results_folder().iterdir() if path.is_dir() and any(path.glob("*.json")))
+    return _devices_in(results_folder(), but=STUDIES)
 
 
 def recorded_networks(device: str = "cpu") -> dict[str, dict[str, Any]]:
@@ -101,6 +102,51 @@ def recorded_file(device: str, name: str) -> Path:
     if name not in _NOT_NETWORKS or not path.is_file():
         raise ValueError(f"no {name!r} was recorded on {device!r}: there are {', '.join(_NOT_NETWORKS)} at most")
     return path
+
+
+def study_file(folder: str | Path, device: str, name: str) -> Path:
+    """Where a study's record is.
+
+    Args:
+        folder: Such as ``results``.
+        device: A device's folder, such as ``"cpu"``.
+        name: The study's.
+    """
+    return Path(folder, STUDIES, device, f"{name}.json")
+
+
+def studied_devices(name: str, folder: str | Path | None = None) -> list[str]:
+    """The devices that a study was recorded on.
+
+    Args:
+        name: The study's.
+        folder: Of the results (None: the library's own).
+    """
+    folder = results_folder() if folder is None else Path(folder)
+    return [device for device in _devices_in(folder / STUDIES) if study_file(folder, device, name).is_file()]
+
+
+def recorded_study(name: str, device: str = "cpu") -> dict[str, Any]:
+    """The record of a study.
+
+    Raises:
+        ValueError: If it was not recorded on this device; the sentence says how to record it.
+        RecordError: If the file is not a valid record.
+    """
+    path = study_file(results_folder(), device, name)
+    if not path.is_file():
+        raise ValueError(
+            f"there is no record of a study {name!r} on {device!r}: python -m lightnets_edu study lists the studies, "
+            "and with a study's name it records one"
+        )
+    return load_record(path)
+
+
+def _devices_in(folder: Path, but: str = "") -> list[str]:
+    """The folders that hold records."""
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.name != but and any(path.glob("*.json")))
 
 
 def _names(folder: Path) -> list[str]:

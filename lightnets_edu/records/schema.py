@@ -47,6 +47,17 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "timing_environment": (dict, type(None)),
     },
     "guidelines": {"environment": _ENVIRONMENT, "settings": dict, "rows": list},
+    # Several variants of a network, several seeds, and what their differences say of a claim. Where SciPy was not
+    # installed, what it computes is null: ``lightnets_edu.records.verdicts.judged`` fills it in.
+    "study": {
+        **dict.fromkeys(("name", "chapter", "claim", "source"), str),
+        **dict.fromkeys(("evidence", "held_equal", "measures", "variants", "runs", "comparisons"), list),
+        "recipe": dict,
+        "images": {"train": _SET, "test": _SET},
+        "verdict": _TEXT_OR_NONE,
+        "sentence": _TEXT_OR_NONE,
+        "environment": _ENVIRONMENT,
+    },
 }
 _EPOCH = {
     "epoch": int,
@@ -80,6 +91,34 @@ _MEASUREMENT = {
     "predicted_seconds": (dict, type(None)),  # by rung of the ladder
     "peak_bytes": (int, type(None)),
     "predicted_peak_bytes": (int, type(None)),
+}
+# The entries of a study's lists.
+_STUDY_LISTS: dict[str, dict[str, Any]] = {
+    "evidence": dict.fromkeys(("what", "value", "source"), str),
+    "held_equal": {"what": str, "tolerance": _NUMBER, "values": dict},  # values by variant
+    "measures": dict.fromkeys(("name", "label", "unit", "better"), str) | {"digits": int},
+    "variants": {
+        **dict.fromkeys(("name", "description"), str),
+        "after": _TEXT_OR_NONE,  # the variant whose trained networks it works on
+        **dict.fromkeys(("parameters", "macs"), (int, type(None))),  # null if it is no network to be trained
+        "definition": str,  # a checksum: runs of another definition are not mixed with these
+    },
+    "runs": {
+        "variant": str,
+        "seed": int,
+        "curve": (dict, type(None)),  # train_loss and test_accuracy (0 … 1), a list of epochs each; null if not trained
+        "measures": dict,
+        "seconds": _NUMBER,
+    },
+    "comparisons": {
+        **dict.fromkeys(("claim", "measure", "a", "b", "kind"), str),
+        "smallest_difference": _NUMBER,
+        "seeds": (int, type(None)),
+        "mean_difference": (*_NUMBER, type(None)),  # a − b
+        "interval": (list, type(None)),
+        "verdict": _TEXT_OR_NONE,
+        "sentence": _TEXT_OR_NONE,
+    },
 }
 
 
@@ -150,6 +189,8 @@ def check_record(record: object, where: str = "the record") -> None:
     elif kind == "guidelines":
         for index, row in enumerate(record["rows"]):
             _check_fields(row, _GUIDELINE, where, f"rows[{index}].")
+    elif kind == "study":
+        _check_study(record, where)
     else:
         _check_network(record, where)
 
@@ -173,6 +214,33 @@ def _check_network(record: Mapping[str, Any], where: str) -> None:
             raise RecordError(f"{where}: timings[{index}] must have either 'measured' or 'refused', and not both.")
         if row["measured"] is not None:
             _check_fields(row["measured"], _TIMING, where, f"timings[{index}].measured.")
+
+
+def _check_study(record: Mapping[str, Any], where: str) -> None:
+    for name, fields in _STUDY_LISTS.items():
+        for index, entry in enumerate(record[name]):
+            _check_fields(entry, fields, where, f"{name}[{index}].")
+    variants, measures = ({entry["name"] for entry in record[name]} for name in ("variants", "measures"))
+    seen = set()
+    for index, run in enumerate(record["runs"]):
+        if (key := (run["variant"], run["seed"])) in seen:
+            raise RecordError(f"{where}: runs[{index}] is a second run of {key[0]!r} with seed {key[1]}.")
+        seen.add(key)
+        if run["variant"] not in variants:
+            raise RecordError(f"{where}: runs[{index}] is of {run['variant']!r}, which is no variant of the study.")
+        for measure, value in run["measures"].items():
+            if measure not in measures or not isinstance(value, _NUMBER):
+                raise RecordError(
+                    f"{where}: runs[{index}].measures has {measure}={value!r}, but must hold a number for some of "
+                    f"{', '.join(sorted(measures))}."
+                )
+    if not record["comparisons"]:
+        raise RecordError(f"{where} has no comparison: the first one gives the study's verdict.")
+    for index, comparison in enumerate(record["comparisons"]):
+        if not {comparison["a"], comparison["b"]} <= variants or comparison["measure"] not in measures:
+            raise RecordError(
+                f"{where}: comparisons[{index}] names a variant or a measure that the study does not have."
+            )
 
 
 def _check_history(history: list, where: str) -> None:

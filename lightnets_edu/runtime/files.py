@@ -70,3 +70,25 @@ def _explained(path: Path, error: OSError) -> OSError:
 
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+@contextmanager
+def locked_folder(folder: str | os.PathLike) -> Iterator[None]:
+    """Keep other processes that ask for the same lock waiting; it ends with the block, or with the process.
+
+    Where the system has no such locks (Windows), nobody waits.
+
+    Args:
+        folder: A folder that is there; nothing is written into it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -82,6 +82,13 @@ class World:
         return made[0]
 
 
+def launched() -> tuple[int, int]:
+    """This process's number among those that ``torchrun`` started, and how many they are; (0, 1) without it."""
+    if not (dist.is_available() and dist.is_torchelastic_launched()):
+        return 0, 1
+    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+
 @contextmanager
 def process_group(device: str | torch.device = "auto") -> Iterator[torch.device]:
     """Join the processes that ``torchrun`` started; without it, do nothing.

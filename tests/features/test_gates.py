@@ -15,6 +15,7 @@ from lightnets_edu.features import (
     gate_modules,
     gates_by_class,
     permuted_specificity,
+    replaced_gates,
 )
 from lightnets_edu.models import get_model
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
@@ -165,3 +166,20 @@ def entered(*arguments):
 def test_errors_teach(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def test_replaced_gates_are_what_the_channels_are_multiplied_by():
+    model = nn.Sequential(SqueezeExcitation(4, 2), nn.Conv2d(4, 8, 1), SqueezeExcitation(8, 2)).eval()
+    x = torch.randn(3, 4, 5, 5)
+    own = model(x)
+    with replaced_gates(model, lambda name, gates: gates):
+        assert torch.equal(model(x), own)
+    others = {"0": torch.rand(1, 4, 1, 1), "2": torch.rand(1, 8, 1, 1)}
+    with replaced_gates(model, lambda name, gates: others[name].expand_as(gates)):
+        torch.testing.assert_close(model(x), model[1](x * others["0"]) * others["2"])
+    with pytest.raises(ValueError, match=r"the gates of '0' have the shape \(3, 4, 1, 1\), not \(3, 1, 1, 1\)"):  # noqa: SIM117
+        with replaced_gates(model, lambda name, gates: gates[:, :1]):
+            model(x)
+    assert torch.equal(model(x), own)  # nothing is left behind
+    with pytest.raises(ValueError, match="has no squeeze-and-excitation module"):
+        replaced_gates(nn.Conv2d(1, 1, 1), lambda name, gates: gates).__enter__()

@@ -16,10 +16,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lightnets_edu.discovery import chapter_modules
 from lightnets_edu.formulas import Check, conv2d, depthwise_separable_conv2d
 from lightnets_edu.formulas.tree import SharedTrees, compile_trees, to_tree
 from lightnets_edu.pages import get_widget, list_widgets
-from lightnets_edu.pages.discovery import chapter_modules
 from lightnets_edu.pages.widget.controls import Choice, Slider, Toggle
 from lightnets_edu.pages.widget.naming import name_values
 from lightnets_edu.pages.widget.widgets import (

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from tiny_studies import TINY as TINY_STUDY
 
 from lightnets_edu import cli
 from lightnets_edu.counting import count
 from lightnets_edu.models import get_model
-from lightnets_edu.records import load_record, recorded_file, recorded_networks, save_record
+from lightnets_edu.recording.studies import run_study
+from lightnets_edu.records import load_record, recorded_file, recorded_networks, save_record, study_file
 from lightnets_edu.timing import DeviceProfile, measure_profile
 from lightnets_edu.timing.microbenchmarks import TimedLayer
 
+HERE = Path(__file__).parent
 TINY = "shufflenet_v2_x0_5"
 SMALL_SETS = ["--data", "shapes", "--limit", "32", "--test-limit", "16", "--device", "cpu"]
 ONE_EPOCH = [*SMALL_SETS, "--epochs", "1", "--recipe", "batch_size=16"]
@@ -86,26 +91,49 @@ def test_mistakes_end_with_one_sentence_and_nothing_written(tmp_path, monkeypatc
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_recording_needs_torch_torchvision_numpy_and_tqdm_only(tmp_path):
-    """Everything else that this project uses is made impossible to import (PyTorch itself brings SymPy)."""
-    code = """
+def on_a_bare_machine(work: str, *arguments: str) -> None:
+    """Run code where all else that this project uses cannot be imported (PyTorch brings SymPy)."""
+    code = f"""
 import sys
-absent = {"matplotlib", "ipywidgets", "anywidget", "IPython", "jupyter_book", "sphinx", "pandas", "fvcore", "torchinfo",
-          "timm", "pytorchcv", "psutil", "yaml", "scipy", "hypothesis", "pytest", "traitlets", "nbformat", "bs4"}
+absent = {{"matplotlib", "ipywidgets", "anywidget", "IPython", "jupyter_book", "sphinx", "pandas", "fvcore",
+          "torchinfo", "timm", "pytorchcv", "psutil", "yaml", "scipy", "hypothesis", "pytest", "traitlets",
+          "nbformat", "bs4"}}
 from importlib.machinery import PathFinder
 class Installed:
     def find_spec(self, name, path=None, target=None):
         return None if name.partition(".")[0] in absent else PathFinder.find_spec(name, path, target)
 sys.meta_path[sys.meta_path.index(PathFinder)] = Installed()
-from lightnets_edu.cli import main
-status = main(sys.argv[1:])
-assert not absent & {name.partition(".")[0] for name in sys.modules}, absent & set(sys.modules)
+{work}
+assert not absent & {{name.partition(".")[0] for name in sys.modules}}, absent & set(sys.modules)
 sys.exit(status)
 """
-    command = ["record", "--only", TINY, *ONE_EPOCH, "--out", str(tmp_path), "--no-time"]
-    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
+    paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
+
+
+def test_recording_needs_torch_torchvision_numpy_and_tqdm_only(tmp_path):
+    command = ["record", "--only", TINY, *ONE_EPOCH, "--out", str(tmp_path), "--no-time"]
+    on_a_bare_machine("from lightnets_edu.cli import main; status = main(sys.argv[1:])", *command)
     assert (tmp_path / "cpu" / f"{TINY}.json").exists()
+
+
+def test_a_study_is_recorded_without_scipy_and_judged_where_it_is(tmp_path):
+    work = """
+from lightnets_edu.cli import main
+from lightnets_edu.recording.studies import run_study
+from tiny_studies import TINY
+run_study(TINY, folder=sys.argv[1], seeds=3, device="cpu", progress=False)
+status = main(["study"])  # the chapters' declarations need no more
+"""
+    on_a_bare_machine(work, str(tmp_path))
+    record = load_record(study_file(tmp_path, "cpu", "tiny"))
+    assert len(record["runs"]) == 3 * len(TINY_STUDY.variants)
+    assert record["verdict"] is None and {one["interval"] for one in record["comparisons"]} == {None}
+    run_study(TINY_STUDY, folder=tmp_path, seeds=3, device="cpu", progress=False)
+    judged = load_record(study_file(tmp_path, "cpu", "tiny"))
+    assert judged["runs"] == record["runs"] and judged["verdict"] == "refuted"  # nothing differs by 50 points
 
 
 def test_predict_uses_a_profile(tmp_path, capsys):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 import pytest
 
 from lightnets_edu.recording import network_record
 from lightnets_edu.records import save_record
-from lightnets_edu.runtime.files import atomic_file
+from lightnets_edu.runtime.files import atomic_file, locked_folder
 from lightnets_edu.training import TrainConfig
 from lightnets_edu.training.checkpoints import save_checkpoint
 
@@ -43,3 +44,16 @@ def test_failure_in_the_middle_leaves_the_old_file(tmp_path, monkeypatch, write,
     assert [file.name for file in path.parent.iterdir()] == ["file"]
     write(path, 2)
     assert path.read_bytes() != before
+
+
+def test_one_process_at_a_time_has_a_folders_lock(tmp_path):
+    other = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(RuntimeError, match="broke off"), locked_folder(tmp_path):
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            raise RuntimeError("broke off")
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(other)
+    assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ import importlib
 from functools import cache
 from typing import Any
 
-from lightnets_edu.pages.discovery import chapter_modules
+from lightnets_edu.discovery import chapter_modules
 from lightnets_edu.pages.exercise.judging import Judgement, judge
 from lightnets_edu.pages.exercise.kinds import Exercise, NumberExercise
 from lightnets_edu.pages.exercise.shown import ShownExercise, Verdict

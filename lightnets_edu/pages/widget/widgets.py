@@ -20,9 +20,9 @@ from typing import Any, ClassVar
 import sympy as sp
 import traitlets
 
+from lightnets_edu.discovery import chapter_modules
 from lightnets_edu.formulas.checks import Check, fill_message
 from lightnets_edu.formulas.tree import SharedTrees, compile_trees, to_tree
-from lightnets_edu.pages.discovery import chapter_modules
 from lightnets_edu.pages.script.bundle import bundle, page_script
 from lightnets_edu.pages.script.component import PageWidget
 from lightnets_edu.pages.widget.controls import Choice, Control, Slider, Toggle

@@ -1,4 +1,4 @@
-"""Where the chapters' own modules are. The engine knows no chapter by name: it looks into their folders."""
+"""Where the chapters' own modules are. The package knows no chapter by name: it looks into their folders."""
 
 from __future__ import annotations
 
