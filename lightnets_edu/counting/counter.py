@@ -23,6 +23,7 @@ from lightnets_edu.counting.state import ModelState
 from lightnets_edu.counting.table import CountTable
 from lightnets_edu.counting.trace import Shape, Trace, storage_of
 
+_CALL, _IN_A_ROW = nn.Module.__call__, nn.Sequential.forward
 _NOT_MODELS = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
 
 
@@ -37,12 +38,12 @@ def _call_module(trace: Trace, module: nn.Module, args: tuple, kwargs: dict) -> 
         plain = "forward" not in own and not own["_forward_pre_hooks"]
         if plain and not kwargs and len(args) == 1 and type(args[0]) is ShapeTensor:
             result = rule(trace, module, args[0])
-    elif issubclass(kind, nn.Sequential) and kind.forward is nn.Sequential.forward and len(args) == 1:
+    elif issubclass(kind, nn.Sequential) and kind.forward is _IN_A_ROW and len(args) == 1:
         # As its forward does, but faster.
         (result,) = args
         for child in module._modules.values():
-            known = type(child).__call__ is nn.Module.__call__
-            result = _call_module(trace, child, (result,), {}) if known else child(result)  # type: ignore[arg-type,misc]
+            own_call = type(child) not in LAYER_RULES and type(child).__call__ is not _CALL
+            result = child(result) if own_call else _call_module(trace, child, (result,), {})  # type: ignore[arg-type,misc]
     if result is NotImplemented:
         result = _run_forward(trace, module, args, kwargs)
     # Not in a finally: after an error the stack still says where it happened.

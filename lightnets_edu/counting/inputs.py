@@ -24,19 +24,20 @@ def make_inputs(input_size: InputSize, dtype: torch.dtype, make: Make) -> tuple[
     Raises:
         ValueError: If the input size is not valid.
     """
-
-    def one(size: Any) -> Any:
-        if _is_typed(size):
-            return make(_checked_shape(size[0]), size[1])
-        if isinstance(size, (list, tuple)) and size and not _is_shape(size):
-            return [one(part) for part in size]
-        return make(_checked_shape(size), dtype)
-
     if isinstance(input_size, Mapping):
-        return (), {name: one(size) for name, size in input_size.items()}
+        return (), {name: _make_one(size, dtype, make) for name, size in input_size.items()}
     if _is_typed(input_size) or _is_shape(input_size) or not isinstance(input_size, (list, tuple)):
-        return (one(input_size),), {}
-    return tuple(map(one, input_size)), {}
+        return (_make_one(input_size, dtype, make),), {}
+    return tuple(_make_one(size, dtype, make) for size in input_size), {}
+
+
+def _make_one(size: Any, dtype: torch.dtype, make: Make) -> Any:
+    """One argument: a tensor, or a list of tensors."""
+    if _is_typed(size):
+        return make(_checked_shape(size[0]), size[1])
+    if isinstance(size, (list, tuple)) and size and not _is_shape(size):
+        return [_make_one(part, dtype, make) for part in size]
+    return make(_checked_shape(size), dtype)
 
 
 def _is_shape(size: Any) -> bool:

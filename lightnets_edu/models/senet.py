@@ -33,6 +33,8 @@ class SEBottleneck(Bottleneck):
         reduction: r: the output's channels are squeezed to an r-th of them.
     """
 
+    reduction = REDUCTION  # unless another is asked for
+
     def __init__(
         self,
         in_channels: int,

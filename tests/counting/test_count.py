@@ -1,5 +1,6 @@
 """Exact against torch's own counter, for everything the book and its readers count; and nothing is touched."""
 
+import gc
 import threading
 
 import pytest
@@ -341,3 +342,15 @@ def test_the_table_shows_itself_three_ways():
         assert f"{number:,}" in text and f"{number:,}" in page
     assert len(frame) == len(table.rows) and frame.macs.sum() == table.macs
     assert table.to_dict()["flops"] == 2 * table.macs
+
+
+def test_a_count_leaves_nothing_to_the_garbage_collector():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    count(model, (1, 3, 8, 8))
+    gc.collect()
+    gc.disable()
+    try:
+        count(model, (1, 3, 8, 8))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -56,10 +56,11 @@ _DIMENSIONS = {nn.BatchNorm1d: (2, 3), nn.BatchNorm2d: (4,), nn.BatchNorm3d: (5,
 
 @layer_rule(*_DIMENSIONS)
 def _batch_norm(trace, m, x):
-    if len(x.shape) not in _DIMENSIONS[type(m)] or x.shape[1] != m.num_features:
+    kind = type(m)
+    if len(x.shape) not in _DIMENSIONS[kind] or x.shape[1] != m.num_features:
         return NotImplemented
     has_statistics = m._buffers["running_mean"] is not None
-    return elementwise.channel_norm(trace, type(m).__name__, x, *_weights(m), has_statistics)
+    return elementwise.channel_norm(trace, kind.__name__, x, *_weights(m), has_statistics)
 
 
 @layer_rule(nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid, nn.SiLU, nn.GELU)
