@@ -21,7 +21,7 @@ from torch.utils.hooks import RemovableHandle
 from lightnets_edu.counting.shapes import find_trace
 
 one_at_a_time = threading.RLock()  # held by the thread that counts
-_running: list[ModuleCalls] = []  # of that thread; more than one where a forward itself counts a model
+_told: ModuleCalls | None = None  # who is told of that thread's calls
 _originals: dict[tuple[Any, str], Any] = {}
 
 
@@ -39,26 +39,30 @@ class ModuleCalls:
         self.thread = threading.get_ident()
 
     def __enter__(self) -> None:
-        if not _running:
+        global _told
+        self._outer = _told  # a forward may itself count a model
+        if self._outer is None:
             for (owner, name), replacement in _REPLACEMENTS.items():
                 _originals[owner, name] = vars(owner)[name]
                 setattr(owner, name, replacement)
-        _running.append(self)
+        _told = self
 
     def __exit__(self, *error: object) -> None:
-        _running.pop()
-        if not _running:
+        global _told
+        _told = self._outer
+        if _told is None:
             for (owner, name), original in _originals.items():
                 setattr(owner, name, original)
 
 
 def _calls() -> ModuleCalls | None:
-    """Who is told of what happens in this thread."""
-    return _running[-1] if _running and _running[-1].thread == threading.get_ident() else None
+    """Who is told of what happens in this thread; others may still be in a replaced function when a count has ended."""
+    told = _told
+    return told if told is not None and told.thread == threading.get_ident() else None
 
 
 def _call_module(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-    if (calls := _running[-1]).thread == threading.get_ident():
+    if (calls := _calls()) is not None:
         return calls.call(module, args, kwargs)
     return _originals[nn.Module, "_call_impl"](module, *args, **kwargs)
 
