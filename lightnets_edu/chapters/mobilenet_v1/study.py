@@ -12,17 +12,21 @@ from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable
 from lightnets_edu.recording.studies import Comparison, Evidence, HeldEqual, Study, Variant
 
 # Table 1 in small: the first convolution halves the image, the first block keeps its side, each stage after it halves
-# the side and doubles the channels, and the last stage but one has equal blocks.
+# the side and doubles the channels, and the last stage but one has several equal blocks. On the
+# right: side of the maps.
 IMAGE_SIZE = 28
-STEM_CHANNELS = 16  # conv 3x3, s 2    14
-EQUAL_BLOCKS = 3  # the paper's 14 x 14 stage has five; half of the MACs are in them
+STEM_CHANNELS = 16  # conv 3x3, s 2               14
 BODY = (
-    # (s, c), as in the paper's table
-    ((1, 32),),  #                     14
-    ((2, 64), *[(1, 64)] * EQUAL_BLOCKS),  # 7
-    ((2, 128), (1, 128)),  #            4
+    # (s, c)
+    ((1, 32),),  #                                14
+    ((2, 64), (1, 64), (1, 64), (1, 64)),  #       7
+    ((2, 128), (1, 128)),  #                       4
 )
-PAPERS_LOSS = 1.1  # points: 71.7 less 70.6 per cent in table 4, which the paper calls a reduction by only one
+EQUAL_BLOCKS = 1  # the stage that has them: the paper's shallow network does without
+
+# The paper calls a loss of 1.1 points small, where 28.3 % of the images are wrong (table 4). Here it is about 11 %,
+# and half a point is as large a part of them.
+LOSS = 0.5
 
 
 def full_convolution(in_channels: int, out_channels: int, stride: int) -> nn.Module:
@@ -60,9 +64,9 @@ class SmallMobileNet(nn.Module):
         channels = scaled_channels(STEM_CHANNELS, width_mult, divisor=1)
         self.stem = full_convolution(1, channels, stride=2)
         blocks = []
-        for rows in BODY:
+        for stage, rows in enumerate(BODY):
             for index, (stride, full_width) in enumerate(rows):
-                if shallow and rows is BODY[1] and index:
+                if shallow and stage == EQUAL_BLOCKS and index:
                     continue
                 out_channels = scaled_channels(full_width, width_mult, divisor=1)
                 blocks.append(block(channels, out_channels, stride))
@@ -81,7 +85,7 @@ class SmallMobileNet(nn.Module):
 
 STUDY = Study(
     name="mobilenet_v1",
-    claim="Depthwise separable convolutions in place of full ones cost hardly more than a point of accuracy.",
+    claim="A network of depthwise separable convolutions is nearly as accurate as one of full convolutions, as wide.",
     source="Howard et al. 2017, arXiv:1704.04861, section 4.1, table 4",
     evidence=(
         Evidence(
@@ -96,7 +100,7 @@ STUDY = Study(
         ),
         Evidence(
             "thin (α = 0.75) instead of smaller images (160 px)",
-            "top-1 accuracy 68.4 % instead of 67.2 %, with 325 M and about 290 M MACs",
+            "top-1 accuracy 68.4 % instead of 67.2 %, with 325 M and 290 M MACs",
             "tables 6 and 7",
         ),
     ),
@@ -113,7 +117,7 @@ STUDY = Study(
         Variant("small", "separable networks on smaller images", partial(SmallMobileNet, image_size=20)),
     ),
     comparisons=(
-        Comparison("separable", "full", by=PAPERS_LOSS, kind="no worse"),
+        Comparison("separable", "full", by=LOSS, kind="no worse"),
         Comparison(
             "separable", "narrow", by=0.5, claim="At equal MACs separable convolutions make the better network."
         ),
