@@ -7,13 +7,13 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from lightnets_edu.models.layers import initialise_convolution, scaled_channels
+from lightnets_edu.models.layers import scaled_channels
 from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable
 from lightnets_edu.recording.studies import Comparison, Evidence, HeldEqual, Study, Variant
 
 # Table 1 in small: the first convolution halves the image, the first block keeps its side, each stage after it halves
-# the side and doubles the channels, and the last stage but one has several equal blocks. On the
-# right: side of the maps.
+# the side and doubles the channels, and the last stage but one has several equal blocks. At the right: side
+# of the maps.
 IMAGE_SIZE = 28
 STEM_CHANNELS = 16  # conv 3x3, s 2               14
 BODY = (
@@ -73,7 +73,6 @@ class SmallMobileNet(nn.Module):
                 channels = out_channels
         self.blocks = nn.Sequential(*blocks)
         self.classifier = nn.Linear(channels, 10)
-        self.apply(initialise_convolution)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""
