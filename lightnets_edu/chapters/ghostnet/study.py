@@ -18,7 +18,7 @@ WIDTHS = (
     (96, 96),  #   3 x 3
 )
 FEWER = ((17,), (33, 33), (67, 67))  # about 1 / sqrt(2) of them: as many MACs as with a ghost for every other map
-TRANSCRIBED = "as another author's article gives the paper's table"
+TRANSCRIBED = "the paper's table as an article on Paperspace's blog gives it"
 
 
 def convolution(in_channels: int, out_channels: int) -> nn.Module:
@@ -64,7 +64,7 @@ class SmallVGG(nn.Module):
 STUDY = Study(
     name="ghostnet",
     claim="Cheap kernels can make half of every convolution's maps without a loss of accuracy.",
-    source="Han et al. 2020, arXiv:1911.11907, the experiments with VGG-16 and ResNet-56 on CIFAR-10",
+    source="Han et al. 2020, arXiv:1911.11907, the experiments with CIFAR-10 (not read in the paper itself)",
     evidence=(
         Evidence(
             "Ghost modules (s = 2) instead of convolutions, VGG-16, CIFAR-10",
