@@ -125,12 +125,17 @@ def _judged(comparison: Mapping[str, Any], record: Mapping[str, Any]) -> dict[st
     except ImportError:
         return {**comparison, **results}
     measure = next(one for one in record["measures"] if one["name"] == comparison["measure"])
+    decimals = measure["digits"] + 4  # far more than the seeds' scatter lets one know, and less than rounding disturbs
+
+    def rounded(value: float) -> float:
+        return round(value, decimals) + 0.0  # no -0.0
+
     oriented = found if measure["better"] == "higher" else _mirrored(found)
     verdict = verdict_of(comparison["kind"], oriented, comparison["smallest_difference"])
     results = {
         "seeds": len(seeds),
-        "mean_difference": _rounded(found.mean) if seeds else None,
-        "interval": None if found.low is None or found.high is None else [_rounded(found.low), _rounded(found.high)],
+        "mean_difference": rounded(found.mean) if seeds else None,
+        "interval": None if found.low is None or found.high is None else [rounded(found.low), rounded(found.high)],
         "verdict": verdict,
     }
     means = [float(np.mean([side[seed] for seed in seeds])) if seeds else 0.0 for side in (a, b)]
@@ -142,11 +147,6 @@ def _mirrored(interval: Interval) -> Interval:
     if interval.low is None or interval.high is None:
         return Interval(-interval.mean, None, None, interval.count)
     return Interval(-interval.mean, -interval.high, -interval.low, interval.count)
-
-
-def _rounded(value: float) -> float:
-    """Six digits: far more than the seeds' scatter lets one know."""
-    return float(f"{value:.6g}")
 
 
 class _Words:

@@ -72,6 +72,15 @@ def test_the_figure_in_words(record):
         assert f"{variant['description']}: mean {sum(values) / len(values):.1f} % (95 % interval" in alt
 
 
+def test_a_mean_for_a_sentence(record):
+    values = [run["measures"]["accuracy"] for run in record["runs"] if run["variant"] == "plain"]
+    assert show_study("senet").mean("plain") == pytest.approx(sum(values) / len(values))
+    with pytest.raises(ValueError, match="did you mean 'plain'"):
+        show_study("senet").mean("plane")
+    with pytest.raises(ValueError, match="no run of variant 'plain' has the measure 'gate_spread'"):
+        show_study("senet").mean("plain", "gate_spread")
+
+
 def test_equal_values_do_not_hide_each_other(record):
     page = ShownStudy(with_runs(record, {"gates": [90.0] * 5, "plain": [90.0] * 5}))._repr_html_()
     heights = re.findall(rf'cy="{NUMBER}"', page)

@@ -122,6 +122,19 @@ class ShownStudy:
 
     __repr__ = __str__
 
+    def mean(self, variant: str, measure: str = "accuracy") -> float:
+        """The mean of a measure over a variant's seeds, for a sentence of the page.
+
+        Raises:
+            ValueError: If the study has no such variant or measure, or the variant has no value of it.
+        """
+        for kind, name in (("variants", variant), ("measures", measure)):
+            one_of(kind[:-1], name, [one["name"] for one in self.record[kind]])
+        values = list(values_of(self.record, variant, measure).values())
+        if not values:
+            raise ValueError(f"no run of variant {variant!r} has the measure {measure!r}")
+        return sum(values) / len(values)
+
     @property
     def numbers(self) -> NumberTable:
         """What each variant costs and what it came to."""
@@ -138,7 +151,6 @@ class ShownStudy:
         record, where = self.record, self.record["environment"]
         images, recipe = record["images"], record["recipe"]
         seeds = len({run["seed"] for run in record["runs"]})
-        minutes = sum(run["seconds"] for run in record["runs"]) / 60
         threads = f", {thread_words(where['threads'])} a run" if where["device"] == "cpu" else ""
         parts = [
             f"{seeds} seeds",
@@ -146,7 +158,7 @@ class ShownStudy:
             f"{images['train']['name'].replace('_', '-')}",
             f"{recipe['epochs']} epochs, batches of {recipe['batch_size']}, peak learning rate "
             f"{recipe['learning_rate']:g}",
-            f"{where['device_name']}{threads}, {minutes:.0f} minutes in all",
+            f"{where['device_name']}{threads}",
             f"torch {where['torch']}",
             where["date"][:10],
         ]
