@@ -47,20 +47,28 @@ from lightnets_edu.models.regnet import (
 from lightnets_edu.models.regnet import layers as regnet_layers
 
 VARIANTS = ("official", "paper")
+SHARE = 0.5  # lambda: the part of a stage's channels that are ghosts
 
 
-def split_channels(out_channels: int, group_width: int) -> tuple[int, int, int]:
+def split_channels(out_channels: int, group_width: int, share: float = SHARE) -> tuple[int, int, int]:
     """Divide a stage's channels: (thin blocks' channels, ghosts, thin blocks' group width). Difference 5.
 
+    Args:
+        out_channels: Of the stage.
+        group_width: Of its full-width blocks.
+        share: The least part of the channels that are ghosts, in whole per cents: what is left for the thin blocks is
+            rounded down to whole groups.
+
     Raises:
-        ValueError: If half of the channels do not hold one group of the thin blocks.
+        ValueError: If the rest of the channels does not hold one group of the thin blocks.
     """
-    thin_group_width = group_width * 3 // 4
-    thin = out_channels // 2 // max(thin_group_width, 1) * thin_group_width
+    thin_group_width, percent = group_width * 3 // 4, 100 - round(100 * share)
+    thin = out_channels * percent // 100 // max(thin_group_width, 1) * thin_group_width
     if thin == 0:
         raise ValueError(
-            f"group_width={group_width} does not fit out_channels={out_channels}: half of the channels should hold at "
-            f"least one group of the thin blocks, which is {thin_group_width} wide (three quarters of {group_width})"
+            f"group_width={group_width} does not fit out_channels={out_channels}: {percent} % of the channels should "
+            f"hold at least one group of the thin blocks, which is {thin_group_width} wide (three quarters of "
+            f"{group_width})"
         )
     return thin, out_channels - thin, thin_group_width
 
@@ -85,6 +93,7 @@ class GGhostStage(nn.Module):
         depth: Blocks from the input to the output: base, depth - 2 thin ones, end.
         group_width: Channels of each group in base and end.
         stride: Of the first block.
+        share: The least part of the channels that are ghosts; see `split_channels`.
 
     Shape:
         ``[N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]``. In training N must be 2 or
@@ -94,10 +103,18 @@ class GGhostStage(nn.Module):
         ValueError: If the depth is below 3 or the group width does not fit the channels.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, depth: int, group_width: int, stride: int = 2) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        depth: int,
+        group_width: int,
+        stride: int = 2,
+        share: float = SHARE,
+    ) -> None:
         super().__init__()
         _check_depth(depth)
-        thin, ghosts, thin_group_width = split_channels(out_channels, group_width)
+        thin, ghosts, thin_group_width = split_channels(out_channels, group_width, share)
         self.split = (thin, ghosts)
         self.stride = stride
         self.base = Bottleneck(in_channels, out_channels, group_width, stride)
@@ -130,10 +147,18 @@ class PaperGGhostStage(nn.Module):
     Arguments, shape and errors are those of `GGhostStage`; the thin blocks are depth - 1, the first of which narrows.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, depth: int, group_width: int, stride: int = 2) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        depth: int,
+        group_width: int,
+        stride: int = 2,
+        share: float = SHARE,
+    ) -> None:
         super().__init__()
         _check_depth(depth)
-        thin, ghosts, thin_group_width = split_channels(out_channels, group_width)
+        thin, ghosts, thin_group_width = split_channels(out_channels, group_width, share)
         self.stride = stride
         self.base = Bottleneck(in_channels, out_channels, group_width, stride)
         widths = (out_channels, *(thin for _ in range(depth - 2)))

@@ -8,10 +8,12 @@ from explorers import assert_totals, counted, shown
 from torch import nn
 
 from lightnets_edu import get_model
+from lightnets_edu.chapters.g_ghost import study
 from lightnets_edu.models import g_ghost_regnet
 from lightnets_edu.models.g_ghost_regnet import GGhostStage
 from lightnets_edu.pages.exercise import get_exercise
 from lightnets_edu.pages.exercise.judging import judge
+from lightnets_edu.recording.studies import get_study, quick_look
 
 
 def built(network, stages, size):
@@ -48,7 +50,7 @@ def test_explorer_equals_the_real_network(network, stages, size):
 def test_any_share_equals_a_network_that_is_split_so(share, stages, network, monkeypatch):
     """The code's own expression, in its own floating point where that is exact."""
 
-    def split(out_channels, group_width):
+    def split(out_channels, group_width, _default):
         width = int(group_width * 0.75)
         thin = int(out_channels * round(100 - 100 * share) / 100 / width) * width
         return thin, out_channels - thin, width
@@ -96,3 +98,27 @@ def test_cka_may_be_written_with_gram_matrices():
         return (k * m).sum() / (k.norm() * m.norm())
 
     assert judge(get_exercise("g_ghost_write_cka"), linear_cka).status == "passed"
+
+
+def test_without_its_correction_a_network_is_the_one_that_never_had_any():
+    ghosts, never = study.NETWORKS["ghosts"]().eval(), study.NETWORKS["uncorrected"]().eval()
+    left = ghosts.state_dict()
+    never.load_state_dict({name: value for name, value in left.items() if ".merge." not in name})
+    images = torch.rand(3, 1, 28, 28)
+    with torch.no_grad():
+        corrected = ghosts(images)
+        with study.replaced_correction(ghosts, torch.zeros_like):
+            assert torch.equal(ghosts(images), never(images))
+        assert torch.equal(ghosts(images), corrected) and not torch.equal(never(images), corrected)
+
+
+def test_shares_of_the_study_are_exact():
+    for name, share in (("share30", 0.3), ("ghosts", 0.5), ("share70", 0.7)):
+        ghosts = study.NETWORKS[name]().get_submodule("stage.cheap.0").weight.shape[0]
+        assert ghosts == pytest.approx(share * study.WIDTH)
+
+
+def test_every_network_is_timed():
+    record = quick_look(get_study("g_ghost_time"), device="cpu", progress=False)
+    assert [run["variant"] for run in record["runs"]] == list(study.NETWORKS)
+    assert all(min(run["measures"].values()) > 0 and len(run["measures"]) == 2 for run in record["runs"])

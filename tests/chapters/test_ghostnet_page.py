@@ -13,8 +13,10 @@ from PIL import Image
 from torch import nn
 
 from lightnets_edu import count, get_model
+from lightnets_edu.chapters.ghostnet import study
 from lightnets_edu.chapters.ghostnet import widget as page
 from lightnets_edu.features import nearest_twins, reconstruct
+from lightnets_edu.formulas import ghost_module
 from lightnets_edu.models.ghostnet import GhostModule
 from lightnets_edu.pages import get_widget
 from lightnets_edu.pages.exercise import get_exercise
@@ -111,3 +113,17 @@ def test_code_exercise_accepts_a_module_written_in_another_way():
         return table.macs
 
     assert judge(get_exercise("ghost_write_cost"), ghost_macs).status == "passed"
+
+
+@pytest.mark.parametrize(("ratio", "cheap"), [(2, 3), (4, 3), (2, 5)])
+def test_the_studys_networks_are_vgg_with_ghost_modules(ratio, cheap):
+    """All but the first of the 3x3 convolutions are Ghost modules, on maps halved by a pool before each line."""
+    table = count(study.SmallVGG(study.ghosts(ratio, cheap)).eval(), (1, 1, 28, 28))
+    channels, side, macs = study.STEM_CHANNELS, 28, 9 * study.STEM_CHANNELS * 28**2
+    for line in study.WIDTHS:
+        side //= 2
+        for out in line:
+            settings = {"ratio": ratio, "cheap_kernel_size": cheap, "kernel_size": 3}
+            macs += ghost_module(in_channels=channels, out_channels=out, **settings, in_height=side, in_width=side).macs
+            channels = out
+    assert table.macs == macs + 10 * channels

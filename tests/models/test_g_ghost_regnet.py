@@ -1,6 +1,7 @@
 """G-Ghost RegNetX, which no package has: the official names, a re-statement (numbers are in test_networks)."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,21 @@ def test_share_of_ghosts():
                 shares.add(ghosts / width)
     assert min(shares) == 0.5 and max(shares) == 0.625
     assert split_channels(192, 48) == (72, 120, 36) and split_channels(432, 48) == (216, 216, 36)
+
+
+@pytest.mark.parametrize("stage_class", [GGhostStage, PaperGGhostStage])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.75])
+def test_any_share_of_ghosts(stage_class, share):
+    """120 channels hold 20 thin groups of 6: the share is exact where a whole number of them is left."""
+    groups = math.floor(20 * (1 - share) + 1e-9)
+    stage = stage_class(16, 120, 4, 8, share=share)
+    with torch.no_grad():
+        maps = torch.rand(2, 16, 8, 8)
+        thin = stage.layers[-1].conv3.weight.shape[0]
+        assert (thin, stage.cheap[0].weight.shape[0]) == (6 * groups, 120 - 6 * groups)
+        assert stage(maps).shape == (2, 120, 4, 4)
+    with pytest.raises(ValueError, match="4 % of the channels should hold at least one group"):
+        stage_class(16, 120, 4, 8, share=0.96)
 
 
 class Restated:

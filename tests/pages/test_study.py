@@ -94,6 +94,13 @@ def test_in_a_terminal(record):
     assert where["device_name"] in text and where["torch"] in text and where["date"][:10] in text
 
 
+def test_a_study_that_trains_nothing_names_no_training(record):
+    untrained = [{**run, "curve": None} for run in record["runs"]]
+    line = ShownStudy({**record, "runs": untrained}).provenance
+    assert "epochs" not in line and "images" not in line
+    assert set(line.split(" · ")) < set(ShownStudy(record).provenance.split(" · "))
+
+
 def test_a_sentence_that_the_record_contradicts_fails(record, monkeypatch):
     better, worse = [92.0, 92.1, 92.2], [89.0, 89.1, 89.3]
     values = {"gates": better, "plain": worse, "wider": better}

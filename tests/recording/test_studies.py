@@ -20,6 +20,7 @@ from lightnets_edu.cli import main
 from lightnets_edu.counting import count
 from lightnets_edu.recording.studies import (
     Comparison,
+    Context,
     HeldEqual,
     Study,
     Variant,
@@ -30,6 +31,7 @@ from lightnets_edu.recording.studies import (
     studies_in,
 )
 from lightnets_edu.records import RecordError, load_record, save_record, study_file
+from lightnets_edu.runtime.environment import cpu_threads
 from lightnets_edu.training import TrainingDivergedError, load_dataset, seed_everything, train
 
 HERE = Path(__file__).parent
@@ -81,6 +83,21 @@ def test_a_run_is_what_train_gives(whole):
     (random,) = (run for run in whole["runs"] if (run["variant"], run["seed"]) == ("drawn", 1))
     seed_everything(1)
     assert random["curve"] is None and random["measures"]["accuracy"] == pytest.approx(float(torch.rand(())) * 100)
+
+
+def threads(context: Context) -> dict[str, float]:
+    """How many threads a PyTorch operation has."""
+    return {"accuracy": torch.get_num_threads()}
+
+
+def test_times_are_taken_on_one_thread_and_the_record_says_so(tmp_path):
+    variants = tuple(Variant(name, name, run=threads) for name in "ab")
+    compared = {"variants": variants, "comparisons": (Comparison("a", "b", by=1),), "held_equal": ()}
+    timed = replace(TINY, name="timed", takes_time=True, **compared)
+    with cpu_threads(2):
+        record, quick = run_study(timed, folder=tmp_path, seeds=1, **CPU), quick_look(timed, **CPU)
+    assert record["environment"]["threads"] == 1
+    assert {run["measures"]["accuracy"] for run in record["runs"] + quick["runs"]} == {1}
 
 
 def test_two_processes_give_the_same_numbers_as_one(whole, tmp_path):

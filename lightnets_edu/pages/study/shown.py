@@ -152,12 +152,15 @@ class ShownStudy:
         images, recipe = record["images"], record["recipe"]
         seeds = len({run["seed"] for run in record["runs"]})
         threads = f", {thread_words(where['threads'])} a run" if where["device"] == "cpu" else ""
-        parts = [
-            f"{seeds} seeds",
+        training = [
             f"{images['train']['images']:,} training and {images['test']['images']:,} test images of "
             f"{images['train']['name'].replace('_', '-')}",
             f"{recipe['epochs']} epochs, batches of {recipe['batch_size']}, peak learning rate "
             f"{recipe['learning_rate']:g}",
+        ]
+        parts = [
+            f"{seeds} seeds",
+            *(training if any(run["curve"] for run in record["runs"]) else ()),
             f"{where['device_name']}{threads}",
             f"torch {where['torch']}",
             where["date"][:10],

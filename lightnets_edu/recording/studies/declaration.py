@@ -248,7 +248,7 @@ class Study:
         data: The images, as ``load_dataset`` knows them.
         train_images: So many of them to learn from (None: those that come with the package).
         test_images: So many of them to test on (likewise).
-        takes_time: Whether times are measured: then nothing runs beside a run.
+        takes_time: Whether times are measured: then nothing runs beside a run, which has one thread on a CPU.
         module: The module that declares it; found out when it is looked up.
     """
 

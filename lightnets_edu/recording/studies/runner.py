@@ -79,7 +79,7 @@ def run_study(
     seeds = whole_number("seeds", seeds, 1)
     if budget_minutes is not None:
         real_number("budget_minutes", budget_minutes, "a number above 0", (0, float("inf")), open_low=True)
-    threads = 1 if device.type == "cpu" and not study.takes_time else None
+    threads = 1 if device.type == "cpu" else None
     path = study_file(folder, device_folder(device), study.name)
     with cpu_threads(threads):
         keeper = _Keeper(path, empty_record(study, device))
@@ -112,7 +112,7 @@ def quick_look(study: Study, *, device: str | torch.device = "auto", progress: b
         What a record of it would be; it decides nothing.
     """
     device = resolve_device(device)
-    threads = 1 if device.type == "cpu" and not study.takes_time else None
+    threads = 1 if device.type == "cpu" else None
     record = empty_record(study, device, quick=True)
     jobs = _jobs(study, 1, (), device, threads, quick=True)
     for job in tqdm(jobs, unit="run", desc=study.name, disable=not progress):
