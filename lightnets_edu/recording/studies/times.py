@@ -35,7 +35,7 @@ def times_beside(context: Context, build: Callable[[], nn.Module]) -> dict[str, 
                 (batch, recipe.channels, side, side),
                 device=context.device,
                 amp=recipe.amp,
-                channels_last=recipe.channels_last,
+                channels_last=recipe.in_channels_last(context.device.type),
             )
             for key, network in networks.items()
         }
