@@ -7,15 +7,16 @@ from collections.abc import Callable
 from torch import nn
 
 from lightnets_edu.recording.studies.declaration import Context
-from lightnets_edu.timing.clock import forward_step, paired_ratio, time_interleaved, training_step
+from lightnets_edu.timing.clock import forward_step, time_interleaved, training_step
 
-ROUNDS, QUICK_ROUNDS = 25, 5
+ROUNDS, QUICK_ROUNDS = 41, 5
 
 
 def times_beside(context: Context, build: Callable[[], nn.Module]) -> dict[str, float]:
     """The trained network's times as multiples of another network's, both timed in turns.
 
-    A ratio of neighbouring samples is hardly changed by what else the machine does, and runs may go on beside it.
+    Whatever else the machine does only adds time, and to a long sample more often than to a short one. So each network
+    keeps the tenth percentile of its samples, and other runs may go on beside this one.
 
     Args:
         context: Of the run, with its trained network.
@@ -23,7 +24,7 @@ def times_beside(context: Context, build: Callable[[], nn.Module]) -> dict[str, 
 
     Returns:
         ``"step_time"`` of a training step with a batch of the recipe, and ``"image_time"`` of the forward pass of one
-        image, each the median ratio; the other network itself has 1.
+        image; the other network itself has 1.
     """
     recipe, side = context.recipe, context.recipe.image_size
     networks = {"this": context.trained, "other": build()}
@@ -41,5 +42,5 @@ def times_beside(context: Context, build: Callable[[], nn.Module]) -> dict[str, 
         }
         rounds = QUICK_ROUNDS if context.quick else ROUNDS
         timings = time_interleaved(steps, device=context.device, repeats=rounds)
-        found[name] = paired_ratio(timings["this"], timings["other"])
+        found[name] = timings["this"].p10 / timings["other"].p10
     return found
