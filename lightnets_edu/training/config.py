@@ -64,6 +64,10 @@ class TrainConfig:
             (0, self.epochs),
         )
 
+    def in_channels_last(self, device_type: str) -> bool:
+        """What ``channels_last`` comes to on a type of device, such as ``"cuda"``."""
+        return device_type == "cuda" if self.channels_last == "auto" else self.channels_last
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as a dictionary that JSON can hold."""
         return asdict(self)

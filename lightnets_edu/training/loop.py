@@ -97,7 +97,7 @@ def train(
     device = resolve_device(device)
     world = World.current()
     amp = resolve_amp(config.amp, device)
-    channels_last = device.type == "cuda" if config.channels_last == "auto" else config.channels_last
+    channels_last = config.in_channels_last(device.type)
     model.to(device)
     if channels_last:
         model.to(memory_format=torch.channels_last)

@@ -10,6 +10,7 @@ from explorers import assert_totals, counted
 from torch import nn
 
 from lightnets_edu import count
+from lightnets_edu.chapters.resnext import study
 from lightnets_edu.chapters.resnext.exercises import expand
 from lightnets_edu.models.resnext import EQUAL_COMPLEXITY, BlockFormC, ResNeXt
 from lightnets_edu.pages import get_widget
@@ -100,3 +101,47 @@ def test_expanded_kernels_compute_the_same(ins, outs, groups):
         dense = expand(layer.weight, groups)
         assert dense.shape == (outs, ins, 3, 3)
         torch.testing.assert_close(nn.functional.conv2d(x, dense), layer(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "cardinality", "widths", "blocks"),
+    [
+        ("one", 1, (8, 16, 32), 2),
+        ("four", 4, (3, 6, 12), 2),
+        ("fifteen", 15, (1, 2, 4), 2),
+        ("deeper", 1, (8, 16, 32), 4),
+        ("wider", 1, (12, 25, 50), 2),
+        ("two", 2, (8, 16, 32), 2),
+        ("eight", 8, (3, 6, 12), 2),
+    ],
+)
+def test_the_studys_networks_cost_what_equation_4_says(name, cardinality, widths, blocks):
+    """C (in d + 9 d d + d out) weights a block; the 3x3 has the stride, the 1x1 before it works on the large map."""
+    macs, before, side_before = 9 * 16 * 14**2, 16, 14
+    for d, out, side in zip(widths, (32, 64, 128), (14, 7, 4), strict=True):
+        macs += before * out * side**2  # the shortcut of the stage's first block
+        for index in range(blocks):
+            inputs, large = (before, side_before) if index == 0 else (out, side)
+            macs += cardinality * (inputs * d * large**2 + (9 * d * d + d * out) * side**2)
+        before, side_before = out, side
+    variant = study.STUDY.variant(name)
+    assert counted(variant.build, 1, 1, 28, 28).macs == macs + 10 * before
+    split = " × 12.5d" if name == "wider" else f"{cardinality} × {widths[0]}d"  # table 4's 100d by 8 is no whole number
+    assert split in variant.description
+
+
+def test_the_studys_blocks_keep_the_papers_budgets():
+    """An eighth of table 2's widths: however many the paths, a block costs the same, and twice that in table 4."""
+
+    def weights(build):
+        block = build().body[1]  # the first stage's second block: no shortcut convolution
+        return sum(m.weight.numel() for m in block.modules() if isinstance(m, nn.Conv2d))
+
+    budget = 2 * 32 * 8 + 9 * 8 * 8
+    for build, times in ((study.one_path, 1), (study.four_paths, 1), (study.fifteen_paths, 1)):
+        assert weights(build) == pytest.approx(times * budget, rel=0.01)
+    for build in (study.two_paths, study.eight_paths):
+        assert weights(build) == pytest.approx(2 * budget, rel=0.01)
+    # 100d by 8 lies between the widths 12 and 13
+    assert 2 * 32 * 12 + 9 * 12**2 < 2 * budget < 2 * 32 * 13 + 9 * 13**2
+    assert len(study.deeper().body) == 2 * len(study.one_path().body)

@@ -8,6 +8,7 @@ import pytest
 from explorers import assert_totals, counted
 
 from lightnets_edu import count
+from lightnets_edu.chapters.wide_resnet import study
 from lightnets_edu.chapters.wide_resnet.exercises import blocks, equal_width
 from lightnets_edu.counting import CountTable
 from lightnets_edu.models.resnet import Bottleneck
@@ -74,3 +75,27 @@ def test_equal_width_is_the_nearest(depth, width, new_depth):
     exact = (wanted / blocks(new_depth)) ** 0.5
     nearest = min(range(1, 40), key=lambda k: abs(k - exact))
     assert equal_width(depth, width, new_depth) == nearest
+
+
+@pytest.mark.parametrize("depth", study.SHAPES)
+def test_the_studys_networks_have_the_depth_of_their_name_and_table_1s_widths(depth):
+    blocks, channels = study.SHAPES[depth]
+    assert depth == 6 * blocks + 4
+    table = counted(study.STUDY.variant(f"depth{depth}").build, 1, 1, 28, 28)
+    convolutions = [row for row in table.rows if row.group == "convolution"]
+    # With the three shortcuts, without the classifier; as in WRN-40-1, the first is missing where nothing changes.
+    unchanged = channels == study.STEM_CHANNELS
+    assert len(convolutions) == depth - unchanged
+    # A group's 2 N convolutions of 3x3 but its first, as wide as the group; its first and its 1x1 shortcut take the
+    # channels of the group before. Maps of 14, 7 and 4 pixels a side.
+    macs, before = 9 * study.STEM_CHANNELS * 14**2, study.STEM_CHANNELS
+    for times, side in ((1, 14), (2, 7), (4, 4)):
+        wide = times * channels
+        macs += ((2 * blocks - 1) * 9 * wide**2 + (9 + 1) * before * wide) * side**2
+        before = wide
+    assert table.macs == macs + 10 * before - unchanged * channels**2 * 14**2
+
+
+def test_the_studys_times_are_relative_to_depth_16():
+    build = study.STUDY.measure.keywords["build"]
+    assert counted(build, 1, 1, 28, 28).params == counted(study.STUDY.variant("depth16").build, 1, 1, 28, 28).params

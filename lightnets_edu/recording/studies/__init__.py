@@ -13,6 +13,7 @@ from lightnets_edu.recording.studies.declaration import (
     Variant,
 )
 from lightnets_edu.recording.studies.runner import quick_look, run_study
+from lightnets_edu.recording.studies.times import times_beside
 
 __all__ = [
     "ACCURACY",
@@ -29,4 +30,5 @@ __all__ = [
     "quick_look",
     "run_study",
     "studies_in",
+    "times_beside",
 ]
