@@ -42,6 +42,13 @@ def test_the_page_has_claim_evidence_verdict_and_every_run(record):
     assert page.count('class="ln-dots-mean"') == len(record["variants"])
 
 
+def test_a_study_without_a_record_says_so():
+    shown = show_study("senet", device="cuda-nobody-has")
+    page = shown._repr_html_()
+    assert "<strong>Not recorded yet.</strong> No seed has been run yet" in page and "<circle" not in page
+    assert shown.record["claim"] in page and "lightnets_edu study senet" in str(shown)
+
+
 def test_dots_lie_where_their_values_are(record):
     """All places are one linear map of the values; what it is follows from two ticks of the axis."""
     values = {"gates": [80.0, 85.0, 90.0], "plain": [84.0, 86.0, 88.0]}
@@ -131,6 +138,7 @@ def always_seven(context: Context) -> dict[str, float]:
 
 def test_what_is_not_recorded():
     with pytest.raises(ValueError, match="no record of a study 'senett' on 'cpu': python -m lightnets_edu study"):
-        show_study("senett")
-    with pytest.raises(ValueError, match="did you mean 'senet'"):
-        quick_study("senett")
+        expect_verdict("senett", "shown")
+    for look in (show_study, quick_study):
+        with pytest.raises(ValueError, match="did you mean 'senet'"):
+            look("senett")

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lightnets_edu.checks import one_of
 from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.pages.study.dots import dot_figure
-from lightnets_edu.recording.studies import get_study, quick_look
-from lightnets_edu.records import recorded_study
-from lightnets_edu.records.verdicts import CAUTION, VERDICTS, values_of
+from lightnets_edu.recording.studies import empty_record, get_study, quick_look
+from lightnets_edu.records import recorded_study, studied_devices
+from lightnets_edu.records.verdicts import CAUTION, VERDICTS, judged, values_of
 from lightnets_edu.tables import Column, NumberTable
 
 STYLE = Path(__file__).with_name("study.css")
@@ -25,16 +27,21 @@ class VerdictError(ValueError):
 
 
 def show_study(name: str, device: str = "cpu") -> ShownStudy:
-    """A recorded study: claim, the paper's evidence, every run, the verdict, and how it was recorded.
+    """A study: claim, the paper's evidence, every run, the verdict, and how it was recorded.
+
+    One that is declared and not recorded on the device is shown without runs; the page says so.
 
     Args:
         name: The study's, as ``python -m lightnets_edu study`` lists it.
         device: A folder of ``results/studies/``.
 
     Raises:
-        ValueError: If it was not recorded on this device.
+        ValueError: If there is no such study.
     """
-    return ShownStudy(recorded_study(name, device))
+    study = get_study(name)
+    if device in studied_devices(name):
+        return ShownStudy(recorded_study(name, device))
+    return ShownStudy(judged(empty_record(study, torch.device("cpu"))))
 
 
 def expect_verdict(name: str, verdict: str, *, claim: str = "", device: str = "cpu") -> None:
@@ -107,7 +114,7 @@ class ShownStudy:
     """A study on a page and in a terminal.
 
     Attributes:
-        record: From ``recorded_study``.
+        record: From ``recorded_study``, or one without runs.
     """
 
     record: dict[str, Any]
@@ -150,6 +157,8 @@ class ShownStudy:
         """How it was recorded, in one line."""
         record, where = self.record, self.record["environment"]
         images, recipe = record["images"], record["recipe"]
+        if not record["runs"]:
+            return f"Not recorded yet: python -m lightnets_edu study {record['name']} does it."
         seeds = len({run["seed"] for run in record["runs"]})
         threads = f", {thread_words(where['threads'])} a run" if where["device"] == "cpu" else ""
         training = [
@@ -180,6 +189,7 @@ class ShownStudy:
             f"<li><strong>{_text(one['claim'])}</strong> {_text(one['sentence'])}</li>"
             for one in record["comparisons"][1:]
         )
+        verdict = f"At this size: {text['verdict']}" if record["runs"] else "Not recorded yet"
         questions = f"<details><summary>Further questions</summary><ul>{further}</ul></details>" if further else ""
         return (
             f'<div class="ln-study" data-study="{text["name"]}" data-verdict="{text["verdict"]}">'
@@ -188,7 +198,7 @@ class ShownStudy:
             f'<p class="ln-study-claim">{text["claim"]}</p><p class="ln-study-source">{text["source"]}</p></div>'
             f'<div><p class="ln-study-label">What the paper measured</p><dl>{evidence}</dl></div></div>'
             f"{figures}"
-            f'<p class="ln-study-verdict"><strong>At this size: {text["verdict"]}.</strong> {text["sentence"]}</p>'
+            f'<p class="ln-study-verdict"><strong>{verdict}.</strong> {text["sentence"]}</p>'
             f"{questions}<details><summary>All numbers</summary>{self.numbers._repr_html_()}</details>"
             f"<details><summary>How it was recorded</summary><p>{_text(self.provenance)}</p>"
             f"<p>{_text(CAUTION)}</p></details></div>"

@@ -12,7 +12,7 @@ from lightnets_edu.recording.studies.declaration import (
     Study,
     Variant,
 )
-from lightnets_edu.recording.studies.runner import quick_look, run_study
+from lightnets_edu.recording.studies.runner import empty_record, quick_look, run_study
 from lightnets_edu.recording.studies.times import times_beside
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Measure",
     "Study",
     "Variant",
+    "empty_record",
     "get_study",
     "list_studies",
     "quick_look",
