@@ -13,13 +13,19 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from lightnets_edu.formulas import conv2d, conv_output_size, depthwise_conv2d, linear, pointwise_conv2d
-from lightnets_edu.models.backbone import Backbone
 from lightnets_edu.models.cost import Layer, convolution_norm
 from lightnets_edu.models.layers import SameConv2d, relu6, scaled_channels
-from lightnets_edu.models.mnasnet import LAST_CHANNELS, InvertedResidual, SepConv, initialise, inverted_residual
+from lightnets_edu.models.mnasnet import (
+    LAST_CHANNELS,
+    InvertedResidual,
+    SearchedNetwork,
+    SepConv,
+    initialise,
+    inverted_residual,
+)
 from lightnets_edu.models.registry import Printed, register
 
 STEM_CHANNELS = 32  # of the first convolution (3x3, stride 2); not scaled
@@ -48,7 +54,7 @@ def _blocks(width_mult: float) -> Iterator[tuple[int, int, dict[str, int]]]:
             channels = out_channels
 
 
-class EfficientNetLite(Backbone):
+class EfficientNetLite(SearchedNetwork):
     """EfficientNet-Lite0, and its wider and narrower relatives.
 
     Args:
@@ -91,14 +97,6 @@ class EfficientNetLite(Backbone):
         self.act2 = relu6()
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(LAST_CHANNELS, num_classes))
         self.apply(initialise)
-
-    def chain(self) -> tuple[nn.Module, ...]:
-        """Strides 2, 4, 8, 16 and 32, the last with the 1x1 convolution to 1280 channels."""
-        return (self.conv_stem, self.bn1, self.act1, *self.blocks, self.conv_head, self.bn2, self.act2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Images to logits."""
-        return self.classifier(self.forward_features(x).mean((2, 3)))
 
 
 def layers(

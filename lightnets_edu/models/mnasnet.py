@@ -219,7 +219,28 @@ def _blocks(version: str, width_mult: float) -> Iterator[tuple[int, int, dict[st
             channels = out_channels
 
 
-class MNASNet(Backbone):
+class SearchedNetwork(Backbone):
+    """The order in which the layers of MNASNet run, and those of the networks that were found in its search space."""
+
+    conv_stem: nn.Module
+    bn1: nn.Module
+    act1: nn.Module
+    blocks: nn.Sequential
+    conv_head: nn.Module
+    bn2: nn.Module
+    act2: nn.Module
+    classifier: nn.Module
+
+    def chain(self) -> tuple[nn.Module, ...]:
+        """Strides 2, 4, 8, 16 and 32, the last with the 1x1 convolution to 1280 channels."""
+        return (self.conv_stem, self.bn1, self.act1, *self.blocks, self.conv_head, self.bn2, self.act2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        return self.classifier(self.forward_features(x).mean((2, 3)))
+
+
+class MNASNet(SearchedNetwork):
     """The networks of figure 7 and of Google's code.
 
     Args:
@@ -265,14 +286,6 @@ class MNASNet(Backbone):
         self.act2 = relu()
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(LAST_CHANNELS, num_classes))
         self.apply(initialise)
-
-    def chain(self) -> tuple[nn.Module, ...]:
-        """Strides 2, 4, 8, 16 and 32, the last with the 1x1 convolution to 1280 channels."""
-        return (self.conv_stem, self.bn1, self.act1, *self.blocks, self.conv_head, self.bn2, self.act2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Images to logits."""
-        return self.classifier(self.forward_features(x).mean((2, 3)))
 
 
 def initialise(module: nn.Module) -> None:
