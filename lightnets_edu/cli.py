@@ -39,6 +39,7 @@ _SWITCHES = {
     "--no-train": ("record", "time only"),
     "--no-time": ("record", "train only"),
     "--guidelines": ("record", "measure ShuffleNetV2's four guidelines instead (half a minute)"),
+    "--races": ("record", "time the chapters' pairs of networks in turns instead (two minutes)"),
     "--predict-again": ("record", "only predict what is recorded once more, with another --profile"),
     "--again": ("record", "record also what is there, from the start"),
     "--quick": ("study", "one seed, few epochs, few images; nothing is written"),
@@ -320,14 +321,16 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         predict_again,
         record_guidelines,
         record_networks,
+        record_races,
     )
     from lightnets_edu.runtime import resolve_device
 
     device = resolve_device(args.device)
-    if args.guidelines:
-        _check_alone(args, "guidelines", "out", "device", "json")
-        path = record_guidelines(args.out, device)
-        return {"file": str(path)}, f"written to {path}"
+    for name, recorder in (("guidelines", record_guidelines), ("races", record_races)):
+        if getattr(args, name):
+            _check_alone(args, name, "out", "device", "json")
+            path = recorder(args.out, device)
+            return {"file": str(path)}, f"written to {path}"
     if args.predict_again:
         _check_alone(args, "predict-again", "out", "device", "json", "profile", "only")
         if (profile := _profile(args)) is None:

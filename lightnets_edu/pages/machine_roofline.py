@@ -19,7 +19,7 @@ from lightnets_edu.models import default_input_size, get_model
 from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.records import forward_timings, recorded_batches, recorded_devices, recorded_file
 from lightnets_edu.tables import NumberTable
-from lightnets_edu.timing import EVALUATION_NETWORKS, DeviceProfile, Operation, measure_profile
+from lightnets_edu.timing import EVALUATION_NETWORKS, DeviceProfile, Operation, machine_constants, measure_profile
 from lightnets_edu.timing.microbenchmarks import TimedLayer
 
 if TYPE_CHECKING:
@@ -151,6 +151,28 @@ def reached_table(profile: DeviceProfile, what: str = "Layers one by one") -> Nu
             "Each column is the median over the class."
         ],
     )
+
+
+def constants_table(profile: DeviceProfile) -> NumberTable:
+    """What the book says of a machine wherever it speaks of it, and how each constant was measured.
+
+    Args:
+        profile: Of the machine, with layers and chains.
+    """
+    constants = machine_constants(profile)
+    rows = [
+        ("peak", f"{constants.peak / 1e9:,.0f} GMACs/s", "the fastest of a few large convolutions"),
+        ("", f"{2 * constants.peak / 1e9:,.0f} GFLOP/s", "the same, two FLOPs for each MAC"),
+        ("bandwidth", f"{constants.bandwidth / 1e9:,.1f} GB/s", "a sum of two tensors of 64 MB"),
+        ("start, alone", f"{1e6 * constants.start_alone:.1f} µs", "operations on eight numbers, again and again"),
+        ("start, in a network", f"{1e6 * constants.start:.1f} µs", "the same, and what chains of layers add to each"),
+    ]
+    rows += [
+        (f"{CLASS_NAMES[kind]} layers", f"{part:.0%} of the peak", "median of random layers, timed alone")
+        for kind, part in constants.reached.items()
+        if kind in CLASS_NAMES
+    ]
+    return NumberTable(f"Constants of {device_words(profile)}", ("constant", "value", "measured with"), rows)
 
 
 def draw_roofline(

@@ -8,14 +8,19 @@ from lightnets_edu.recording.guideline_record import record_guidelines
 from lightnets_edu.recording.measurements import StepSetting, format_rows, measure_step, predict_network
 from lightnets_edu.recording.networks import network_options, network_record, start_without_norm, train_network
 from lightnets_edu.recording.plan import Outcome, Plan, default_timings, device_folder, record_networks
+from lightnets_edu.recording.races import Race, Side, get_race, list_races, record_races
 
 __all__ = [
     "Outcome",
     "Plan",
+    "Race",
+    "Side",
     "StepSetting",
     "default_timings",
     "device_folder",
     "format_rows",
+    "get_race",
+    "list_races",
     "measure_step",
     "network_options",
     "network_record",
@@ -23,6 +28,7 @@ __all__ = [
     "predict_network",
     "record_guidelines",
     "record_networks",
+    "record_races",
     "start_without_norm",
     "train_network",
 ]

@@ -47,6 +47,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "timing_environment": (dict, type(None)),
     },
     "guidelines": {"environment": _ENVIRONMENT, "settings": dict, "rows": list},
+    "races": {"environment": _ENVIRONMENT, "settings": dict, "races": list},
     # Several variants of a network, several seeds, and what their differences say of a claim. Where SciPy was not
     # installed, what it computes is null: ``lightnets_edu.records.verdicts.judged`` fills it in.
     "study": {
@@ -75,7 +76,14 @@ _GUIDELINE = {
     "is_noisy": bool,
     "published": (int, type(None)),
 }
+_RACE = {"name": str, "sides": list}
 _TIMING = {"samples": list, "median": _NUMBER, "p10": _NUMBER, "p90": _NUMBER, "spread": _NUMBER, "repeats": int}
+_SIDE = {
+    "label": str,
+    "input_size": list,
+    "macs": int,  # of all its images
+    "measured": {name: kind for name, kind in _TIMING.items() if name != "samples"} | {"is_noisy": bool},
+}
 # One timing of a "network" record. Seconds and bytes are null where they were not asked for or refused.
 _MEASUREMENT = {
     "step": str,  # forward or training
@@ -189,6 +197,11 @@ def check_record(record: object, where: str = "the record") -> None:
     elif kind == "guidelines":
         for index, row in enumerate(record["rows"]):
             _check_fields(row, _GUIDELINE, where, f"rows[{index}].")
+    elif kind == "races":
+        for index, race in enumerate(record["races"]):
+            _check_fields(race, _RACE, where, f"races[{index}].")
+            for number, side in enumerate(race["sides"]):
+                _check_fields(side, _SIDE, where, f"races[{index}].sides[{number}].")
     elif kind == "study":
         _check_study(record, where)
     else:

@@ -1,6 +1,7 @@
 """How long does it take, and how much memory? Clocks and counters for real runs, and predictions beside them."""
 
 from lightnets_edu.timing.allocator import keep_memory
+from lightnets_edu.timing.causes import CAUSES, MachineConstants, machine_constants, seconds_by_cause
 from lightnets_edu.timing.clock import Timing, forward_step, measure, paired_ratio, time_interleaved, training_step
 from lightnets_edu.timing.evaluation import (
     DEVELOPMENT_NETWORKS,
@@ -17,6 +18,7 @@ from lightnets_edu.timing.profile import DeviceProfile, measure_profile
 from lightnets_edu.timing.training_memory import TrainingMemory, kept_bytes, training_memory
 
 __all__ = [
+    "CAUSES",
     "DEVELOPMENT_NETWORKS",
     "EVALUATION_BATCH_SIZES",
     "EVALUATION_NETWORKS",
@@ -25,6 +27,7 @@ __all__ = [
     "DeviceProfile",
     "GuidelineRow",
     "LayerSeconds",
+    "MachineConstants",
     "MemoryUse",
     "Operation",
     "Prediction",
@@ -35,6 +38,7 @@ __all__ = [
     "guideline_networks",
     "keep_memory",
     "kept_bytes",
+    "machine_constants",
     "measure",
     "measure_guidelines",
     "measure_memory",
@@ -43,6 +47,7 @@ __all__ = [
     "paired_ratio",
     "predict",
     "predict_operations",
+    "seconds_by_cause",
     "time_interleaved",
     "training_memory",
     "training_step",
