@@ -142,3 +142,11 @@ def test_what_is_not_recorded():
     for look in (show_study, quick_study):
         with pytest.raises(ValueError, match="did you mean 'senet'"):
             look("senett")
+
+
+def test_a_page_can_print_any_comparison(record):
+    shown, further = show_study("senet"), record["comparisons"][2]
+    assert record["sentence"] in shown.said()
+    assert shown.said(further["claim"]) == f"“{further['claim']}” {further['sentence']}"
+    with pytest.raises(ValueError, match="'nobody claims this' is in 0 of the claims of study 'senet'"):
+        shown.said("nobody claims this")

@@ -59,16 +59,21 @@ def expect_verdict(name: str, verdict: str, *, claim: str = "", device: str = "c
         VerdictError: If the record's verdict is another one.
     """
     one_of("verdict", verdict, VERDICTS)
-    record = recorded_study(name, device)
+    found = _comparison(recorded_study(name, device), claim)
+    if found["verdict"] != verdict:
+        raise VerdictError(
+            f"the page says that a claim of study {name!r} is {verdict}, but it is {found['verdict']}: "
+            f"{found['claim']} {found['sentence']} Change the page's sentence."
+        )
+
+
+def _comparison(record: Mapping[str, Any], claim: str) -> Mapping[str, Any]:
+    """The comparison whose claim has these words; the first one for none."""
     found = [one for one in record["comparisons"] if claim in one["claim"]] if claim else record["comparisons"][:1]
     if len(found) != 1:
         listed = "; ".join(one["claim"] for one in record["comparisons"])
-        raise ValueError(f"{claim!r} is in {len(found)} of the claims of study {name!r}, not in one: {listed}")
-    if found[0]["verdict"] != verdict:
-        raise VerdictError(
-            f"the page says that a claim of study {name!r} is {verdict}, but it is {found[0]['verdict']}: "
-            f"{found[0]['claim']} {found[0]['sentence']} Change the page's sentence."
-        )
+        raise ValueError(f"{claim!r} is in {len(found)} of the claims of study {record['name']!r}, not in one: {listed}")
+    return found[0]
 
 
 def quick_study(name: str, device: str = "cpu") -> NumberTable:
@@ -141,6 +146,18 @@ class ShownStudy:
         if not values:
             raise ValueError(f"no run of variant {variant!r} has the measure {measure!r}")
         return sum(values) / len(values)
+
+    def said(self, claim: str = "") -> str:
+        """A claim and what came out, for the answer of a page.
+
+        Args:
+            claim: As for `expect_verdict`.
+
+        Raises:
+            ValueError: If there is no such claim.
+        """
+        found = _comparison(self.record, claim)
+        return f"\N{LEFT DOUBLE QUOTATION MARK}{found['claim']}\N{RIGHT DOUBLE QUOTATION MARK} {found['sentence']}"
 
     @property
     def numbers(self) -> NumberTable:
