@@ -140,7 +140,8 @@ def t_interval(values: Sequence[float]) -> Interval:
     if count < FEWEST_SEEDS:
         return Interval(mean, None, None, count)
     squares = _total((value - mean) * (value - mean) for value in values)
-    return Interval(mean, *_ends(mean, squares, count, t_quantile(count)), count)
+    low, high = _ends(mean, squares, count, t_quantile(count))
+    return Interval(mean, low, high, count)
 
 
 def _rule_of(kind: str, difference: Interval, smallest: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import re
@@ -23,8 +24,6 @@ RECORDED = [name for name in list_studies() if "cpu" in studied_devices(name)]
 
 def shared() -> dict:
     """What the script has from Python for all studies."""
-    import json
-
     return json.loads(re.search(r'mountAll\(study, "switches", "", (.*)\);\n', study_script())[1])["shared"]
 
 
@@ -69,7 +68,7 @@ def by_the_script(page, cases: list[tuple[dict, int, set[int]]]) -> list[tuple[s
 def test_random_seeds_of_random_records(page):
     rng = random.Random(0)
     cases = []
-    for _ in range(600):
+    for _ in range(300):
         record = drawn_record(rng, digits=rng.choice([0, 1, 2]))
         seeds = {run["seed"] for run in record["runs"]}
         cases.append((record, 0, set(rng.sample(sorted(seeds), rng.randint(1, len(seeds))))))
@@ -80,7 +79,7 @@ def test_random_seeds_of_random_records(page):
     assert by_the_script(page, cases) == expected
     assert {verdict for verdict, _ in expected} == {"shown", "refuted", "undecided"}
     assert sum("fewer than 3 seeds" in sentence for _, sentence in expected) > 30
-    reasons = {re.sub(r".*\\) |[\\d.,]+", "", sentence) for _, sentence in expected}
+    reasons = {re.sub(r".*\) |[\d.,]+", "", sentence) for _, sentence in expected}
     assert len(reasons) > 10  # so the rules were met, not one of them again and again
 
 
@@ -150,7 +149,7 @@ def words(host) -> dict[str, str]:
         "sentence": host.locator(".ln-study-verdict [data-comparison]").text_content(),
         "label": host.locator(".ln-study-verdict strong").text_content(),
         "alt": host.get_by_role("img").first.get_attribute("aria-label"),
-        "status": host.get_by_role("status").text_content(),
+        "status": host.locator("[role=status]").text_content(),
     }
 
 
@@ -175,7 +174,7 @@ def test_what_is_left_is_drawn_and_judged_as_if_it_were_all(page):
     found = left(record, {0, 2, 3, 5})
     said = words(host)
     assert (said["verdict"], said["sentence"]) == (found["verdict"], kept(found["sentence"]))
-    assert "means of 4 seeds each" in said["sentence"] and "the verdict stands on 4 of them" in said["status"]
+    assert "means of 4 seeds each" in said["sentence"] and "the verdict stands on 4 seeds." in said["status"]
     assert said["status"].startswith("4 of 6 seeds and 8 of 8 variants are on")
     # Python draws a record that has only these seeds the same way.
     expected = geometry_of_python(page, ShownStudy(found))
@@ -225,7 +224,7 @@ def test_fewer_than_three_seeds_decide_nothing(page):
     for seed in (3, 4):
         switch(host, "seed", seed, False)
     assert geometry(host) == [] and host.locator("figure:visible").count() == 0
-    assert words(host)["sentence"].startswith("No seed")
+    assert host.locator(".ln-study-verdict").text_content() == "Not compared. All seeds are switched off."
     host.get_by_role("button", name="Switch all on").click()
     assert words(host)["verdict"] == "refuted" and words(host)["status"] == ""
     assert host.get_by_role("button", name="Switch all on").count() == 0

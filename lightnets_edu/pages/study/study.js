@@ -157,6 +157,7 @@ function render({ model, el }) {
         const names = off.map(({ description }) => description).join(", ");
         return { verdict: "undecided", sentence: `This is switched off: ${names}.`, seeds: null };
       }
+      if (!onSeeds.size) return { verdict: "undecided", sentence: "All seeds are switched off.", seeds: null };
       return judgeRuns(comparison, runsOf(measure, a), runsOf(measure, b), shared, spec.quantiles);
     });
     found.forEach(({ sentence }, index) => setText(sentences[index], sentence));
@@ -166,7 +167,9 @@ function render({ model, el }) {
     reset.hidden = inputs.every(({ checked }) => checked);
     const on =
       `${onSeeds.size} of ${spec.seeds.length} seeds and ${onVariants.size} of ${spec.variants.length} variants`;
-    const stands = main.seeds === null ? "" : `; the verdict stands on ${main.seeds} of them`;
+    const stands = main.seeds === null
+      ? ""
+      : `; the verdict stands on ${main.seeds} ${main.seeds === 1 ? "seed" : "seeds"}`;
     setText(status, reset.hidden ? "" : `${on} are on${stands}. From all recorded seeds it is: ${recorded}.`);
   };
 
@@ -179,8 +182,7 @@ function render({ model, el }) {
   reset.hidden = true;
   const verdict = query(el, ".ln-study-verdict");
   verdict.setAttribute("aria-live", "polite");
-  const group = { class: "ln-study-switches", role: "group", "aria-label": "Switch variants and seeds on and off" };
-  verdict.before(make("div", group, variants.fieldset, seeds.fieldset, status, reset));
+  verdict.before(make("div", { class: "ln-study-switches" }, variants.fieldset, seeds.fieldset, status, reset));
 }
 
 const study = { render };
