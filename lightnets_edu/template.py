@@ -1,7 +1,7 @@
 """Begin a chapter: ``python -m lightnets_edu.template 17_my_paper`` in the project's root (``make chapter`` calls it).
 
-It copies the tree ``templates/chapter`` with the chapter's number and name put in: notebook, model, widget, exercises
-and tests. The tests fail, each with a sentence about what is still to be done, until it is done.
+It copies the tree ``templates/chapter`` with the chapter's number and name put in: notebook, model, widget, exercises,
+study and tests. The tests fail, each with a sentence about what is still to be done, until it is done.
 
 ``python -m lightnets_edu.template --setup-cells`` writes the cell that installs the package into every notebook.
 """

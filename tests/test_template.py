@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lightnets_edu.recording.studies import list_studies
 from lightnets_edu.template import main, new_chapter, setup_cell, write_setup_cells
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,6 +19,7 @@ WRITTEN = {
     "lightnets_edu/models/new_paper.py",
     "lightnets_edu/chapters/new_paper/__init__.py",
     "lightnets_edu/chapters/new_paper/exercises.py",
+    "lightnets_edu/chapters/new_paper/study.py",
     "lightnets_edu/chapters/new_paper/widget.py",
     "notebooks/42_new_paper.md",
     "tests/models/test_new_paper.py",
@@ -73,6 +75,12 @@ def test_a_new_chapter(project):
     broken = re.compile(r"\w*(Import|Name|Attribute|Type|FileNotFound)\w*Error")
     assert not [reason for reason in reasons if broken.match(reason)]
     assert "FILL IN" in tested and "_toc.yml" in tested and "call `register`" in tested
+    assert "declare a Study in chapters/new_paper/study.py" in tested
+    chapter = after["notebooks/42_new_paper.md"].decode()
+    assert chapter.index("\n## The claim\n") < chapter.index("\n## The study\n") < chapter.index("\n## The answer\n")
+    # The blank declares nothing, so that nothing is missed among the records.
+    listed = run(project, "-c", "from lightnets_edu.recording.studies import list_studies; print(list_studies())")
+    assert listed.stdout == f"{list_studies()}\n", listed.stderr
 
 
 @pytest.mark.parametrize(

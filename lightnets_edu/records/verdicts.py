@@ -17,18 +17,23 @@ a is no worse  interval above −δ            interval below 0, mean ≤ −δ 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from typing import Any
+from functools import reduce
+from typing import Any, NamedTuple
 
-import numpy as np
+import sympy as sp
+
+from lightnets_edu.formulas.checks import fill_message
+from lightnets_edu.formulas.tree import Tree, compile_trees, to_tree
 
 CONFIDENCE = 0.95
 FEWEST_SEEDS = 3  # with fewer the interval says nothing
 BETTER, NO_WORSE = "better", "no worse"
 SHOWN, REFUTED, UNDECIDED = "shown", "refuted", "undecided"
 KINDS, VERDICTS = (BETTER, NO_WORSE), (SHOWN, REFUTED, UNDECIDED)
+VERDICT = "At this size: {verdict}."
 CAUTION = (
     "The intervals show how much results scatter over seeds. They are not corrected for the number of comparisons, and "
     "they speak for these training and test images and for networks of this size."
@@ -53,6 +58,74 @@ class Interval:
     count: int
 
 
+class Rule(NamedTuple):
+    """A line of the table above, and how its sentence says why.
+
+    Attributes:
+        holds: A SymPy boolean over ``low``, ``mean``, ``high`` (positive: a does better) and ``smallest`` (δ).
+        verdict: If it holds, and no rule before it.
+        reason: The predicate of "the difference"; ``{good}`` and ``{bad}`` are "above" and "below" where higher values
+            are better, ``{matters}`` is δ with its unit.
+    """
+
+    holds: sp.Basic
+    verdict: str
+    reason: str
+
+
+_LOW, _MEAN, _HIGH, _DELTA = _NAMES = sp.symbols("low mean high smallest", real=True)
+RULES = {
+    BETTER: (
+        Rule(
+            sp.And(_LOW > 0, _MEAN >= _DELTA),
+            SHOWN,
+            "lies {good} zero with its whole interval, and its mean reaches {matters} that would matter",
+        ),
+        Rule(_HIGH < 0, REFUTED, "lies {bad} zero with its whole interval"),
+        Rule(sp.And(_LOW > 0, _HIGH < _DELTA), REFUTED, "lies {good} zero, but excludes {matters} that would matter"),
+        Rule(_HIGH < _DELTA, REFUTED, "excludes {matters} that would matter"),
+        Rule(_LOW > 0, UNDECIDED, "lies {good} zero, but whether it reaches {matters} that would matter stays open"),
+        Rule(sp.true, UNDECIDED, "may be zero as well as {matters} that would matter"),
+    ),
+    NO_WORSE: (
+        Rule(_LOW > -_DELTA, SHOWN, "excludes a loss of {matters} that would matter"),
+        Rule(
+            sp.And(_HIGH < 0, _MEAN <= -_DELTA),
+            REFUTED,
+            "is a loss with its whole interval, and its mean reaches {matters} that would matter",
+        ),
+        Rule(_HIGH < 0, UNDECIDED, "is a loss, but whether it reaches {matters} that would matter stays open"),
+        Rule(sp.true, UNDECIDED, "may be zero as well as a loss of {matters} that would matter"),
+    ),
+}
+_RULES_HOLD = {
+    kind: compile_trees([name.name for name in _NAMES], [to_tree(rule.holds) for rule in rules])
+    for kind, rules in RULES.items()
+}
+
+_QUANTILE, _SQUARES, _COUNT = sp.symbols("quantile squares count", real=True)
+_HALF = _QUANTILE * sp.sqrt(_SQUARES / (_COUNT - 1)) / sp.sqrt(_COUNT)
+# The ends of an interval, mean ± t(0.975, n − 1) · s / √n, from the sum of the squared deviations from the mean.
+ENDS: tuple[Tree, Tree] = (to_tree(_MEAN - _HALF), to_tree(_MEAN + _HALF))
+_ends = compile_trees(["mean", "squares", "count", "quantile"], ENDS)
+
+
+def t_quantile(count: int) -> float:
+    """Student's t for the interval of so many values: the quantile of 97.5 % with ``count − 1`` degrees of freedom.
+
+    Raises:
+        ImportError: If SciPy is not installed.
+    """
+    from scipy.stats import t as student
+
+    return float(student.ppf((1 + CONFIDENCE) / 2, count - 1))
+
+
+def _total(values: Iterable[float]) -> float:
+    # One after the other, as the page's script adds: a sum that rounds in another way prints other last digits.
+    return reduce(operator.add, values, 0.0)
+
+
 def t_interval(values: Sequence[float]) -> Interval:
     """The mean of some values and its t-interval: mean ± t(0.975, n − 1) · s / √n.
 
@@ -60,16 +133,20 @@ def t_interval(values: Sequence[float]) -> Interval:
         ValueError: If there is no value.
         ImportError: If SciPy is not installed.
     """
-    from scipy.stats import t as student
-
     count = len(values)
     if not count:
         raise ValueError("an interval needs at least one value, and there is none")
-    mean = float(np.mean(values))
+    mean = _total(values) / count
     if count < FEWEST_SEEDS:
         return Interval(mean, None, None, count)
-    half = float(student.ppf((1 + CONFIDENCE) / 2, count - 1)) * float(np.std(values, ddof=1)) / sqrt(count)
-    return Interval(mean, mean - half, mean + half, count)
+    squares = _total((value - mean) * (value - mean) for value in values)
+    low, high = _ends(mean, squares, count, t_quantile(count))
+    return Interval(mean, low, high, count)
+
+
+def _rule_of(kind: str, difference: Interval, smallest: float) -> int:
+    """The place of the rule that decides about an interval."""
+    return _RULES_HOLD[kind](difference.low, difference.mean, difference.high, smallest).index(True)
 
 
 def verdict_of(kind: str, difference: Interval, smallest: float) -> str:
@@ -85,13 +162,7 @@ def verdict_of(kind: str, difference: Interval, smallest: float) -> str:
     """
     if difference.low is None or difference.high is None:
         return UNDECIDED
-    if kind == BETTER:
-        shown = difference.low > 0 and difference.mean >= smallest
-        refuted = difference.high < smallest
-    else:
-        shown = difference.low > -smallest
-        refuted = difference.high < 0 and difference.mean <= -smallest
-    return SHOWN if shown else REFUTED if refuted else UNDECIDED
+    return RULES[kind][_rule_of(kind, difference, smallest)].verdict
 
 
 def values_of(record: Mapping[str, Any], variant: str, measure: str) -> dict[int, float]:
@@ -131,16 +202,14 @@ def _judged(comparison: Mapping[str, Any], record: Mapping[str, Any]) -> dict[st
         return round(value, decimals) + 0.0  # no -0.0
 
     oriented = found if measure["better"] == "higher" else _mirrored(found)
-    verdict = verdict_of(comparison["kind"], oriented, comparison["smallest_difference"])
     results = {
         "seeds": len(seeds),
         "mean_difference": rounded(found.mean) if seeds else None,
         "interval": None if found.low is None or found.high is None else [rounded(found.low), rounded(found.high)],
-        "verdict": verdict,
+        "verdict": verdict_of(comparison["kind"], oriented, comparison["smallest_difference"]),
     }
-    means = [float(np.mean([side[seed] for seed in seeds])) if seeds else 0.0 for side in (a, b)]
-    words = _Words(comparison, record, measure)
-    return {**comparison, **results, "sentence": words.sentence(means, found, oriented, verdict)}
+    means = [t_interval([side[seed] for seed in seeds]).mean if seeds else 0.0 for side in (a, b)]
+    return {**comparison, **results, "sentence": _sentence(comparison, record, means, found, oriented)}
 
 
 def _mirrored(interval: Interval) -> Interval:
@@ -149,75 +218,93 @@ def _mirrored(interval: Interval) -> Interval:
     return Interval(-interval.mean, -interval.high, -interval.low, interval.count)
 
 
-class _Words:
-    """The sentence of one comparison."""
+@dataclass(frozen=True)
+class Wording:
+    """What the sentence of one comparison is made from, here and in a page's script.
 
-    def __init__(self, comparison: Mapping[str, Any], record: Mapping[str, Any], measure: Mapping[str, Any]) -> None:
-        descriptions = {variant["name"]: variant["description"] for variant in record["variants"]}
-        self.a, self.b = (descriptions[comparison[side]] for side in ("a", "b"))
-        self.kind, self.smallest, self.measure = comparison["kind"], comparison["smallest_difference"], measure
+    Attributes:
+        few: The sentences for 0, 1, ... seeds, too few to decide. ``{level_a}`` and ``{level_b}`` are the means.
+        enough: The sentence for more: also ``{count}``, ``{difference}``, ``{low}`` and ``{high}`` with their signs,
+            and the deciding rule's ``{reason}`` and ``{verdict}``.
+        reasons: Those of the comparison's rules, in the order of ``RULES``.
+        digits: Decimals of a mean; a difference is known better than what it is a difference of, and has one more.
+    """
 
-    def sentence(self, means: Sequence[float], found: Interval, oriented: Interval, verdict: str) -> str:
-        """All of it.
+    few: tuple[str, ...]
+    enough: str
+    reasons: tuple[str, ...]
+    digits: int
 
-        Args:
-            means: Of both sides, over the seeds that both have.
-            found: The difference as it was measured, a − b.
-            oriented: The difference, positive where a does better.
-            verdict: On it.
-        """
-        if not found.count:
-            return f"No seed has been run yet for both {self.a} and {self.b}."
-        seeds = "one seed each" if found.count == 1 else f"means of {found.count} seeds each"
-        levels = [level_text(mean, self.measure) for mean in means]
-        numbers = f"The {self.measure['label']} is {levels[0]} for {self.a} and {levels[1]} for {self.b} ({seeds})"
-        if found.low is None or found.high is None:
-            return f"{numbers}; fewer than {FEWEST_SEEDS} seeds cannot decide, so the claim is undecided."
-        ends = [self._signed(end).removesuffix(self._unit) for end in (found.low, found.high)]
-        difference = f"the difference of {self._signed(found.mean)} (95 % interval {ends[0]} to {ends[1]})"
-        return f"{numbers}; {difference} {self._reason(oriented, verdict)}, so at this size the claim is {verdict}."
 
-    @property
-    def _unit(self) -> str:
-        return difference_unit(self.measure)
+def wording(comparison: Mapping[str, Any], record: Mapping[str, Any]) -> Wording:
+    """The wording of one of a record's comparisons."""
+    measure = next(one for one in record["measures"] if one["name"] == comparison["measure"])
+    descriptions = {variant["name"]: variant["description"] for variant in record["variants"]}
+    a, b = (descriptions[comparison[side]] for side in ("a", "b"))
+    unit, difference = level_unit(measure), difference_unit(measure)
+    levels = f"The {measure['label']} is {{level_a}}{unit} for {a} and {{level_b}}{unit} for {b}"
+    few = [f"No seed has been run yet for both {a} and {b}."]
+    for count in range(1, FEWEST_SEEDS):
+        seeds = "one seed each" if count == 1 else f"means of {count} seeds each"
+        few.append(f"{levels} ({seeds}); fewer than {FEWEST_SEEDS} seeds cannot decide, so the claim is {UNDECIDED}.")
+    enough = (
+        f"{levels} (means of {{count}} seeds each); the difference of {{difference}}{difference} "
+        "(95 % interval {low} to {high}) {reason}, so at this size the claim is {verdict}."
+    )
+    good, bad = ("above", "below") if measure["better"] == "higher" else ("below", "above")
+    matters = f"the {comparison['smallest_difference']:,g}{difference}"
+    reasons = (
+        fill_message(rule.reason, {"good": good, "bad": bad, "matters": matters}) for rule in RULES[comparison["kind"]]
+    )
+    return Wording(tuple(few), enough, tuple(reasons), measure["digits"])
 
-    def _signed(self, value: float) -> str:
-        digits = self.measure["digits"] + 1  # a difference is known better than what it is a difference of
-        text = f"{abs(value):,.{digits}f}"
-        sign = "" if not text.strip("0.,") else "−" if value < 0 else "+"
-        return f"{sign}{text}{self._unit}"
 
-    def _reason(self, oriented: Interval, verdict: str) -> str:
-        """What the interval does, as the predicate of "the difference"."""
-        assert oriented.low is not None and oriented.high is not None
-        matters = f"the {self.smallest:,g}{self._unit}"
-        higher = self.measure["better"] == "higher"
-        good, bad = ("above", "below") if higher else ("below", "above")
-        if self.kind == BETTER:
-            if verdict == SHOWN:
-                return f"lies {good} zero with its whole interval, and its mean reaches {matters} that would matter"
-            if verdict == REFUTED and oriented.high < 0:
-                return f"lies {bad} zero with its whole interval"
-            if verdict == REFUTED and oriented.low > 0:
-                return f"lies {good} zero, but excludes {matters} that would matter"
-            if verdict == REFUTED:
-                return f"excludes {matters} that would matter"
-            if oriented.low > 0:
-                return f"lies {good} zero, but whether it reaches {matters} that would matter stays open"
-            return f"may be zero as well as {matters} that would matter"
-        if verdict == SHOWN:
-            return f"excludes a loss of {matters} that would matter"
-        if verdict == REFUTED:
-            return f"is a loss with its whole interval, and its mean reaches {matters} that would matter"
-        if oriented.high < 0:
-            return f"is a loss, but whether it reaches {matters} that would matter stays open"
-        return f"may be zero as well as a loss of {matters} that would matter"
+def _sentence(
+    comparison: Mapping[str, Any],
+    record: Mapping[str, Any],
+    means: Sequence[float],
+    found: Interval,
+    oriented: Interval,
+) -> str:
+    """The sentence of one comparison.
+
+    Args:
+        comparison: One of the record's.
+        record: Of the study.
+        means: Of both sides, over the seeds that both have.
+        found: The difference as it was measured, a − b.
+        oriented: The difference, positive where a does better.
+    """
+    words = wording(comparison, record)
+    levels = {side: f"{mean:,.{words.digits}f}" for side, mean in zip(("level_a", "level_b"), means, strict=True)}
+    if found.low is None or found.high is None:
+        return fill_message(words.few[found.count], levels)
+    kind = comparison["kind"]
+    rule = _rule_of(kind, oriented, comparison["smallest_difference"])
+    signed = {"difference": found.mean, "low": found.low, "high": found.high}
+    values = {
+        **levels,
+        **{name: _signed(value, words.digits + 1) for name, value in signed.items()},
+        "count": found.count,
+        "reason": words.reasons[rule],
+        "verdict": RULES[kind][rule].verdict,
+    }
+    return fill_message(words.enough, values)
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{abs(value):,.{digits}f}"
+    return f"{'' if not text.strip('0.,') else '−' if value < 0 else '+'}{text}"
 
 
 def level_text(value: float, measure: Mapping[str, Any]) -> str:
     """A value of a measure with its unit, such as ``90.3 %``."""
-    unit = f" {measure['unit']}" if measure["unit"] else ""
-    return f"{value:,.{measure['digits']}f}{unit}"
+    return f"{value:,.{measure['digits']}f}{level_unit(measure)}"
+
+
+def level_unit(measure: Mapping[str, Any]) -> str:
+    """The unit of a value, with a space before it; nothing if there is none."""
+    return f" {measure['unit']}" if measure["unit"] else ""
 
 
 def difference_unit(measure: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """The book's Sphinx extension: widgets without a kernel, mathematics without a network, never a stale number.
 
 In the order of a build it keys the cache of executed notebooks on this package's sources; refuses outputs that a
-reader could not see; adds the scripts of widgets and exercises to the pages that have them; copies MathJax beside
-the pages; and keeps only the icons in use.
+reader could not see; adds the scripts of widgets, exercises and studies to the pages that have them; copies MathJax
+beside the pages; and keeps only the icons in use.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lightnets_edu.pages.board.explore import static_script as explore_script
 from lightnets_edu.pages.exercise.shown import exercise_script
 from lightnets_edu.pages.site.build import code_digest
 from lightnets_edu.pages.site.icons import shrink_fonts
+from lightnets_edu.pages.study.switches import study_script
 from lightnets_edu.pages.widget.widgets import static_script
 
 LOGGER = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ SCRIPTS = (
     ("lightnets-widgets.js", "data-widget=", static_script),
     ("lightnets-explore.js", "data-explore=", explore_script),
     ("lightnets-exercises.js", "data-exercise=", exercise_script),
+    ("lightnets-studies.js", "data-switches=", study_script),
 )
 ICON_SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?")
 # tex-chtml.js needs its fonts, and loads extensions when a formula uses one: 2 of the package's 24 MB.
@@ -66,7 +68,7 @@ def refuse_blank_outputs(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def write_scripts(app: Sphinx) -> None:
-    """Make the scripts that pages with a widget or an exercise load."""
+    """Make the scripts that pages with a widget, an exercise or a study load."""
     folder = Path(app.outdir).parent / "lightnets_static"
     folder.mkdir(parents=True, exist_ok=True)
     for name, _, source in SCRIPTS:

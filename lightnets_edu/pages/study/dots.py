@@ -6,13 +6,35 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lightnets_edu.records.verdicts import Interval, level_text, t_interval, values_of
+from lightnets_edu.formulas.checks import fill_message
+from lightnets_edu.pages.study.words import kept, text
+from lightnets_edu.records.verdicts import Interval, level_text, level_unit, t_interval, values_of
 
 MARGIN = 4.0  # per cent of the width that stay free on either side
 MOST_TICKS = 5
 ROW, AXIS = 34, 20  # heights in pixels
 DOTS, MEAN = 11, 25  # how far below a row's top they lie
 STEP = 3.5  # pixels between dots that would hide each other
+
+
+def figure_words(measure: Mapping[str, Any]) -> dict[str, str]:
+    """The templates of a figure's words: here and in the page's script, which switches variants and seeds.
+
+    Args:
+        measure: One of a record's ``measures``.
+
+    Returns:
+        ``alt``, the alternative text, with ``{seeds}`` and ``{rows}``; ``row`` and ``few``, a row of it, with
+        ``{description}``, ``{mean}`` and, where the seeds are enough for an interval, ``{low}`` and ``{high}``;
+        ``mean``, what stands beside a row.
+    """
+    unit = level_unit(measure)
+    return {
+        "alt": f"Dot plot of the {measure['label']}, one row a variant, up to {{seeds}} seeds each. {{rows}}.",
+        "row": f"{{description}}: mean {{mean}}{unit} (95 % interval {{low}} to {{high}}{unit})",
+        "few": f"{{description}}: mean {{mean}}{unit}",
+        "mean": kept(f"{{mean}}{unit}"),
+    }
 
 
 def dot_figure(record: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
@@ -26,31 +48,29 @@ def dot_figure(record: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
         A figure whose alternative text has all means and intervals; empty if no run has the measure.
     """
     rows = [
-        (variant["description"], list(values_of(record, variant["name"], measure["name"]).items()))
+        (variant, list(values.items()), t_interval(list(values.values())))
         for variant in record["variants"]
+        if (values := values_of(record, variant["name"], measure["name"]))
     ]
-    rows = [(description, values) for description, values in rows if values]
     if not rows:
         return ""
-    intervals = [t_interval([value for _, value in values]) for _, values in rows]
     scale = _Scale(
-        [value for _, values in rows for _, value in values],
-        [end for interval in intervals for end in (interval.low, interval.high) if end is not None],
+        [value for _, values, _ in rows for _, value in values],
+        [end for _, _, interval in rows for end in (interval.low, interval.high) if end is not None],
     )
-    parts = [
-        _row(description, values, interval, scale, measure)
-        for (description, values), interval in zip(rows, intervals, strict=True)
-    ]
-    words = [
-        f"{description}: {_mean_text(interval, measure)}"
-        for (description, _), interval in zip(rows, intervals, strict=True)
-    ]
-    seeds = max(interval.count for interval in intervals)
-    alt = f"Dot plot of the {measure['label']}, one row a variant, up to {seeds} seeds each. {'; '.join(words)}."
-    unit = f", {measure['unit']}" if measure["unit"] else ""
+    words = figure_words(measure)
+    parts = [_row(variant, values, interval, scale, measure) for variant, values, interval in rows]
+    alt = fill_message(
+        words["alt"],
+        {
+            "seeds": max(interval.count for _, _, interval in rows),
+            "rows": "; ".join(_words(variant["description"], interval, measure) for variant, _, interval in rows),
+        },
+    )
+    axis = html.escape(", ".join(filter(None, [measure["label"], measure["unit"]])))
     return (
-        f'<figure class="ln-dots"><div role="img" aria-label="{html.escape(alt)}">{"".join(parts)}'
-        f'{_axis(scale)}<p class="ln-dots-axis">{html.escape(measure["label"])}{html.escape(unit)}</p></div>'
+        f'<figure class="ln-dots" data-measure="{measure["name"]}"><div role="img" aria-label="{html.escape(alt)}">'
+        f'{"".join(parts)}{_axis(scale)}<p class="ln-dots-axis">{axis}</p></div>'
         "<figcaption>Each circle is one seed. The upright bar is their mean, the line through it its 95 % interval."
         "</figcaption></figure>"
     )
@@ -66,30 +86,32 @@ class _Scale:
         if high == low:
             low, high = low - (abs(low) / 10 or 1), high + (abs(high) / 10 or 1)
         self.low, self.high = low, high
-        self.ticks = [float(t) for t in MaxNLocator(MOST_TICKS).tick_values(low, high) if low <= t <= high]
+        ticks = MaxNLocator(MOST_TICKS, steps=[1, 2, 5, 10]).tick_values(low, high)
+        self.ticks = [float(tick) for tick in ticks if low <= tick <= high]
 
     def place(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
         return MARGIN + share * (100 - 2 * MARGIN)
 
 
-def _mean_text(interval: Interval, measure: Mapping[str, Any]) -> str:
-    """``mean 90.3 % (95 % interval 90.1 to 90.5 %)``."""
-    mean = f"mean {level_text(interval.mean, measure)}"
+def _words(description: str, interval: Interval, measure: Mapping[str, Any]) -> str:
+    """A row of the alternative text."""
+    bare = {**measure, "unit": ""}
+    values = {"description": description, "mean": level_text(interval.mean, bare)}
     if interval.low is None or interval.high is None:
-        return mean
-    low = level_text(interval.low, {**measure, "unit": ""})
-    return f"{mean} (95 % interval {low} to {level_text(interval.high, measure)})"
+        return fill_message(figure_words(measure)["few"], values)
+    values |= {"low": level_text(interval.low, bare), "high": level_text(interval.high, bare)}
+    return fill_message(figure_words(measure)["row"], values)
 
 
 def _row(
-    description: str,
+    variant: Mapping[str, Any],
     values: Sequence[tuple[int, float]],
     interval: Interval,
     scale: _Scale,
     measure: Mapping[str, Any],
 ) -> str:
-    drawn = [*_lines(scale, ROW), *_circles(values, scale, measure)]
+    drawn = [_lines(scale), *_circles(values, scale, measure)]
     if interval.low is not None and interval.high is not None:
         low, high = scale.place(interval.low), scale.place(interval.high)
         drawn.append(f'<line class="ln-dots-interval" x1="{low:.2f}%" x2="{high:.2f}%" y1="{MEAN}" y2="{MEAN}"/>')
@@ -98,10 +120,11 @@ def _row(
             drawn.append(f'<line class="ln-dots-interval" x1="{end:.2f}%" x2="{end:.2f}%" y1="{y1}" y2="{y2}"/>')
     mean = scale.place(interval.mean)
     drawn.append(f'<line class="ln-dots-mean" x1="{mean:.2f}%" x2="{mean:.2f}%" y1="{MEAN - 6}" y2="{MEAN + 6}"/>')
-    words = html.escape(description), html.escape(level_text(interval.mean, measure))
+    words = text(variant["description"]), text(level_text(interval.mean, measure))
     return (
+        f'<div data-variant="{html.escape(variant["name"])}">'
         f'<p class="ln-dots-row"><span>{words[0]}</span> <b>{words[1]}</b></p>'
-        f'<svg width="100%" height="{ROW}" aria-hidden="true">{"".join(drawn)}</svg>'
+        f'<svg width="100%" height="{ROW}" aria-hidden="true">{"".join(drawn)}</svg></div>'
     )
 
 
@@ -110,20 +133,21 @@ def _circles(values: Sequence[tuple[int, float]], scale: _Scale, measure: Mappin
     taken: dict[int, int] = {}
     for seed, value in values:
         cell = round(scale.place(value))
-        place = taken[cell] = taken.get(cell, -1) + 1
-        shift = (-1) ** place * ((place + 1) // 2) * STEP
+        before = taken[cell] = taken.get(cell, -1) + 1
+        shift = (-1) ** before * ((before + 1) // 2) * STEP
         title = html.escape(f"seed {seed}: {level_text(value, {**measure, 'digits': measure['digits'] + 1})}")
-        yield f'<circle cx="{scale.place(value):.2f}%" cy="{DOTS + shift:g}" r="4"><title>{title}</title></circle>'
+        place = f'cx="{scale.place(value):.2f}%" cy="{DOTS + shift:g}"'
+        yield f'<circle {place} r="4" data-seed="{seed}"><title>{title}</title></circle>'
 
 
-def _lines(scale: _Scale, height: int) -> Iterable[str]:
-    for tick in scale.ticks:
-        x = f"{scale.place(tick):.2f}%"
-        yield f'<line class="ln-dots-grid" x1="{x}" x2="{x}" y1="0" y2="{height}"/>'
+def _lines(scale: _Scale) -> str:
+    places = [f"{scale.place(tick):.2f}%" for tick in scale.ticks]
+    lines = "".join(f'<line x1="{x}" x2="{x}" y1="0" y2="{ROW}"/>' for x in places)
+    return f'<g class="ln-dots-grid">{lines}</g>'
 
 
 def _axis(scale: _Scale) -> str:
     texts = [
         f'<text x="{scale.place(tick):.2f}%" y="15" text-anchor="middle">{tick:,.10g}</text>' for tick in scale.ticks
     ]
-    return f'<svg width="100%" height="{AXIS}" aria-hidden="true">{"".join(texts)}</svg>'
+    return f'<svg class="ln-dots-ticks" width="100%" height="{AXIS}" aria-hidden="true">{"".join(texts)}</svg>'

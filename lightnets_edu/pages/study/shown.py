@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-import re
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,11 @@ import torch
 from lightnets_edu.checks import one_of
 from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.pages.study.dots import dot_figure
+from lightnets_edu.pages.study.switches import switches
+from lightnets_edu.pages.study.words import text
 from lightnets_edu.recording.studies import empty_record, get_study, quick_look
 from lightnets_edu.records import recorded_study, studied_devices
-from lightnets_edu.records.verdicts import CAUTION, VERDICTS, judged, values_of
+from lightnets_edu.records.verdicts import CAUTION, VERDICT, VERDICTS, judged, values_of
 from lightnets_edu.tables import Column, NumberTable
 
 STYLE = Path(__file__).with_name("study.css")
@@ -108,12 +109,6 @@ def _numbers(record: Mapping[str, Any], caption: str, notes: list[str]) -> Numbe
     return NumberTable(caption, ["variant", "parameters", "MACs", *measures], rows, notes)
 
 
-def _text(words: str | None) -> str:
-    """Words for a page: a number stays on the line of its unit."""
-    kept = re.sub(r"(?<=\d) (?=%|points|ms)|(?<=r) (?==)|(?<==) ", "\N{NO-BREAK SPACE}", words or "")
-    return html.escape(kept)
-
-
 @dataclass(frozen=True)
 class ShownStudy:
     """A study on a page and in a terminal.
@@ -167,7 +162,7 @@ class ShownStudy:
             f"{', '.join(f'{name} ({value:,})' for name, value in one['values'].items())}."
             for one in self.record["held_equal"]
         ]
-        return _numbers(self.record, "The variants, means over the seeds", held)
+        return _numbers(self.record, "The variants, means over all recorded seeds", held)
 
     @property
     def provenance(self) -> str:
@@ -195,28 +190,33 @@ class ShownStudy:
 
     def _repr_html_(self) -> str:
         record = self.record
-        text = {name: _text(record[name]) for name in ("name", "claim", "source", "verdict", "sentence")}
+        said = {name: text(record[name]) for name in ("name", "claim", "source", "verdict", "sentence")}
         evidence = "".join(
-            f"<div><dt>{_text(one['what'])} ({_text(one['source'])})</dt><dd>{_text(one['value'])}</dd></div>"
+            f"<div><dt>{text(one['what'])} ({text(one['source'])})</dt><dd>{text(one['value'])}</dd></div>"
             for one in record["evidence"]
         )
         compared = dict.fromkeys(one["measure"] for one in record["comparisons"])
         figures = "".join(dot_figure(record, one) for one in record["measures"] if one["name"] in compared)
         further = "".join(
-            f"<li><strong>{_text(one['claim'])}</strong> {_text(one['sentence'])}</li>"
+            f"<li><strong>{text(one['claim'])}</strong> <span data-comparison>{text(one['sentence'])}</span></li>"
             for one in record["comparisons"][1:]
         )
-        verdict = f"At this size: {text['verdict']}" if record["runs"] else "Not recorded yet"
+        verdict, switched, data = "Not recorded yet.", "", ""
+        if record["runs"]:
+            verdict = text(VERDICT.format(verdict=record["verdict"]))
+            content = json.dumps(switches(record)).replace("<", "\\u003c")
+            switched, data = ' data-switches=""', f'<script type="application/json">{content}</script>'
         questions = f"<details><summary>Further questions</summary><ul>{further}</ul></details>" if further else ""
         return (
-            f'<div class="ln-study" data-study="{text["name"]}" data-verdict="{text["verdict"]}">'
-            f"<style>{STYLE.read_text(encoding='utf-8')}</style>"
+            f'<div class="ln-study" data-study="{said["name"]}" data-verdict="{said["verdict"]}"'
+            f"{switched}>{data}<style>{STYLE.read_text(encoding='utf-8')}</style>"
             '<div class="ln-study-top"><div><p class="ln-study-label">The claim</p>'
-            f'<p class="ln-study-claim">{text["claim"]}</p><p class="ln-study-source">{text["source"]}</p></div>'
+            f'<p class="ln-study-claim">{said["claim"]}</p><p class="ln-study-source">{said["source"]}</p></div>'
             f'<div><p class="ln-study-label">What the paper measured</p><dl>{evidence}</dl></div></div>'
             f"{figures}"
-            f'<p class="ln-study-verdict"><strong>{verdict}.</strong> {text["sentence"]}</p>'
+            f'<p class="ln-study-verdict"><strong>{verdict}</strong> '
+            f"<span data-comparison>{said['sentence']}</span></p>"
             f"{questions}<details><summary>All numbers</summary>{self.numbers._repr_html_()}</details>"
-            f"<details><summary>How it was recorded</summary><p>{_text(self.provenance)}</p>"
-            f"<p>{_text(CAUTION)}</p></details></div>"
+            f"<details><summary>How it was recorded</summary><p>{text(self.provenance)}</p>"
+            f"<p>{text(CAUTION)}</p></details></div>"
         )

@@ -10,6 +10,7 @@ import pytest
 
 from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, NumberExercise
 from lightnets_edu.pages.widget.widgets import Widget
+from lightnets_edu.recording.studies import studies_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +27,7 @@ def test_the_chapter_is_in_the_contents():
         "lightnets_edu/models/paper_name.py",
         "lightnets_edu/chapters/paper_name/widget.py",
         "lightnets_edu/chapters/paper_name/exercises.py",
+        "lightnets_edu/chapters/paper_name/study.py",
     ],
 )
 def test_nothing_is_left_to_fill_in(file):
@@ -45,6 +47,14 @@ def test_the_widget_shows_the_network():
         "assert_totals(shown('paper_name_explorer', ...), counted(lambda: get_model('paper_name', ...))) "
         "of tests/chapters/explorers.py"
     )
+
+
+def test_it_has_a_study_and_shows_it():
+    studies = studies_in("lightnets_edu.chapters.paper_name.study")
+    assert studies, "declare a Study in chapters/paper_name/study.py, before anything runs"
+    chapter = (ROOT / "notebooks/NN_paper_name.md").read_text(encoding="utf-8")
+    unseen = [name for name in studies if f'show_study("{name}")' not in chapter]
+    assert not unseen, f"show the study with show_study({unseen[0]!r}) in notebooks/NN_paper_name.md"
 
 
 def test_it_has_exercises_of_each_kind():
