@@ -183,6 +183,7 @@ class ShownStudy:
             f"<div><dt>{_text(one['what'])} ({_text(one['source'])})</dt><dd>{_text(one['value'])}</dd></div>"
             for one in record["evidence"]
         )
+        measured = evidence and f'<div><p class="ln-study-label">What the paper measured</p><dl>{evidence}</dl></div>'
         compared = dict.fromkeys(one["measure"] for one in record["comparisons"])
         figures = "".join(dot_figure(record, one) for one in record["measures"] if one["name"] in compared)
         further = "".join(
@@ -196,7 +197,7 @@ class ShownStudy:
             f"<style>{STYLE.read_text(encoding='utf-8')}</style>"
             '<div class="ln-study-top"><div><p class="ln-study-label">The claim</p>'
             f'<p class="ln-study-claim">{text["claim"]}</p><p class="ln-study-source">{text["source"]}</p></div>'
-            f'<div><p class="ln-study-label">What the paper measured</p><dl>{evidence}</dl></div></div>'
+            f"{measured}</div>"
             f"{figures}"
             f'<p class="ln-study-verdict"><strong>{verdict}.</strong> {text["sentence"]}</p>'
             f"{questions}<details><summary>All numbers</summary>{self.numbers._repr_html_()}</details>"
