@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from abc import abstractmethod
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -114,6 +114,43 @@ class ImageDataset(LabelledImages):
 
     def _cut(self, count: int) -> Self:
         return replace(self, images=self.images[:count], labels=self.labels[:count])
+
+    def of_classes(self, names: Sequence[str]) -> Self:
+        """The images of some classes, in the order of the set; the labels count these classes from 0.
+
+        Args:
+            names: Of the classes, each once, in the order of the new labels.
+
+        Raises:
+            ValueError: If the set has no class of a name, or a name comes twice.
+        """
+        for name in names:
+            one_of("a class", name, self.class_names)
+        if len(set(names)) < len(names):
+            raise ValueError(f"a class is named twice among {', '.join(names)}: each image has one label.")
+        old = torch.tensor([self.class_names.index(name) for name in names])
+        found = self.labels[:, None] == old
+        keep = found.any(1)
+        source = f"{self.source}; of them {', '.join(names)}"
+        images, labels = self.images[keep], found[keep].int().argmax(1)
+        return replace(self, images=images, labels=labels, class_names=tuple(names), source=source)
+
+    def drawn(self, each: int, seed: int) -> Self:
+        """So many images of each class, drawn at random.
+
+        Args:
+            each: Images of a class.
+            seed: Of the draw.
+
+        Raises:
+            ValueError: If a class has fewer images.
+        """
+        fewest = int(torch.bincount(self.labels, minlength=len(self.class_names)).min())
+        each = whole_number("each", each, 1, fewest, why=" (the images of the smallest class)")
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        labels = self.labels[order]
+        chosen = torch.cat([order[labels == label][:each] for label in range(len(self.class_names))])
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen])
 
     def normalisation(self) -> Normalisation:
         """Exact per-channel statistics, from a histogram of the 256 pixel values.

@@ -38,6 +38,8 @@ def test_the_page_has_claim_evidence_verdict_and_every_run(record):
     plain = html.unescape(page).replace("\N{NO-BREAK SPACE}", " ")
     assert all(sentence in plain for sentence in said)
     assert f'data-verdict="{record["verdict"]}"' in page
+    assert "What the paper measured" in page
+    assert "What the paper measured" not in ShownStudy({**record, "evidence": []})._repr_html_()
     assert page.count("<circle") == sum("accuracy" in run["measures"] for run in record["runs"])
     assert page.count('class="ln-dots-mean"') == len(record["variants"])
 

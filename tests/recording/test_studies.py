@@ -25,6 +25,7 @@ from lightnets_edu.recording.studies import (
     Study,
     Variant,
     command,
+    empty_record,
     get_study,
     quick_look,
     run_study,
@@ -35,6 +36,7 @@ from lightnets_edu.runtime.environment import cpu_threads
 from lightnets_edu.training import TrainingDivergedError, load_dataset, seed_everything, train
 
 HERE = Path(__file__).parent
+NONE = (Comparison("drawn", "drawn", by=1),)
 CPU = {"device": "cpu", "progress": False}
 
 
@@ -66,6 +68,18 @@ def test_what_a_record_holds(whole):
     assert whole["held_equal"][0]["values"] == {name: whole["variants"][0]["macs"] for name in ("plain", "bias")}
     # Two seeds are too few for any verdict.
     assert {one["verdict"] for one in whole["comparisons"]} == {"undecided"} and whole["comparisons"][0]["seeds"] == 2
+
+
+def test_a_study_of_some_classes_sees_no_others():
+    """Both sets keep the images of these classes, out of the same first images, with labels that count from 0."""
+    names = load_dataset("shapes", "test", 40).class_names[2:5]
+    some = replace(TINY, classes=names, variants=TINY.variants[-1:], held_equal=(), comparisons=NONE)
+    images = empty_record(some, torch.device("cpu"))["images"]
+    for split, limit in (("train", 64), ("test", 40)):
+        every = load_dataset("shapes", split, limit)
+        assert images[split]["images"] == sum(every.class_names[label] in names for label in every.labels)
+        assert images[split]["fingerprint"] == every.of_classes(names).fingerprint()
+        assert images[split]["source"].endswith(", ".join(names))
 
 
 def test_a_run_is_what_train_gives(whole):

@@ -305,3 +305,49 @@ def test_container_refuses_nonsense():
         dataset_of(images[:0], labels[:0])
     with pytest.raises(ValueError, match="same value"):
         dataset_of(images, labels).normalisation()
+
+
+THREE = ImageDataset(
+    torch.arange(30, dtype=torch.uint8).view(30, 1, 1, 1),
+    torch.tensor([0, 1, 2] * 10),  # image i has the class i % 3
+    ("a", "b", "c"),
+    "made",
+    "made for a test",
+    is_real=False,
+    split="train",
+)
+
+
+def test_images_of_some_classes_keep_their_order_and_get_new_labels():
+    some = THREE.of_classes(("c", "a"))
+    wanted = [image for image in range(30) if image % 3 != 1]
+    assert some.images.flatten().tolist() == wanted
+    assert [some.class_names[label] for label in some.labels] == ["abc"[image % 3] for image in wanted]
+    assert some.class_names == ("c", "a") and some.source == "made for a test; of them c, a"
+    assert len(THREE) == 30 and THREE.of_classes(("a", "b", "c")).fingerprint() == THREE.fingerprint()
+
+
+@given(each=st.integers(1, 10), seed=st.integers(0, 2**32 - 1))
+def test_as_many_images_of_each_class_are_drawn(each, seed):
+    few, again = (THREE.drawn(each, seed) for _ in range(2))
+    assert torch.bincount(few.labels).tolist() == [each] * 3 and few.fingerprint() == again.fingerprint()
+    images = few.images.flatten()
+    assert len(images.unique()) == 3 * each and torch.equal(images % 3, few.labels)
+
+
+def test_another_seed_draws_others():
+    assert len({THREE.drawn(5, seed).fingerprint() for seed in range(20)}) > 10
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: THREE.of_classes(("a", "d")), "a class='d' is unknown: choose one of 'a', 'b', 'c'"),
+        (lambda: THREE.of_classes(("a", "b", "a")), "a class is named twice among a, b, a"),
+        (lambda: THREE.drawn(11, 0), r"each should be .*1.*10 .*smallest class"),
+        (lambda: THREE.drawn(0, 0), r"each should be .*1.*10 .*smallest class"),
+    ],
+)
+def test_classes_that_are_not_there_are_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()

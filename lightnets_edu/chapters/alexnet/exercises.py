@@ -165,7 +165,7 @@ EXERCISES = (
         name="alexnet_frozen_norms",
         question="You set `requires_grad = False` on every parameter but the new head's, call `model.train()`, and run "
         "one batch of images through the network, without any step of an optimiser. Compare "
-        "`model.state_dict()` before and after, for the miniature of this chapter. What has changed?",
+        "`model.state_dict()` before and after, for the small network of this chapter, `base`. What has changed?",
         options=(
             Option("Nothing: frozen is frozen.", "Parameters are frozen. What else is in a state dict?"),
             Option("The head only.", "The head changes when an optimiser steps, and none did."),

@@ -248,6 +248,7 @@ class Study:
         data: The images, as ``load_dataset`` knows them.
         train_images: So many of them to learn from (None: those that come with the package).
         test_images: So many of them to test on (likewise).
+        classes: Keep only the images of these classes, of both sets (none means all).
         takes_time: Whether times are measured: then nothing runs beside a run, which has one thread on a CPU.
         module: The module that declares it; found out when it is looked up.
     """
@@ -265,6 +266,7 @@ class Study:
     data: str = "fashion_mnist"
     train_images: int | None = None
     test_images: int | None = None
+    classes: tuple[str, ...] = ()
     takes_time: bool = False
     module: str = field(default="", compare=False)
 

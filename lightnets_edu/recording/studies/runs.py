@@ -59,8 +59,8 @@ def recipe_of(study: Study, quick: bool = False) -> TrainConfig:
 
 def image_sets(study: Study, quick: bool = False) -> tuple[ImageDataset, ImageDataset]:
     """The images that a study trains and tests on."""
-    train_set = _loaded(study.data, "train", study.train_images)
-    test_set = _loaded(study.data, "test", study.test_images)
+    train_set = _loaded(study.data, "train", study.train_images, study.classes)
+    test_set = _loaded(study.data, "test", study.test_images, study.classes)
     if not quick:
         return train_set, test_set
     return tuple(  # type: ignore[return-value]  # two of them
@@ -70,11 +70,11 @@ def image_sets(study: Study, quick: bool = False) -> tuple[ImageDataset, ImageDa
 
 
 @cache
-def _loaded(data: str, split: str, limit: int | None) -> ImageDataset:
+def _loaded(data: str, split: str, limit: int | None, classes: tuple[str, ...]) -> ImageDataset:
     found = load_dataset(data, split, limit)
     if not isinstance(found, ImageDataset):
         raise ValueError(f"a study's images are held in memory, and those of {data!r} are read from files")
-    return found
+    return found.of_classes(classes) if classes else found
 
 
 def run_job(study: Study, job: Job) -> list[dict[str, Any]]:
