@@ -32,7 +32,7 @@ from lightnets_edu.features.redundancy import (
     shuffled_pixels,
     similarity,
 )
-from lightnets_edu.features.similar_blocks import Similarity, block_similarity
+from lightnets_edu.features.similar_blocks import Similarity, block_similarity, pointwise_r2
 from lightnets_edu.features.stages import stage_blocks
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "nearest_twins",
     "nonlinearities",
     "permuted_specificity",
+    "pointwise_r2",
     "reconstruct",
     "redundancy",
     "redundancy_by_layer",

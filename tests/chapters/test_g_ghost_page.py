@@ -8,12 +8,14 @@ from explorers import assert_totals, counted, shown
 from torch import nn
 
 from lightnets_edu import get_model
-from lightnets_edu.chapters.g_ghost import study
+from lightnets_edu.chapters.g_ghost import likeness, study
+from lightnets_edu.features import settle_batch_norms
 from lightnets_edu.models import g_ghost_regnet
 from lightnets_edu.models.g_ghost_regnet import GGhostStage
 from lightnets_edu.pages.exercise import get_exercise
 from lightnets_edu.pages.exercise.judging import judge
 from lightnets_edu.recording.studies import get_study, quick_look
+from lightnets_edu.training import load_fashion_mnist
 
 
 def built(network, stages, size):
@@ -122,3 +124,28 @@ def test_every_network_is_timed():
     record = quick_look(get_study("g_ghost_time"), device="cpu", progress=False)
     assert [run["variant"] for run in record["runs"]] == list(study.NETWORKS)
     assert all(min(run["measures"].values()) > 0 and len(run["measures"]) == 2 for run in record["runs"])
+
+
+def test_controls_of_the_likeness():
+    """A network that has not been trained is its own control, and the one that is looked into stays as it is."""
+    images = torch.rand(40, 1, 28, 28)
+    torch.manual_seed(3)
+    network = study.OneStage()
+    settle_batch_norms(network, images)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    found = likeness.with_controls(network, images, seed=3)
+    assert found["before training"] == found["trained"]
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert all(isinstance(block.downsample, nn.Identity) for block in network.stage[1:])
+    trained, cut, other = (found[name] for name in ("trained", "no shortcuts", "another image"))
+    assert all(a.cka > b.cka for a, b in zip(trained, cut, strict=True))
+    assert all(a.r2 > b.r2 for a, b in zip(trained, other, strict=True))
+    assert len(trained) == study.DEPTH - 1
+
+
+def test_the_images_are_those_that_the_network_was_trained_for():
+    """Each pixel minus the mean, divided by the deviation, of all pixels of the images that it learns from."""
+    learned, test = (load_fashion_mnist(which).images.float() / 255 for which in ("train", "test"))
+    learned = learned[: likeness.TRAINING_IMAGES]
+    expected = (test[: likeness.IMAGES] - learned.mean()) / learned.std(correction=0)
+    torch.testing.assert_close(likeness.images_to_look_at(), expected, rtol=1e-4, atol=1e-4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lightnets_edu.features import block_similarity
+from lightnets_edu.features import block_similarity, pointwise_r2
 
 
 def rows(maps):
@@ -62,3 +62,38 @@ def test_dead_maps_of_the_second_block_do_not_count():
 def test_errors_teach(a, b, sentence):
     with pytest.raises(ValueError, match=sentence):
         block_similarity(a, b)
+
+
+def test_a_pointwise_convolution_of_the_first_maps_is_found():
+    convolution = torch.nn.Conv2d(6, 4, 1).requires_grad_(False)
+    maps = torch.randn(8, 6, 9, 9)
+    made = convolution(maps)
+    assert pointwise_r2(maps, made) == pytest.approx(1, abs=1e-9)
+    noise = torch.randn(8, 4, 9, 9) * made.std((0, 2, 3))[:, None, None]  # half of the variance
+    assert pointwise_r2(maps, made + noise) == pytest.approx(0.5, abs=0.06)
+
+
+def test_it_is_judged_on_images_that_it_was_not_fitted_to():
+    """NumPy's least squares on the first half. What was fitted to chance costs about C / P of the variance."""
+    a, b = torch.randn(6, 5, 8, 8), torch.randn(6, 3, 8, 8)
+    x, y = (m.double().permute(0, 2, 3, 1).flatten(0, 2).numpy() for m in (a, b))
+    x, half = np.column_stack([x, np.ones(len(x))]), len(x) // 2
+    weights = np.linalg.lstsq(x[:half], y[:half], rcond=None)[0]
+    new = y[half:]
+    expected = 1 - ((x[half:] @ weights - new) ** 2).sum() / ((new - new.mean(0)) ** 2).sum()
+    assert pointwise_r2(a, b) == pytest.approx(expected, abs=1e-9)
+    assert -0.2 < expected < 0.02
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "sentence"),
+    [
+        (torch.randn(4, 3, 4, 4), torch.randn(3, 3, 4, 4), "same images"),
+        (torch.randn(2, 30, 4, 4), torch.randn(2, 3, 4, 4), "16 pixels a channel, too few to fit the 31 unknowns"),
+        (torch.randn(1, 3, 4, 4), torch.randn(1, 3, 4, 4), "0 pixels a channel"),
+        (torch.randn(4, 3, 4, 4), torch.ones(4, 3, 4, 4), "constant in a half"),
+    ],
+)
+def test_what_cannot_be_fitted_is_explained(a, b, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        pointwise_r2(a, b)
