@@ -48,9 +48,9 @@ class DesignPlan:
     space: SearchSpace = DESIGN_SPACE
     config: TrainConfig = DESIGN_RECIPE
     train_images: int = 4000
-    every: int = 16
+    every: int = 15  # and not a divisor of the choices of a stage, which would keep that stage the same
     seeds: int = 3
-    rounds: int = 61
+    rounds: int = 201
 
     @property
     def size(self) -> int:
