@@ -17,9 +17,9 @@ from lightnets_edu.records import RecordError, load_record, save_record
 from lightnets_edu.training import load_fashion_mnist
 
 SPACE = SearchSpace(((4,), (4, 6)), depth=(1,), kernel_size=(3,), expand_ratio=(1,), stem_channels=4, stem_stride=2)
-PLAN = DesignPlan(
-    SPACE, replace(DESIGN_RECIPE, epochs=1, warmup_epochs=0), train_images=128, every=5, seeds=2, rounds=2
-)
+ONE_EPOCH = replace(DESIGN_RECIPE, epochs=1, warmup_epochs=0)
+PLAN = DesignPlan(SPACE, ONE_EPOCH, train_images=128, every=5, seeds=2, rounds=2)
+IMAGES = {"train": 192, "test": 64}
 
 
 @pytest.fixture(autouse=True)
