@@ -88,6 +88,21 @@ def test_three_trainings_that_agree():
     assert table.rank_agreement() == pytest.approx(1) and table.scatter_of_seeds() == pytest.approx(1)
 
 
+def test_the_effect_of_a_choice():
+    """Where each choice multiplies the time and adds to the accuracy by itself, its effect is that factor and sum."""
+    record = made_up()
+    for row in record["rows"]:
+        deep, gated, wide = map(row["design"].count, ("×2", "SE", "t6"))
+        row["relative_time"], row["accuracy"] = 1.5**deep * 1.2**gated, 0.7 + 0.01 * deep + 0.02 * gated
+        row["macs"] = 1000 * 2**wide
+    table = DesignTable(record)
+    depth, squeeze, expansion = map(table.effect, ("depth", "squeeze", "expand_ratio"))
+    assert (depth.time, depth.accuracy, depth.macs) == pytest.approx((1.5, 1, 1))
+    assert (squeeze.time, squeeze.accuracy, squeeze.macs) == pytest.approx((1.2, 2, 1))
+    assert (expansion.time, expansion.accuracy, expansion.macs) == pytest.approx((1, 0, 2), abs=1e-9)
+    assert depth.pairs == 2 * 128  # half of the designs, for each of two stages
+
+
 def test_both_searches_begin_alike_and_get_no_worse(table):
     for seed in range(5):
         at_random, evolved = table.random_search(seed, 30), table.evolution(seed, 30)
