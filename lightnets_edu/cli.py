@@ -40,6 +40,7 @@ _SWITCHES = {
     "--no-time": ("record", "train only"),
     "--guidelines": ("record", "measure ShuffleNetV2's four guidelines instead (half a minute)"),
     "--races": ("record", "time the chapters' pairs of networks in turns instead (two minutes)"),
+    "--designs": ("record", "train and time all designs of a small search space instead (a quarter of an hour)"),
     "--predict-again": ("record", "only predict what is recorded once more, with another --profile"),
     "--again": ("record", "record also what is there, from the start"),
     "--quick": ("study", "one seed, few epochs, few images; nothing is written"),
@@ -319,6 +320,7 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         default_timings,
         device_folder,
         predict_again,
+        record_designs,
         record_guidelines,
         record_networks,
         record_races,
@@ -331,6 +333,11 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
             _check_alone(args, name, "out", "device", "json")
             path = recorder(args.out, device)
             return {"file": str(path)}, f"written to {path}"
+    if args.designs:
+        _check_alone(args, "designs", "out", "device", "json", "no_train", "no_time")
+        trains, times = not args.no_train, not args.no_time
+        path = record_designs(args.out, device, trains=trains, times=times, progress=not args.json)
+        return {"file": str(path)}, f"written to {path}"
     if args.predict_again:
         _check_alone(args, "predict-again", "out", "device", "json", "profile", "only")
         if (profile := _profile(args)) is None:

@@ -8,8 +8,9 @@ in the factorised hierarchical search space of MnasNet (Tan et al. 2019).
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -83,6 +84,16 @@ class Stage:
                 f"{self.kernel_size}, squeeze={self.squeeze}: only an inverted residual takes others"
             )
 
+    @property
+    def name(self) -> str:
+        """Such as ``24×2 k5 t3 SE``: channels, depth, kernel, expansion; before them any other kind."""
+        inverted = self.kind == "inverted_residual"
+        words = [] if inverted else [self.kind]
+        words.append(f"{self.channels}×{self.depth}")
+        words += [f"k{self.kernel_size}"] if inverted else []
+        words += [f"t{self.expand_ratio}"] if self.kind in EXPANDING else []
+        return " ".join([*words, "SE"] if self.squeeze else words)
+
     def blocks(self, in_channels: int) -> Iterator[dict[str, Any]]:
         """The settings of each block, as `block_layer` takes them."""
         for index in range(self.depth):
@@ -117,6 +128,11 @@ class Design:
     def __post_init__(self) -> None:
         if not self.stages:
             raise ValueError("a design needs at least one stage")
+
+    @property
+    def name(self) -> str:
+        """Those of the stages, such as ``24×1 k3 t3 | 48×2 k5 t6 SE``: it tells the designs of a space apart."""
+        return " | ".join(stage.name for stage in self.stages)
 
     def blocks(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
         """(stage, index in the stage, settings) of each block."""
@@ -260,6 +276,16 @@ class SearchSpace:
         """How many designs there are: stages are chosen independently of each other."""
         return prod(self.designs_per_stage)
 
+    def designs(self) -> Iterator[Design]:
+        """Every design once: the last stage's choices change first, and of a stage's choices those listed last."""
+        stages = []
+        for place in range(len(self.channels)):
+            names, values = zip(*self.choices(place).items(), strict=True)
+            chosen = (dict(zip(names, one, strict=True)) for one in product(*values))
+            stages.append([Stage("inverted_residual", **choice) for choice in chosen])
+        for combined in product(*stages):
+            yield Design(combined, self.stem_channels, self.stem_stride)
+
     def sample(self, generator: random.Random) -> Design:
         """One design, every one equally likely."""
         stages = (
@@ -276,6 +302,76 @@ class SearchSpace:
         others = [value for value in self.choices(place)[name] if value != getattr(stage, name)]
         changed = replace(stage, **{name: generator.choice(others)})
         return replace(design, stages=(*design.stages[:place], changed, *design.stages[place + 1 :]))
+
+
+def random_search(space: SearchSpace, trainings: int, generator: random.Random) -> list[Design]:
+    """Different designs, every one equally likely, in the order in which they are tried.
+
+    Args:
+        space: To draw from.
+        trainings: How many.
+        generator: What is drawn depends on it alone.
+
+    Raises:
+        ValueError: If the space has fewer.
+    """
+    _check_trainings(space, trainings)
+    tried: dict[Design, None] = {}  # in order, and each once
+    while len(tried) < trainings:
+        tried[space.sample(generator)] = None
+    return list(tried)
+
+
+def evolution(
+    space: SearchSpace,
+    value: Callable[[Design], float],
+    trainings: int,
+    generator: random.Random,
+    *,
+    population: int = 8,
+    tournament: int = 3,
+) -> list[Design]:
+    """Regularised evolution (Real et al. 2019, arXiv:1802.01548): the best of a few lives on, changed; the oldest dies.
+
+    The first designs are those that `random_search` draws with the same generator. No design is trained twice: a child
+    that was there already is changed once more.
+
+    Args:
+        space: To search in.
+        value: Trains a design and says how good it is; the more the better.
+        trainings: How many designs are tried in all.
+        generator: All chance comes from it.
+        population: Designs that live at a time.
+        tournament: Of them, so many are drawn, and the best one becomes the parent.
+
+    Returns:
+        The designs in the order in which they were tried.
+
+    Raises:
+        ValueError: If the space has fewer designs, or the tournament is larger than the population.
+    """
+    _check_trainings(space, trainings)
+    if not 1 <= tournament <= population:
+        raise ValueError(
+            f"tournament={tournament} should be 1 to {population}, the population: parents are drawn from those alive"
+        )
+    tried = random_search(space, min(population, trainings), generator)
+    values = {design: value(design) for design in tried}
+    while len(tried) < trainings:
+        alive = tried[-population:]
+        child = space.mutate(max(generator.sample(alive, tournament), key=values.__getitem__), generator)
+        while child in values:
+            child = space.mutate(child, generator)
+        values[child] = value(child)
+        tried.append(child)
+    return tried
+
+
+def _check_trainings(space: SearchSpace, trainings: int) -> None:
+    if not 1 <= trainings <= space.size:
+        raise ValueError(
+            f"trainings={trainings} should be 1 to {space.size}, the designs of the space: none is trained twice"
+        )
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:

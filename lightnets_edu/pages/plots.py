@@ -10,6 +10,7 @@ from math import atan, degrees
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
@@ -170,6 +171,35 @@ def line_chart(
         _legend_below(figure, *axes.get_legend_handles_labels())
     elif len(series) > 1:
         axes.legend()
+    return _finish(figure, title)
+
+
+@house_style()
+def band_chart(
+    series: Mapping[str, Sequence[Sequence[float]]], *, title: str, x_label: str, y_label: str, level: tuple[str, float]
+) -> Figure:
+    """Runs that scatter: for each series the mean of its runs as a line, and the middle 80 % of them as a band.
+
+    Args:
+        series: For each line its runs, equally long, with one value for each step from 1.
+        title: What the figure says.
+        x_label: The steps.
+        y_label: The values, with their unit.
+        level: Words and height of a dotted line across the figure.
+    """
+    figure, axes = plt.subplots()
+    for index, (name, runs) in enumerate(series.items()):
+        values, steps = np.asarray(runs, dtype=float), range(1, len(runs[0]) + 1)
+        low, high = np.quantile(values, (0.1, 0.9), axis=0)
+        colour = COLOURS[index % len(COLOURS)]
+        axes.fill_between(
+            steps, low, high, color=colour, alpha=0.18, linewidth=0, hatch=HATCHES[index], edgecolor=colour
+        )
+        every = max(1, len(steps) // 10)
+        axes.plot(steps, values.mean(0), label=name, linestyle=DASHES[index], markevery=every, **_mark(index))
+    axes.axhline(level[1], linestyle=":", color="black", label=level[0])
+    axes.set(xlabel=x_label, ylabel=y_label)
+    axes.legend(loc="lower right")
     return _finish(figure, title)
 
 

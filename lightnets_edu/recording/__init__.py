@@ -4,6 +4,7 @@ It needs torch, torchvision, numpy and tqdm only, so that a bare GPU machine can
 """
 
 from lightnets_edu.recording.again import predict_again
+from lightnets_edu.recording.design_record import DesignPlan, record_designs
 from lightnets_edu.recording.guideline_record import record_guidelines
 from lightnets_edu.recording.measurements import StepSetting, format_rows, measure_step, predict_network
 from lightnets_edu.recording.networks import network_options, network_record, start_without_norm, train_network
@@ -11,6 +12,7 @@ from lightnets_edu.recording.plan import Outcome, Plan, default_timings, device_
 from lightnets_edu.recording.races import Race, Side, get_race, list_races, record_races
 
 __all__ = [
+    "DesignPlan",
     "Outcome",
     "Plan",
     "Race",
@@ -26,6 +28,7 @@ __all__ = [
     "network_record",
     "predict_again",
     "predict_network",
+    "record_designs",
     "record_guidelines",
     "record_networks",
     "record_races",

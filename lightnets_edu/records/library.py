@@ -9,7 +9,7 @@ from typing import Any
 from lightnets_edu.records.schema import load_record
 
 STUDIES = "studies"  # the folder beside the devices' that holds, for each device, what was studied on it
-_NOT_NETWORKS = ("profile", "guidelines", "races")  # files beside the records: what the device is like
+_NOT_NETWORKS = ("profile", "guidelines", "races", "designs")  # files beside the networks' records
 
 
 def results_folder() -> Path:
@@ -93,7 +93,7 @@ def records_in(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def recorded_file(device: str, name: str) -> Path:
-    """A device's other recorded file: ``profile`` (a ``DeviceProfile``), ``guidelines`` or ``races``.
+    """A device's other recorded file: ``profile`` (a ``DeviceProfile``), ``guidelines``, ``races`` or ``designs``.
 
     Raises:
         ValueError: If it was not recorded on this device.

@@ -48,6 +48,16 @@ _FIELDS: dict[str, dict[str, Any]] = {
     },
     "guidelines": {"environment": _ENVIRONMENT, "settings": dict, "rows": list},
     "races": {"environment": _ENVIRONMENT, "settings": dict, "races": list},
+    # All designs of a search space, each trained once, some of them again; times are relative to the first design's.
+    "designs": {
+        "space": dict,
+        "config": dict,
+        "images": dict.fromkeys(("train", "held_out", "test"), _SET),
+        "rows": list,
+        "repeats": list,
+        "timing": (dict, type(None)),  # null until all designs are trained and timed
+        "environment": _ENVIRONMENT,
+    },
     # Several variants of a network, several seeds, and what their differences say of a claim. Where SciPy was not
     # installed, what it computes is null: ``lightnets_edu.records.verdicts.judged`` fills it in.
     "study": {
@@ -77,6 +87,19 @@ _GUIDELINE = {
     "published": (int, type(None)),
 }
 _RACE = {"name": str, "sides": list}
+# Accuracies 0 … 1: on the images held out, by which a search may judge, and on those of the test.
+_TRAINED_DESIGN = {"design": str, "accuracy": _NUMBER, "test_accuracy": _NUMBER}
+_DESIGN_LISTS: dict[str, dict[str, Any]] = {
+    "rows": _TRAINED_DESIGN | {"parameters": int, "macs": int, "relative_time": (*_NUMBER, type(None))},
+    "repeats": _TRAINED_DESIGN | {"seed": int},
+}
+_DESIGN_TIMING = {
+    "reference": str,  # the design that has the relative time 1
+    "milliseconds": _NUMBER,  # of the reference, one image
+    "rounds": int,
+    "channels_last": bool,
+    "environment": _ENVIRONMENT,
+}
 _TIMING = {"samples": list, "median": _NUMBER, "p10": _NUMBER, "p90": _NUMBER, "spread": _NUMBER, "repeats": int}
 _SIDE = {
     "label": str,
@@ -202,6 +225,8 @@ def check_record(record: object, where: str = "the record") -> None:
             _check_fields(race, _RACE, where, f"races[{index}].")
             for number, side in enumerate(race["sides"]):
                 _check_fields(side, _SIDE, where, f"races[{index}].sides[{number}].")
+    elif kind == "designs":
+        _check_designs(record, where)
     elif kind == "study":
         _check_study(record, where)
     else:
@@ -227,6 +252,20 @@ def _check_network(record: Mapping[str, Any], where: str) -> None:
             raise RecordError(f"{where}: timings[{index}] must have either 'measured' or 'refused', and not both.")
         if row["measured"] is not None:
             _check_fields(row["measured"], _TIMING, where, f"timings[{index}].measured.")
+
+
+def _check_designs(record: Mapping[str, Any], where: str) -> None:
+    for name, fields in _DESIGN_LISTS.items():
+        for index, row in enumerate(record[name]):
+            _check_fields(row, fields, where, f"{name}[{index}].")
+    names = [row["design"] for row in record["rows"]]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise RecordError(f"{where}: rows holds the design {twice[0]!r} more than once.")
+    if record["timing"] is not None:
+        _check_fields(record["timing"], _DESIGN_TIMING, where, "timing.")
+        for index, row in enumerate(record["rows"]):
+            if row["relative_time"] is None:
+                raise RecordError(f"{where}: rows[{index}].relative_time is null, but the record has a timing.")
 
 
 def _check_study(record: Mapping[str, Any], where: str) -> None:

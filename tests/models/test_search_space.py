@@ -16,8 +16,10 @@ from lightnets_edu.models.search_space import (
     DesignedNetwork,
     SearchSpace,
     Stage,
+    evolution,
     layers,
     pareto_front,
+    random_search,
     reward,
 )
 
@@ -127,3 +129,83 @@ def test_reward():
     assert reward(0.75, 160, 80, alpha=0, beta=-1) == 0.375
     with pytest.raises(ValueError, match="above 0"):
         reward(0.5, 0, 80)
+
+
+# --- Searches --------------------------------------------------------------------------------------------------------
+
+SMALL = SearchSpace(((24,), (48, 64)), depth=(1, 2), kernel_size=(3, 5), expand_ratio=(3,), squeeze=(False, True))
+
+
+def differences(a: Design, b: Design) -> int:
+    """In how many choices two designs differ."""
+    names = ("channels", "depth", "kernel_size", "expand_ratio", "squeeze")
+    return sum(getattr(x, n) != getattr(y, n) for x, y in zip(a.stages, b.stages, strict=True) for n in names)
+
+
+def test_a_space_lists_each_of_its_designs_once():
+    designs = list(SMALL.designs())
+    assert len(designs) == len(set(designs)) == SMALL.size == 8 * 16
+    assert len({design.name for design in designs}) == SMALL.size
+    generator = random.Random(0)
+    assert {SMALL.sample(generator) for _ in range(2000)} == set(designs)
+    assert designs[0].name == "24×1 k3 t3 | 48×1 k3 t3" and designs[-1].name == "24×2 k5 t3 SE | 64×2 k5 t3 SE"
+
+
+def test_names_of_other_kinds():
+    assert Stage("residual", 16, 2).name == "residual 16×2" and Stage("ghost", 16).name == "ghost 16×1 t3"
+
+
+def test_random_search_takes_every_design_equally_often():
+    """Without replacement: the number of draws until one of k good ones among n is (n + 1) / (k + 1) in the mean."""
+    good = set(list(SMALL.designs())[::16])
+    needed = []
+    for seed in range(400):
+        tried = random_search(SMALL, SMALL.size, random.Random(seed))
+        assert len(set(tried)) == SMALL.size
+        needed.append(1 + next(place for place, design in enumerate(tried) if design in good))
+    expected = (SMALL.size + 1) / (len(good) + 1)
+    assert abs(sum(needed) / 400 - expected) < 4 * expected / 400**0.5  # its standard deviation is below its mean
+
+
+def test_evolution_changes_one_choice_of_the_best_of_those_alive():
+    values = {design: random.Random(design.name).random() for design in SMALL.designs()}
+    tried = evolution(SMALL, values.__getitem__, 40, random.Random(3), population=6, tournament=6)
+    assert tried[:6] == random_search(SMALL, 6, random.Random(3)) and len(set(tried)) == 40
+    for place in range(6, 40):
+        alive = tried[place - 6 : place]  # all six are in the tournament, so the parent is the best of them
+        parent, child = max(alive, key=values.__getitem__), tried[place]
+        neighbours = [design for design in SMALL.designs() if differences(design, parent) == 1]
+        assert child in neighbours or any(one in tried[:place] for one in neighbours)
+
+
+def test_evolution_climbs_where_every_choice_counts_by_itself():
+    def value(design: Design) -> float:
+        return sum(stage.depth + stage.kernel_size + stage.squeeze + stage.channels for stage in design.stages)
+
+    best = max(map(value, SMALL.designs()))
+    found = {
+        name: sum(max(map(value, search(random.Random(seed)))) == best for seed in range(100))
+        for name, search in (
+            ("random", lambda generator: random_search(SMALL, 30, generator)),
+            ("evolution", lambda generator: evolution(SMALL, value, 30, generator)),
+        )
+    }
+    assert found["evolution"] > 2 * found["random"], found
+
+
+def test_a_search_ends_when_all_designs_are_tried():
+    tried = evolution(SMALL, lambda design: 0.0, SMALL.size, random.Random(0))
+    assert set(tried) == set(SMALL.designs())
+
+
+@pytest.mark.parametrize("trainings", [0, SMALL.size + 1])
+def test_more_designs_than_there_are_cannot_be_tried(trainings):
+    with pytest.raises(ValueError, match=rf"trainings={trainings} should be 1 to 128"):
+        random_search(SMALL, trainings, random.Random(0))
+    with pytest.raises(ValueError, match=rf"trainings={trainings} should be 1 to 128"):
+        evolution(SMALL, lambda design: 0.0, trainings, random.Random(0))
+
+
+def test_a_tournament_needs_as_many_as_are_alive():
+    with pytest.raises(ValueError, match="tournament=9 should be 1 to 8"):
+        evolution(SMALL, lambda design: 0.0, 10, random.Random(0), tournament=9)

@@ -58,7 +58,11 @@ def change(record: dict, where: str, value: object) -> dict:
         ("parameters", "many", r"parameters must be int, not str \('many'\)"),
         ("parameters", True, "parameters must be int, not bool"),
         ("schema", 2, "has schema=2, but this version reads schema 1"),
-        ("kind", "guess", "has kind='guess', but only 'training', 'network', 'guidelines', 'races', 'study' are known"),
+        (
+            "kind",
+            "guess",
+            "has kind='guess', but only 'training', 'network', 'guidelines', 'races', 'designs', 'study' are known",
+        ),
         ("environment.torch", KeyError, "lacks the field environment.torch"),
         ("environment.commit", 7, "environment.commit must be str or null, not int"),
         ("data.train.source", None, "data.train.source must be str, not null"),

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
-from multiprocessing.connection import wait as wait_for_end
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +20,7 @@ from lightnets_edu.recording.plan import RESERVE, device_folder
 from lightnets_edu.recording.studies.catalogue import studies_in
 from lightnets_edu.recording.studies.declaration import Study
 from lightnets_edu.recording.studies.runs import Job, described_variants, image_sets, recipe_of, run_job
+from lightnets_edu.recording.workers import in_processes
 from lightnets_edu.records import load_record, save_record, study_file
 from lightnets_edu.records.verdicts import judged
 from lightnets_edu.runtime.environment import cpu_threads, describe_environment, resolve_device
@@ -89,7 +85,10 @@ def run_study(
     workers = min(whole_number("workers", workers, 1), len(jobs)) if study.module else 1
     with tqdm(total=len(jobs), unit="run", desc=study.name, disable=not progress or rank > 0) as bar:
         in_time = _Budget(budget_minutes).allows
-        made = _in_processes(study, jobs, workers, in_time) if workers > 1 else _here(study, jobs, in_time)
+        if workers > 1:
+            made = in_processes(partial(_work, study.module, study.name), jobs, workers, in_time)
+        else:
+            made = _here(study, jobs, in_time)
         for runs in made:
             keeper.add(runs)
             bar.update()
@@ -264,56 +263,5 @@ def _here(study: Study, jobs: Sequence[Job], in_time: Callable[[float], bool]) -
         longest = max(longest, time.monotonic() - started)
 
 
-def _in_processes(study: Study, jobs: Sequence[Job], workers: int, in_time: Callable[[float], bool]) -> Iterator[Runs]:
-    """Make the runs in processes of their own; each is given as soon as it is done."""
-    waiting, running, longest = deque(jobs), dict[Future, float](), 0.0
-    spawn = multiprocessing.get_context("spawn")
-    with _pool(ProcessPoolExecutor(workers, spawn, initializer=_end_with_parent)) as pool:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                if not in_time(longest):
-                    waiting.clear()
-                    break
-                running[pool.submit(_work, study.module, study.name, waiting.popleft())] = time.monotonic()
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                longest = max(longest, time.monotonic() - running.pop(future))
-                try:
-                    runs = future.result()
-                except BrokenProcessPool as error:
-                    raise RuntimeError(
-                        "a worker process was killed, perhaps because memory was short: the runs that had ended are "
-                        "in the record, and the same command goes on"
-                    ) from error
-                yield runs
-
-
-@contextmanager
-def _pool(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
-    """The pool; if anything fails, its processes end at once, in the middle of their runs."""
-    try:
-        yield pool
-    except BaseException:
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def _work(module: str, name: str, job: Job) -> Runs:
     return run_job(studies_in(module)[name], job)
-
-
-def _end_with_parent() -> None:
-    """In a worker: end when the process that started it is gone, however it ended."""
-    torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        with suppress(OSError):
-            wait_for_end([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
