@@ -73,7 +73,6 @@ _GUIDELINE = {
     "images_per_second": _NUMBER,
     "relative": _NUMBER,  # to the guideline's first variant
     "is_noisy": bool,
-    "published": (int, type(None)),
 }
 _TIMING = {"samples": list, "median": _NUMBER, "p10": _NUMBER, "p90": _NUMBER, "spread": _NUMBER, "repeats": int}
 # One timing of a "network" record. Seconds and bytes are null where they were not asked for or refused.
