@@ -156,7 +156,9 @@ def dot_chart(
     Raises:
         ValueError: If a series does not have one value for each row.
     """
-    labels, places, headings = [], [], []
+    labels: list[str] = []
+    places: list[int] = []
+    headings: list[int] = []
     for heading, rows in groups.items():
         headings.append(len(labels))
         places += range(len(labels) + 1, len(labels) + 1 + len(rows))

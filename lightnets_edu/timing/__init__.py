@@ -1,6 +1,7 @@
 """How long does it take, and how much memory? Clocks and counters for real runs, and predictions beside them."""
 
 from lightnets_edu.timing.allocator import keep_memory
+from lightnets_edu.timing.causes import TimeParts, guideline_causes, time_parts
 from lightnets_edu.timing.clock import Timing, forward_step, measure, paired_ratio, time_interleaved, training_step
 from lightnets_edu.timing.evaluation import (
     DEVELOPMENT_NETWORKS,
@@ -28,10 +29,12 @@ __all__ = [
     "MemoryUse",
     "Operation",
     "Prediction",
+    "TimeParts",
     "Timing",
     "TrainingMemory",
     "error_table",
     "forward_step",
+    "guideline_causes",
     "guideline_networks",
     "keep_memory",
     "kept_bytes",
@@ -44,6 +47,7 @@ __all__ = [
     "predict",
     "predict_operations",
     "time_interleaved",
+    "time_parts",
     "training_memory",
     "training_step",
 ]

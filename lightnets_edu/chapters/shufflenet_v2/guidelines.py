@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing.causes import PARTS, TimeParts
-from lightnets_edu.timing.guideline_experiments import GUIDELINES, published_speeds
+from lightnets_edu.timing.guideline_experiments import GUIDELINES, GuidelineRow, published_speeds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MATTERS = 0.05  # a variant that takes a twentieth more or less time than another one is slower or faster
-ADVISED = {"G1": "1:1", "G2": "g=1", "G3": "1 fragment", "G4": "neither"}  # the variant that follows the guideline
+ENDS = {
+    # the variant that follows the guideline, and the one that breaks it most
+    "G1": ("1:1", "1:12"),
+    "G2": ("g=1", "g=8"),
+    "G3": ("1 fragment", "4 in parallel"),
+    "G4": ("neither", "ReLU and shortcut"),
+}
 HOLDS, REVERSED, OPEN = "holds here", "is reversed here", "does not show here"
 
 
@@ -55,13 +62,9 @@ def guideline_sentence(guideline: str, variants: Sequence[TimeParts]) -> str:
     )
 
 
-def cause_sentence(slow: TimeParts, fast: TimeParts) -> str:
-    """Why one takes longer than the other: the difference in its parts, and in words where the largest comes from.
-
-    Args:
-        slow: The one that takes longer.
-        fast: The other one.
-    """
+def cause_sentence(one: TimeParts, other: TimeParts) -> str:
+    """Why the slower of two takes longer: the difference in its parts, and in words where the largest comes from."""
+    fast, slow = sorted((one, other), key=lambda each: each.seconds)
     more = {part: 1000 * seconds for part, seconds in slow.beyond(fast).items()}
     reasons = {
         "arithmetic": ("arithmetic at the peak", "there are more multiply-accumulates"),
@@ -69,14 +72,15 @@ def cause_sentence(slow: TimeParts, fast: TimeParts) -> str:
         "memory": ("memory moved", f"{slow.bytes / 1e6:.0f} MB are moved instead of {fast.bytes / 1e6:.0f} MB"),
         "rest": (
             "the rest",
-            f"the convolutions reach {_percent(slow.of_peak)} of the peak instead of {_percent(fast.of_peak)}",
+            f"the arithmetic runs at {_percent(slow.of_peak)} of the peak instead of {_percent(fast.of_peak)}",
         ),
     }
-    parts = [f"{words} {_signed(more[part])}" for part, (words, _) in reasons.items()]
+    told = [part for part in PARTS if part != "arithmetic" or _signed(more[part]) != "0.0"]  # mostly it is held equal
+    parts = _listed([f"{reasons[part][0]} {_signed(more[part])}" for part in told])
+    largest, reason = reasons[max(PARTS, key=lambda part: more[part])]
     return (
         f"“{slow.name}” takes {1000 * slow.seconds:.1f} ms and “{fast.name}” {1000 * fast.seconds:.1f} ms. The "
-        f"{1000 * (slow.seconds - fast.seconds):.1f} ms between them are: {_listed(parts)} ms. "
-        f"The largest part of it: {reasons[max(PARTS, key=lambda part: more[part])][1]}."
+        f"{1000 * (slow.seconds - fast.seconds):.1f} ms between them are: {parts} ms. Most is {largest}: {reason}."
     )
 
 
@@ -107,9 +111,36 @@ def guideline_chart(causes: Mapping[str, Sequence[TimeParts]]) -> Figure:
     )
 
 
+def ends_table(measured: Sequence[GuidelineRow], causes: Mapping[str, Sequence[TimeParts]]) -> NumberTable:
+    """For each guideline the variant that breaks it most, in multiples of the time of the one that follows it.
+
+    Args:
+        measured: Now, from `lightnets_edu.timing.measure_guidelines`.
+        causes: Recorded, from `lightnets_edu.timing.causes.guideline_causes`.
+    """
+    lines = []
+    for guideline, variants in causes.items():
+        follows, breaks = ENDS[guideline]
+        rows = {row.variant: row for row in measured if row.guideline == guideline}
+        recorded = {one.name: one.seconds for one in variants}
+        ratios = [rows[follows].relative / rows[breaks].relative, recorded[breaks] / recorded[follows]]
+        ratios += [speeds[follows] / speeds[breaks] for speeds in published_speeds(guideline).values()]
+        texts = [f"{ratio:.2f}" for ratio in ratios]
+        if rows[follows].is_noisy or rows[breaks].is_noisy:
+            texts[0] += " (noisy)"
+        lines.append((guideline, f"“{breaks}” instead of “{follows}”", *texts))
+    return NumberTable(
+        "The time of what breaks a guideline, as a multiple of what follows it",
+        ("guideline", "compared", "here, now", "recorded", "paper, GPU", "paper, phone"),
+        lines,
+        ["Above 1 the guideline holds. What is marked as noisy says little: on a busy machine, run the cell again."],
+        words=("compared",),
+    )
+
+
 def _advised(guideline: str, variants: Sequence[TimeParts]) -> tuple[TimeParts, list[TimeParts]]:
     """The variant that follows the guideline, and the others."""
-    name = ADVISED[guideline]
+    name, _ = ENDS[guideline]
     return next(one for one in variants if one.name == name), [one for one in variants if one.name != name]
 
 
