@@ -26,6 +26,7 @@ STEM_CHANNELS = 24  # conv 3x3, s 2; no max pool: 14 x 14
 UNITS = (4, 4)  # of each stage, at 7 x 7 and at 4 x 4; one with stride 2, the others with stride 1
 GROUPS = 3  # of ShuffleNetV1's units, as in the paper's comparison
 V1_CHANNELS, V2_CHANNELS = 132, 66  # of the first stage, for equal MACs; the second stage has twice as many
+WIDER = 104  # of ShuffleNetV2's units, so that a training step takes about as long as with ShuffleNetV1's
 SOONER = 0.05  # the smallest difference in time that would matter, as a part of ShuffleNetV1's
 
 
@@ -111,6 +112,7 @@ STUDY = Study(
             "networks of ShuffleNetV2's units without the shuffle",
             partial(SmallShuffleNet, partial(unit_v2, shuffle=False), V2_CHANNELS),
         ),
+        Variant("wider", "wider networks of ShuffleNetV2's units", partial(SmallShuffleNet, unit_v2, WIDER)),
     ),
     comparisons=(
         Comparison("v2", "v1", by=0.5),
@@ -124,6 +126,17 @@ STUDY = Study(
             by=SOONER,
             measure="image_time",
             claim="ShuffleNetV2's units are done with one image in less time.",
+        ),
+        Comparison(
+            "wider",
+            "v1",
+            by=SOONER,
+            kind="no worse",
+            measure="step_time",
+            claim="Wider networks of ShuffleNetV2's units take no longer to train than those of ShuffleNetV1's.",
+        ),
+        Comparison(
+            "wider", "v1", by=0.5, claim="These wider networks are more accurate than those of ShuffleNetV1's units."
         ),
         Comparison("v2", "unshuffled", by=0.5, claim="The shuffle makes ShuffleNetV2's units more accurate."),
         Comparison(
