@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 
 COLOURS = ("#0a5e6e", "#d1761c", "#6a4c93", "#3f7d20", "#8c2f39", "#5a5a5a")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---")
@@ -135,6 +135,67 @@ def bar_chart(
     axes.margins(x=0.2)
     if len(series) > 1:
         figure.legend(loc="outside lower center", ncols=min(len(series), 4))
+    return _finish(figure, title)
+
+
+@house_style()
+def dot_chart(
+    groups: Mapping[str, Sequence[str]],
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    *,
+    title: str,
+    log: Sequence[str] = (),
+) -> Figure:
+    """Dots on rows that several panels share; a series that is in two panels looks the same in both.
+
+    Args:
+        groups: For each heading the labels of its rows, from top to bottom.
+        panels: For each panel (its name is the axis' label) and each series one value a row, over all groups.
+        title: What the figure says.
+        log: Panels whose axis is logarithmic.
+
+    Raises:
+        ValueError: If a series does not have one value for each row.
+    """
+    labels: list[str] = []
+    places: list[int] = []
+    headings: list[int] = []
+    for heading, rows in groups.items():
+        headings.append(len(labels))
+        places += range(len(labels) + 1, len(labels) + 1 + len(rows))
+        labels += [heading, *rows]
+    names = list(dict.fromkeys(name for series in panels.values() for name in series))
+    figure, grid = plt.subplots(
+        1,
+        len(panels),
+        figsize=(WIDTH, 1.6 + 0.21 * len(labels)),
+        sharey=True,
+        squeeze=False,
+        width_ratios=[len(series) for series in panels.values()],
+    )
+    for axes, (panel, series) in zip(grid.flat, panels.items(), strict=True):
+        for name, values in series.items():
+            if len(values) != len(places):
+                raise ValueError(f"series {name!r} has {len(values)} values for {len(places)} rows: one each is needed")
+            axes.plot(
+                values, places, label=name, linestyle="none", markersize=5.5, zorder=3, **_mark(names.index(name))
+            )
+        ends = [(min(values), max(values)) for values in zip(*series.values(), strict=True)]
+        axes.hlines(places, *zip(*ends, strict=True), color="#8a8a8a", linewidth=1)
+        axes.set(xlabel=panel, yticks=range(len(labels)), yticklabels=labels)
+        if panel in log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 4)))
+            axes.xaxis.set_major_formatter("{x:,g}")
+            axes.xaxis.set_minor_formatter("")
+        else:
+            axes.set_xlim(left=0)
+        axes.tick_params(axis="y", length=0)
+    grid[0, 0].invert_yaxis()
+    for place in headings:
+        grid[0, 0].get_yticklabels()[place].set_fontweight("bold")
+    handles = {h.get_label(): h for axes in grid.flat for h in axes.get_legend_handles_labels()[0]}
+    _legend_below(figure, list(handles.values()), list(handles))
     return _finish(figure, title)
 
 

@@ -84,7 +84,6 @@ _GUIDELINE = {
     "images_per_second": _NUMBER,
     "relative": _NUMBER,  # to the guideline's first variant
     "is_noisy": bool,
-    "published": (int, type(None)),
 }
 _RACE = {"name": str, "sides": list}
 # Accuracies 0 … 1: on the images held out, by which a search may judge, and on those of the test.

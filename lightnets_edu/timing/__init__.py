@@ -15,6 +15,7 @@ from lightnets_edu.timing.microbenchmarks import Bench
 from lightnets_edu.timing.operations import Operation, operations
 from lightnets_edu.timing.predict import RUNGS, LayerSeconds, Prediction, predict, predict_operations
 from lightnets_edu.timing.profile import DeviceProfile, measure_profile
+from lightnets_edu.timing.time_parts import TimeParts, guideline_causes, time_parts
 from lightnets_edu.timing.training_memory import TrainingMemory, kept_bytes, training_memory
 
 __all__ = [
@@ -31,10 +32,12 @@ __all__ = [
     "MemoryUse",
     "Operation",
     "Prediction",
+    "TimeParts",
     "Timing",
     "TrainingMemory",
     "error_table",
     "forward_step",
+    "guideline_causes",
     "guideline_networks",
     "keep_memory",
     "kept_bytes",
@@ -49,6 +52,7 @@ __all__ = [
     "predict_operations",
     "seconds_by_cause",
     "time_interleaved",
+    "time_parts",
     "training_memory",
     "training_step",
 ]

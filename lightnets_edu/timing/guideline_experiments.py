@@ -26,21 +26,32 @@ SIDE = 56  # of the maps, as in the paper
 # all variants have equally many MACs within 0.2 %.
 WIDTH = 116
 
-# variant, its settings, the paper's batches a second on its GPU (tables 1-4, the setting with the fewest channels)
-TABLE_1 = (("1:1", (116, 116), 1480), ("1:2", (82, 164), 1296), ("1:6", (47, 286), 876), ("1:12", (34, 396), 748))
-TABLE_2 = (("g=1", (116, 1), 2451), ("g=2", (164, 2), 1725), ("g=4", (232, 4), 1026), ("g=8", (328, 8), 634))
+# Variant, its settings, and how fast it was in the paper (tables 1-4, in each the column with 128 channels): batches a
+# second on a GeForce GTX 1080 Ti, and images a second by one thread of a Snapdragon 810.
+TABLE_1 = (
+    ("1:1", (116, 116), 1480, 5.3),
+    ("1:2", (82, 164), 1296, 5.1),
+    ("1:6", (47, 286), 876, 4.6),
+    ("1:12", (34, 396), 748, 4.4),
+)
+TABLE_2 = (
+    ("g=1", (116, 1), 2451, 10.2),
+    ("g=2", (164, 2), 1725, 9.5),
+    ("g=4", (232, 4), 1026, 8.7),
+    ("g=8", (328, 8), 634, 7.5),
+)
 TABLE_3 = (
-    ("1 fragment", (116, 1, False), 2446),
-    ("2 in series", (82, 2, False), 1790),
-    ("4 in series", (58, 4, False), 752),
-    ("2 in parallel", (82, 2, True), 1537),
-    ("4 in parallel", (58, 4, True), 691),
+    ("1 fragment", (116, 1, False), 2446, 10.1),
+    ("2 in series", (82, 2, False), 1790, 10.1),
+    ("4 in series", (58, 4, False), 752, 10.1),
+    ("2 in parallel", (82, 2, True), 1537, 9.1),
+    ("4 in parallel", (58, 4, True), 691, 8.4),
 )
 TABLE_4 = (
-    ("ReLU and shortcut", (True, True), 2427),
-    ("ReLU only", (True, False), None),
-    ("shortcut only", (False, True), None),
-    ("neither", (False, False), 2842),
+    ("ReLU and shortcut", (True, True), 1436, 5.0),
+    ("ReLU only", (True, False), 1735, 5.2),
+    ("shortcut only", (False, True), 1458, 5.1),
+    ("neither", (False, False), 1782, 5.4),
 )
 
 
@@ -83,7 +94,7 @@ def _fragments(channels: int, fragments: int, parallel: bool) -> nn.Module:
     return _Parallel(convolutions) if parallel else nn.Sequential(*convolutions)
 
 
-GUIDELINES: dict[str, tuple[str, Callable[..., nn.Module], tuple[tuple[str, tuple[Any, ...], int | None], ...]]] = {
+GUIDELINES: dict[str, tuple[str, Callable[..., nn.Module], tuple[tuple[str, tuple[Any, ...], int, float], ...]]] = {
     "G1": ("channel ratio", lambda narrow, wide: nn.Sequential(_conv(narrow, wide), _conv(wide, narrow)), TABLE_1),
     "G2": ("groups", lambda channels, groups: _conv(channels, channels, groups=groups), TABLE_2),
     "G3": ("fragments", _fragments, TABLE_3),
@@ -104,8 +115,6 @@ class GuidelineRow:
         images_per_second: Measured here, at the median.
         relative: That by the first variant's of the same guideline, as the median over the rounds.
         is_noisy: Whether the timing's spread says not to read small differences out of it.
-        published: The paper's batches a second on its GPU; None where this book has no value to hand.
-        published_relative: That by the first variant's.
     """
 
     guideline: str
@@ -116,8 +125,6 @@ class GuidelineRow:
     images_per_second: float
     relative: float
     is_noisy: bool
-    published: int | None
-    published_relative: float | None
 
 
 def guideline_networks(guideline: str) -> dict[str, nn.Module]:
@@ -131,7 +138,28 @@ def guideline_networks(guideline: str) -> dict[str, nn.Module]:
     """
     one_of("guideline", guideline, GUIDELINES)
     _, block, table = GUIDELINES[guideline]
-    return {variant: nn.Sequential(*(block(*settings) for _ in range(BLOCKS))) for variant, settings, _ in table}
+    return {variant: nn.Sequential(*(block(*settings) for _ in range(BLOCKS))) for variant, settings, *_ in table}
+
+
+def published_speeds(guideline: str) -> dict[str, dict[str, float]]:
+    """How fast each variant was in the paper, as a multiple of the guideline's first one's speed.
+
+    Args:
+        guideline: G1, G2, G3 or G4.
+
+    Returns:
+        For the paper's ``"GPU"`` and its phone's ``"ARM"`` processor, variant to speed.
+
+    Raises:
+        ValueError: If there is no such guideline.
+    """
+    one_of("guideline", guideline, GUIDELINES)
+    _, _, table = GUIDELINES[guideline]
+    (_, _, first_gpu, first_arm), *_ = table
+    return {
+        "GPU": {variant: gpu / first_gpu for variant, _, gpu, _ in table},
+        "ARM": {variant: arm / first_arm for variant, _, _, arm in table},
+    }
 
 
 def guideline_input(network: nn.Module, batch: int) -> tuple[int, int, int, int]:
@@ -150,7 +178,7 @@ def measure_guidelines(
     min_seconds: float = 0.0,
     guidelines: tuple[str, ...] = tuple(GUIDELINES),
 ) -> list[GuidelineRow]:
-    """Time the variants of each guideline in turns, beside the paper's values.
+    """Time the variants of each guideline in turns.
 
     Args:
         device: As for ``resolve_device``.
@@ -168,15 +196,15 @@ def measure_guidelines(
     rows: list[GuidelineRow] = []
     for guideline in guidelines:
         networks = guideline_networks(guideline)
-        about, _, table = GUIDELINES[guideline]
+        about, *_ = GUIDELINES[guideline]
         inputs = {variant: guideline_input(network, batch_size) for variant, network in networks.items()}
         steps = {
             variant: forward_step(network, inputs[variant], device=device, amp=amp, channels_last=channels_last)
             for variant, network in networks.items()
         }
         timings = time_interleaved(steps, device=device, repeats=repeats, min_seconds=min_seconds)
-        first, first_published = timings[table[0][0]], table[0][2]
-        for variant, _, published in table:
+        first = timings[next(iter(networks))]
+        for variant in networks:
             counted = count(networks[variant], (1, *inputs[variant][1:]))
             timing = timings[variant]
             row = GuidelineRow(
@@ -188,8 +216,6 @@ def measure_guidelines(
                 images_per_second=batch_size / timing.median,
                 relative=paired_ratio(first, timing),
                 is_noisy=timing.is_noisy,
-                published=published,
-                published_relative=published / first_published if published and first_published else None,
             )
             rows.append(row)
     return rows

@@ -8,7 +8,7 @@ import pytest
 from lightnets_edu.formulas import conv2d, conv_output_size, pointwise_conv2d
 from lightnets_edu.models.ghostnet import ghost_module
 from lightnets_edu.pages import provenance, show
-from lightnets_edu.pages.plots import bar_chart, line_chart
+from lightnets_edu.pages.plots import bar_chart, dot_chart, line_chart
 from lightnets_edu.pages.site.icons import used_codes
 
 from .conftest import png_size
@@ -34,6 +34,21 @@ def test_bars_differ_without_colour_and_carry_numbers():
     assert len({line.get_marker() for line in lines}) == 2
     with pytest.raises(ValueError, match="series 'a' has 2 values for 1 labels"):
         bar_chart(["one"], {"a": [1, 2]}, title="", unit="")
+
+
+def test_dots_lie_on_their_rows():
+    groups = {"one": ["a", "b"], "two": ["c"]}
+    panels = {"left": {"x": [1, 2, 3], "y": [4, 5, 6]}, "right": {"y": [1, 4, 2]}}
+    figure = dot_chart(groups, panels, title="", log=["right"])
+    left, right = figure.axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["one", "a", "b", "two", "c"]
+    assert [list(line.get_ydata()) for line in left.lines] == [[1, 2, 4]] * 2  # below each heading its rows
+    assert (left.get_xlim()[0], right.get_xscale()) == (0, "log")
+    # What is in both panels looks the same, and stands in the legend once.
+    assert left.lines[1].get_marker() == right.lines[0].get_marker() != left.lines[0].get_marker()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["x", "y"]
+    with pytest.raises(ValueError, match="series 'x' has 1 values for 3 rows"):
+        dot_chart(groups, {"left": {"x": [1]}}, title="")
 
 
 def test_equations():

@@ -94,4 +94,26 @@ EXERCISES = (
         solution="The untouched half stays in front, and the front half is the one that passes. Only the shuffle "
         "changes who passes.",
     ),
+    ChoiceExercise(
+        name="shufflenet_v2_why_groups",
+        question="On the recorded machine ten layers with 4 groups of 58 channels take less time than ten layers "
+        "without groups and with as many MACs, although they move about twice as many numbers. Why?",
+        options=(
+            Option("They start fewer operations.", "Count them: ten convolutions in either network."),
+            Option(
+                "The layers without groups run further below the peak, because their maps are rearranged and filled "
+                "up on the way.",
+                "Yes: this is in no count of MACs or of memory access, but the clock sees it.",
+                right=True,
+            ),
+            Option("A group's weights are fewer, so less is read.", "The maps are most of what is moved, and grow."),
+            Option(
+                "Four groups can be computed side by side by the two cores.",
+                "A convolution without groups is shared out among the cores as well.",
+            ),
+        ),
+        hint="In the figure's left half, compare where the time of g=1 and of g=4 goes.",
+        solution="Arithmetic at the peak and starts are equal, and the memory speaks against groups. What is left is "
+        "the rest: the library's code for the layer without groups reaches less of the peak.",
+    ),
 )
