@@ -134,23 +134,20 @@ def redundancy_by_depth(seen: Seen, seed: int = 0, progress: bool = False) -> li
         seed: Of the untrained network's weights, and of the shuffling.
         progress: Whether to show progress bars.
     """
-    shapes = {
-        name: tuple(maps.shape[1:]) for name, maps in capture(seen.model, _parts(seen.model), seen.images[:1]).items()
-    }
-    layers = [name for name, (_, side, _) in shapes.items() if side >= SMALLEST]
+    shapes = {name: maps.shape[1:3] for name, maps in capture(seen.model, _parts(seen.model), seen.images[:1]).items()}
+    layers = [name for name, (_, side) in shapes.items() if side >= SMALLEST]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         untrained = get_model(NETWORK)
     settle_batch_norms(untrained, seen.images)
-    of = {
-        "trained": redundancy_by_layer(seen.model, seen.images, layers, progress=progress),
-        "untrained": redundancy_by_layer(untrained, seen.images, layers, progress=progress),
-        "shuffled": redundancy_by_layer(seen.model, seen.images, layers, shuffle=True, seed=seed, progress=progress),
-    }
-    return [
-        Depth(*name.removeprefix("blocks.").rsplit(".", 1), *shapes[name][:2], *(found[name] for found in of.values()))
-        for name in layers
-    ]
+    trained = redundancy_by_layer(seen.model, seen.images, layers, progress=progress)
+    random = redundancy_by_layer(untrained, seen.images, layers, progress=progress)
+    shuffled = redundancy_by_layer(seen.model, seen.images, layers, shuffle=True, seed=seed, progress=progress)
+    found = []
+    for name in layers:
+        block, part = name.removeprefix("blocks.").rsplit(".", 1)
+        found.append(Depth(block, part, *shapes[name], trained[name], random[name], shuffled[name]))
+    return found
 
 
 def part_of(depths: Iterable[Depth], part: str) -> list[Depth]:
@@ -159,7 +156,7 @@ def part_of(depths: Iterable[Depth], part: str) -> list[Depth]:
 
 
 def depth_chart(depths: Sequence[Depth]) -> Figure:
-    """Median R² by block: trained, untrained and shuffled after the 1x1 convolution, trained after the depthwise one."""
+    """Median R² by block: three lines for the maps after the 1x1 convolution, one for those after the depthwise one."""
     from lightnets_edu.pages.plots import line_chart
 
     blocks = [one.block for one in part_of(depths, "act1")]
