@@ -88,20 +88,19 @@ def test_album_shows_every_map():
     assert text.count('alt="the map"') == 3
     first, twin, made, flat = images_of(text)[:4]
     assert first.size == (4, 3)
-    grey = [round(255 * n / 11) for n in range(12)]
-    assert list(first.tobytes()) == list(twin.tobytes()) == grey  # a twin has its own scale
-    assert list(made.tobytes()) == pytest.approx([255 * n / 22 for n in range(12)], abs=0.51)
-    assert set(flat.tobytes()) == {0}
+    grey = [255 * n / 11 for n in range(12)]
+    for image, expected in ((first, grey), (twin, grey), (made, [n / 2 for n in grey]), (flat, [0] * 12)):
+        assert list(image.tobytes()) == pytest.approx(expected, abs=8)  # JPEG is not exact
     with pytest.raises(ValueError, match="no cards"):
         MapAlbum("Twins", [])
 
 
 def test_album_shows_what_the_network_saw():
-    photo, maps = torch.rand(3, 5, 5), torch.rand(4, 3, 3)
+    photo, maps = torch.rand(3, 1, 1).expand(3, 8, 8), torch.rand(4, 3, 3)
     text = MapAlbum("Twins", [MapCard("one", (("map", maps[0]),))], photo=photo, maps=maps)._repr_html_()
     seen, *small = images_of(text)[:5]
     assert seen.mode == "RGB"
-    assert list(seen.tobytes()) == (255 * photo).round().byte().permute(1, 2, 0).flatten().tolist()
+    assert seen.getpixel((4, 4)) == pytest.approx((255 * photo[:, 4, 4]).tolist(), abs=8)
     assert [image.size for image in small] == [(3, 3)] * 4
 
 

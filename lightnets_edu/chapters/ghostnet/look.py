@@ -67,7 +67,7 @@ def look(photos: Photos) -> Seen:
     return Seen(get_model(NETWORK, weights="imagenet").eval(), photos, photos.normalised(info.mean, info.std))
 
 
-def pairs_album(seen: Seen, layer: str, photo: str, pairs: int = 3, others: int = 6) -> MapAlbum:
+def pairs_album(seen: Seen, layer: str, photo: str, pairs: int = 3, others: int = 5) -> MapAlbum:
     """Maps of a layer beside their twins and what a 3x3 kernel makes of these: the best pairs, and others to open.
 
     Args:
@@ -86,7 +86,8 @@ def pairs_album(seen: Seen, layer: str, photo: str, pairs: int = 3, others: int 
         twin = int(found.twin[channel])
         if len(best) < pairs and not any({channel, twin} & {other, int(found.twin[other])} for other in best):
             best.append(channel)
-    rest = [channel for channel in order if channel not in best]
+    paired = {*best, *(int(found.twin[channel]) for channel in best)}
+    rest = [channel for channel in order if channel not in paired]
     steps = [round(i * (len(rest) - 1) / max(1, others - 1)) for i in range(others)]
     cards = []
     for channel in [*best, *(rest[step] for step in steps)]:
@@ -97,7 +98,7 @@ def pairs_album(seen: Seen, layer: str, photo: str, pairs: int = 3, others: int 
             (f"its twin, map {twin}", maps[place, twin]),
             (f"map {channel}, made from {twin}", made.prediction[place]),
         )
-        cards.append(MapCard(f"Map {channel}, R² {made.r2:.2f}", pictures))
+        cards.append(MapCard(f"Map {channel}, R² {made.r2:.2f}".replace("-", "−"), pictures))
     few = maps[place, :: max(1, maps.shape[1] // 12)][:12]
     title = f"The photograph, {len(few)} of the {maps.shape[1]} maps of {layer}, and pairs that are alike"
     return MapAlbum(title, cards, f"pairs_{photo}", opened=pairs, photo=seen.photos.images[place], maps=few)
