@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightnets_edu.chapters.ghostnet.album import MapAlbum, MapCard
@@ -99,7 +100,7 @@ def pairs_album(seen: Seen, layer: str, photo: str, pairs: int = 3, others: int 
             (f"map {channel}, made from {twin}", made.prediction[place]),
         )
         cards.append(MapCard(f"Map {channel}, R² {made.r2:.2f}".replace("-", "−"), pictures))
-    few = maps[place, :: max(1, maps.shape[1] // 12)][:12]
+    few = F.avg_pool2d(maps[place, :: max(1, maps.shape[1] // 12)][:12], 2)  # they are shown in small
     title = f"The photograph, {len(few)} of the {maps.shape[1]} maps of {layer}, and pairs that are alike"
     return MapAlbum(title, cards, f"pairs_{photo}", opened=pairs, photo=seen.photos.images[place], maps=few)
 
