@@ -148,7 +148,8 @@ def redundancy_by_depth(seen: Seen, seed: int = 0, progress: bool = False) -> li
     found = []
     for name in layers:
         block, part = name.removeprefix("blocks.").rsplit(".", 1)
-        found.append(Depth(block, part, *shapes[name], trained[name], random[name], shuffled[name]))
+        channels, side = shapes[name]
+        found.append(Depth(block, part, channels, side, trained[name], random[name], shuffled[name]))
     return found
 
 
