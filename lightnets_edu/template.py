@@ -19,7 +19,7 @@ REPOSITORY = re.compile(r"^  url: (\S+)$", re.MULTILINE)
 CODE_CELL = re.compile(r"(```\{code-cell\} ipython3\n)(.*?)(\n```)", re.DOTALL)
 
 
-def setup_cell(root: Path, version: str = __version__) -> str:
+def setup_cell(root: Path, version: str = __version__, notebook: str = "") -> str:
     """The first cell of every chapter: it installs the package where it is missing (in Colab), and nothing else.
 
     pip leaves alone what is there and new enough, so nothing that Colab ships is upgraded. A released book installs
@@ -28,17 +28,19 @@ def setup_cell(root: Path, version: str = __version__) -> str:
     Args:
         root: The project's root; its ``_config.yml`` names the repository.
         version: The package's version.
+        notebook: Its text; one that loads photographs needs the packages that they and a trained network come in.
     """
     found = REPOSITORY.search((root / "_config.yml").read_text(encoding="utf-8"))
     if found is None:
         raise ValueError(f"{root / '_config.yml'} names no repository (repository: url: https://…)")
+    extras = "counters,photos" if "load_photos" in notebook else "counters"
     revision = "main" if "dev" in version else f"v{version}"
     return (
         "try:\n"
         "    import lightnets_edu\n"
         "except ImportError:\n"
         f'    book = "git+{found[1]}@{revision}"\n'
-        '    %pip install -q "lightnets-edu[counters] @ {book}"'
+        f'    %pip install -q "lightnets-edu[{extras}] @ {{book}}"'
     )
 
 
@@ -52,7 +54,7 @@ def write_setup_cells(root: Path) -> list[Path]:
     changed = []
     for path in sorted((root / "notebooks").glob("*.md")):
         text = path.read_text(encoding="utf-8")
-        if (new := with_setup_cell(text, setup_cell(root))) != text:
+        if (new := with_setup_cell(text, setup_cell(root, notebook=text))) != text:
             path.write_text(new, encoding="utf-8")
             changed.append(path)
     return changed

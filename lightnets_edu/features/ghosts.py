@@ -101,7 +101,7 @@ def redundancy_by_layer(
     seed: int = 0,
     progress: bool = True,
 ) -> dict[str, Redundancy]:
-    """`redundancy` of the maps of many layers; one layer's maps at a time are kept.
+    """`redundancy` of the maps of many layers, which are all kept at once: one pass of the images through the network.
 
     Args:
         model: Any network.
@@ -115,9 +115,9 @@ def redundancy_by_layer(
     Returns:
         Layer to redundancy. Layers of one pixel a map are left out: there a kernel has nothing to do.
     """
+    every = capture(model, nonlinearities(model) if layers is None else layers, images)
     found = {}
-    for layer in tqdm(nonlinearities(model) if layers is None else list(layers), disable=not progress, leave=False):
-        maps = capture(model, [layer], images)[layer]
+    for layer, maps in tqdm(every.items(), disable=not progress, leave=False):
         if maps.shape[-1] > 1:
             found[layer] = redundancy(shuffled_pixels(maps, seed) if shuffle else maps, kernel_size)
     return found

@@ -12,7 +12,7 @@ from .conftest import ROOT
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.md")), ids=lambda path: path.name)
 def test_it_is_the_one_of_the_template(path):
     text = path.read_text(encoding="utf-8")
-    up_to_date = with_setup_cell(text, setup_cell(ROOT)) == text
+    up_to_date = with_setup_cell(text, setup_cell(ROOT, notebook=text)) == text
     assert up_to_date, f"notebooks/{path.name}: `python -m lightnets_edu.template --setup-cells` writes its first cell"
 
 
@@ -22,3 +22,7 @@ def test_it_names_the_version_that_the_book_was_made_with():
     for version in ("1.2.3", "1.3.0.dev0"):
         assert "--upgrade" not in setup_cell(ROOT, version) and "-U" not in setup_cell(ROOT, version)
         assert max(map(len, setup_cell(ROOT, version).splitlines())) <= 84
+
+
+def test_a_chapter_with_photographs_installs_them():
+    assert "[counters]" in setup_cell(ROOT) and "[counters,photos]" in setup_cell(ROOT, notebook="load_photos(224)")

@@ -14,11 +14,20 @@ from torch import nn
 
 from lightnets_edu import count, get_model
 from lightnets_edu.chapters.ghostnet import study
-from lightnets_edu.chapters.ghostnet import widget as page
-from lightnets_edu.features import nearest_twins, reconstruct
+from lightnets_edu.chapters.ghostnet.album import MapAlbum, MapCard
+from lightnets_edu.chapters.ghostnet.look import Seen, changed, changed_answers, pairs_album, redundancy_by_depth
+from lightnets_edu.features import (
+    Photos,
+    answers_with_ghosts,
+    capture,
+    find_ghosts,
+    reconstruct,
+    redundancy,
+    settle_batch_norms,
+    shuffled_pixels,
+)
 from lightnets_edu.formulas import ghost_module
 from lightnets_edu.models.ghostnet import GhostModule
-from lightnets_edu.pages import get_widget
 from lightnets_edu.pages.exercise import get_exercise
 from lightnets_edu.pages.exercise.judging import judge
 
@@ -65,38 +74,100 @@ def test_network_explorer_equals_the_real_network(width, ratio, cheap, size):
     assert numbers["head_params"] == head
 
 
-def test_twins_are_what_features_say():
-    maps = page.example_maps()
-    widget = get_widget("feature_twins")(data={"twins": page.twin_table(maps)})
-    for channel, place, d in ((0, "1", 3), (7, "3", 1), (11, "2", 5)):
-        numbers = widget.evaluate(map=channel, source=place, kernel_size=d)
-        twin = nearest_twins(maps, channel, 3)[int(place) - 1]
-        assert numbers["twin_channel"] == twin.channel
-        assert numbers["similarity"] == pytest.approx(twin.similarity, abs=6e-4)
-        assert numbers["r2"] == pytest.approx(reconstruct(maps, twin.channel, channel, d).r2, abs=6e-4)
-        assert numbers["weights"] == d * d
-
-
-def test_twins_need_enough_live_maps():
-    with pytest.raises(ValueError, match="only 2 twins instead of 3"):
-        page.twin_table(torch.rand(4, 3, 8, 8))
+def images_of(text):
+    return [Image.open(BytesIO(base64.b64decode(image))) for image in re.findall(r"base64,([^\"]+)", text)]
 
 
 def test_album_shows_every_map():
     picture = torch.arange(12.0).view(3, 4)
-    cards = [page.MapCard(f"map {n} <b>", (("the map", picture), ("flat", torch.zeros(3, 4)))) for n in range(3)]
-    text = page.MapAlbum("Twins", cards, "twins")._repr_html_()
-    assert text.count("<details") == 3
-    assert text.count(" open ") == 1
-    assert "<b>" not in text
+    pictures = (("the map", picture), ("twin", 10 * picture), ("made", picture / 2), ("flat", torch.zeros(3, 4)))
+    cards = [MapCard(f"map {n} <b>", pictures) for n in range(3)]
+    text = MapAlbum("Twins", cards, "twins")._repr_html_()
+    assert text.count("<details") == 2  # the first is in sight
+    assert "<b>map" in text and "map 0 <b>" not in text
     assert text.count('alt="the map"') == 3
-    images = re.findall(r"base64,([^\"]+)", text)
-    first, flat = (Image.open(BytesIO(base64.b64decode(image))) for image in images[:2])
+    first, twin, made, flat = images_of(text)[:4]
     assert first.size == (4, 3)
-    assert list(first.tobytes()) == [round(255 * n / 11) for n in range(12)]
-    assert set(flat.tobytes()) == {0}
+    grey = [255 * n / 11 for n in range(12)]
+    for image, expected in ((first, grey), (twin, grey), (made, [n / 2 for n in grey]), (flat, [0] * 12)):
+        assert list(image.tobytes()) == pytest.approx(expected, abs=8)  # JPEG is not exact
     with pytest.raises(ValueError, match="no cards"):
-        page.MapAlbum("Twins", [])
+        MapAlbum("Twins", [])
+
+
+def test_album_shows_what_the_network_saw():
+    photo, maps = torch.rand(3, 1, 1).expand(3, 8, 8), torch.rand(4, 3, 3)
+    text = MapAlbum("Twins", [MapCard("one", (("map", maps[0]),))], photo=photo, maps=maps)._repr_html_()
+    seen, *small = images_of(text)[:5]
+    assert seen.mode == "RGB"
+    assert seen.getpixel((4, 4)) == pytest.approx((255 * photo[:, 4, 4]).tolist(), abs=8)
+    assert [image.size for image in small] == [(3, 3)] * 4
+
+
+@pytest.fixture
+def seen():
+    """A narrow network with random weights instead of the trained one, and noise instead of photographs."""
+    model = get_model("efficientnet_lite0", width_mult=0.25).eval()
+    images = torch.rand(8, 3, 56, 56)
+    names = tuple(f"photo {n // 2}" for n in range(8))  # two views each
+    settle_batch_norms(model, images)
+    return Seen(model, Photos(names, images, {}), images)
+
+
+def test_pairs_are_the_best_ones_of_different_maps(seen):
+    layer = "blocks.1.0.act1"
+    album = pairs_album(seen, layer, "photo 3", pairs=2, others=3)
+    maps = capture(seen.model, [layer], seen.images)[layer]
+    found = redundancy(maps)
+    shown = [int(re.match(r"Map (\d+),", card.title)[1]) for card in album.cards]
+    assert len(set(shown)) == 5 and shown[0] == int(found.r2.nan_to_num(-9).argmax())
+    (a, b) = ({channel, int(found.twin[channel])} for channel in shown[:2])
+    assert not a & b
+    rest = found.r2[shown[2:]].tolist()
+    assert rest == sorted(rest, reverse=True)
+    for channel, card in zip(shown, album.cards, strict=True):
+        (_, target), (_, twin), (_, made) = card.pictures
+        source = int(found.twin[channel])
+        assert torch.equal(target, maps[6, channel]) and torch.equal(twin, maps[6, source])
+        assert torch.equal(made, reconstruct(maps, source, channel).prediction[6])
+
+
+def test_answers_are_counted_on_photographs_that_no_kernel_was_fitted_to(seen):
+    layer = "blocks.1.0.act1"
+    changes = changed_answers(seen, layer, (0.25, 0.5))
+    assert len(changes) == 6 and {one.pictures for one in changes} == {8}
+    for choice in ("best", "random", "mean"):
+        expected = 0
+        for fitted, judged in ((slice(0, 4), slice(4, 8)), (slice(4, 8), slice(0, 4))):
+            both = torch.cat([seen.images[fitted][::2], seen.images[judged][::2]])
+            ghosts = find_ghosts(capture(seen.model, [layer], both)[layer], 0.25, choice=choice)
+            answers = answers_with_ghosts(seen.model, {layer: ghosts}, seen.images[judged])
+            expected += int(answers.changed.sum())
+        assert changed(changes, choice, 0.25).changed == expected
+    assert changed(changes, "mean", 0.5).changed > 0
+
+
+def test_depths_are_those_of_both_parts_of_all_blocks_that_are_large_enough():
+    networks = {}
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        networks[seed] = get_model("efficientnet_lite0").eval()
+    images = torch.rand(4, 3, 96, 96)  # maps of 48, 24, 12, 6 and 3 pixels
+    for network in networks.values():
+        settle_batch_norms(network, images)
+    model = networks[1]
+    depths = redundancy_by_depth(Seen(model, Photos(("a", "b", "c", "d"), images, {}), images))
+    assert [(one.block, one.part, one.maps, one.side) for one in depths] == [
+        ("1.0", "act1", 96, 48),
+        ("1.0", "act2", 96, 24),
+        ("1.1", "act1", 144, 24),
+        ("1.1", "act2", 144, 24),
+        ("2.0", "act1", 144, 24),
+    ]
+    maps, others = (capture(networks[seed], ["blocks.1.1.act2"], images)["blocks.1.1.act2"] for seed in (1, 0))
+    assert torch.equal(depths[3].trained.r2, redundancy(maps).r2)
+    assert torch.equal(depths[3].untrained.r2, redundancy(others).r2)
+    assert torch.equal(depths[3].shuffled.r2, redundancy(shuffled_pixels(maps)).r2)
 
 
 def test_answers_are_those_of_real_modules():

@@ -48,6 +48,8 @@ def installed(python: Path) -> dict[str, str]:
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_chapter(colab, chapter, place, home):
     python, wheel, cache = colab
+    # Colab begins every notebook without the package, so each set-up cell has to bring what its chapter needs.
+    run([python, "-m", "pip", "uninstall", "-q", "-y", "lightnets-edu"], place, **cache)
     before = installed(python)
     text = (ROOT / "notebooks" / f"{chapter}.ipynb").read_text(encoding="utf-8")
     text, replaced = SOURCE.subn(f'book = \\\\"{wheel.as_uri()}\\\\"', text)

@@ -1,3 +1,3 @@
 """Chapter 12, GhostNet."""
 
-WIDGETS = ("ghost_module_explorer", "ghostnet_explorer", "feature_twins")
+WIDGETS = ("ghost_module_explorer", "ghostnet_explorer")

@@ -148,34 +148,32 @@ EXERCISES = (
         solution='`count(get_model("ghostnet", ratio=4)).macs / count(get_model("ghostnet")).macs`: {answer}. The '
         "primary convolutions halve, the cheap kernels grow by half, and the rest stays.",
     ),
-    # The chapter trains the network anew wherever it runs. The question's two comparisons hold with room: R² is 0.55 in
-    # the first and 0.06 in the second; in the trained one 0.22 to 0.25, tried with three instruction sets.
     ChoiceExercise(
         name="ghost_which_control",
-        question='Run `redundancy` on the maps of an untrained `get_model("mobilenet_v1", width_mult=0.25, '
-        "small_input=True)`, layer `blocks.3.5`, once as it is and once after `settle_batch_norms(model, images)`. "
-        "`capture` gets the maps. The trained network of this chapter has a lower R² there than the first, and a "
-        "higher one than the second. What does that mean?",
+        question="A colleague replaces half of the maps of one layer by what a kernel makes of their twins, and only a "
+        "few of the network's answers change. *So the twins make these maps well*, she says. Which control does this "
+        "sentence need most?",
         options=(
             Option(
-                "Training removes redundancy: compare the trained network with the first.",
-                "Between these two networks not only the weights differ. What else was never set in the first?",
+                "Replace a tenth of the maps instead of half.",
+                "Then fewer answers change whatever the maps are replaced by. What has to differ is only what stands "
+                "in their place.",
             ),
             Option(
-                "Training adds redundancy: only the second differs from the trained network in its weights alone.",
-                "In the first the batch norms do nothing yet, so nothing is centred on the way. Run `shuffled_control` "
-                "on both: in the first it is well above 0. A good part of each map is the same for all images, and "
-                "that part is alike in many maps. That says nothing about training.",
+                "Do the same in a network that was not trained.",
+                "Its answers mean nothing before, so it means nothing if they change. That control belongs to the "
+                "other question, whether training made the maps alike.",
+            ),
+            Option(
+                "Replace the same maps by their means.",
+                "If few answers change then, too, the network hardly uses these maps, and the experiment says nothing "
+                "about twins. Only where means do much more harm is it the twins' content that counts.",
                 right=True,
             ),
-            Option(
-                "Nothing: random weights happened to be alike in the first.",
-                "The weights of the first and the second are the same, and other seeds give the same picture.",
-            ),
         ),
-        hint="Which numbers does `settle_batch_norms` change, and which does it leave alone?",
-        solution="The first and the second have the same weights; only the batch norms' means and variances differ. In "
-        "the trained network these are set as well, so it must be compared with the second. A comparison is fair if it "
-        "changes one thing.",
+        hint="In which case would few answers change although the twins are bad?",
+        solution="A layer may have maps that hardly matter. Whatever stands in their place, the answers stay. The same "
+        "maps with their means in place have no content at all, and all else equal: a comparison is fair if it changes "
+        "one thing.",
     ),
 )
