@@ -9,11 +9,11 @@ import numpy as np
 import sympy as sp
 
 from lightnets_edu.chapters.design import widget
+from lightnets_edu.chapters.design.study import MIXED
 from lightnets_edu.models.search_space import EXPANDING, KINDS, Design, Stage
 from lightnets_edu.pages.widget.widgets import Slider, number
 
 GROWTH = (2, 3)  # a stage has at least twice and at most three times the channels of the one before it
-MIXED = "mixed"  # of more than one kind
 COSTS = ("params", "macs", "fs")
 ROW = np.dtype([*((name, "i8", 3) for name in ("kind", "channels", "depth")), *((c, "i8") for c in ("expand", *COSTS))])
 
@@ -109,8 +109,8 @@ class Found:
         stages = []
         for kind, channels, depth in zip(row["kind"], row["channels"], row["depth"], strict=True):
             name = self.space.kinds[kind]
-            expansion = {"expand_ratio": int(row["expand"])} if name in EXPANDING else {}
-            stages.append(Stage(name, int(channels), int(depth), **expansion))
+            expansion = int(row["expand"]) if name in EXPANDING else Stage.expand_ratio
+            stages.append(Stage(name, int(channels), int(depth), expand_ratio=expansion))
         design = Design(tuple(stages), stem_channels=widget.STEM, num_classes=widget.CLASSES)
         ms = float(row["fs"]) / _femtoseconds(1)
         return Candidate(design, int(row["params"]), int(row["macs"]), ms, float(self.spent[place]))
@@ -143,7 +143,7 @@ def search(
         fits = _all_within(costs, limits)
         if e:  # what does not expand was counted with the first expansion
             fits &= ~(plain[one] & plain[two])[:, None, None] | ~plain
-        within += np.count_nonzero(fits)
+        within += int(np.count_nonzero(fits))
         growing = _grows(channels[c1], channels[c2]) & _grows(channels[c2], channels)
         pair, c3, three = np.nonzero(fits & growing[:, None])
         found = np.zeros(len(pair), ROW)
@@ -184,7 +184,7 @@ def _tables(speeds: Mapping[str, int], space: Space, size: int) -> list[np.ndarr
     tables = []
     for stage in widget.STAGES:
         before = np.array(space.channels if stage > 1 else [widget.STEM])
-        axes = np.ix_(before, space.channels, space.depths, space.expansions)
+        axes = np.ix_(before, *map(np.array, (space.channels, space.depths, space.expansions)))
         incoming = widget.CHANNELS[stage - 1].symbol if stage > 1 else sp.Dummy()
         symbols = [incoming, widget.CHANNELS[stage].symbol, widget.DEPTHS[stage].symbol, widget.EXPAND.symbol]
         kinds = [_evaluated(widget.stage_cost(stage, kind), symbols, axes, known) for kind in space.kinds]
