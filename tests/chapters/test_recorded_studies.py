@@ -17,6 +17,7 @@ from lightnets_edu.runtime import resolve_device
 MOST_BYTES = 60_000
 NOT_YET: tuple[str, ...] = (
     "alexnet",
+    "design",
     "g_ghost",
     "mnasnet",
     "shufflenet_v2",

@@ -10,7 +10,7 @@ import sympy as sp
 
 from lightnets_edu.formulas.checks import fill_message
 from lightnets_edu.formulas.tree import compile_trees, to_tree
-from lightnets_edu.pages.widget.widgets import real
+from lightnets_edu.pages.widget.widgets import Output, Slider, Widget, real
 
 from .conftest import call, show
 from .test_widgets import Sampler
@@ -61,6 +61,34 @@ def test_every_kind_of_control(sampler_page):
 
 def test_text_from_python_is_only_text(sampler_page):
     assert sampler_page.text_content(".ln-title") == "Numbers & <names>"
+
+
+class Alarmed(Widget):
+    """A state that is told in words."""
+
+    name, title, description = "alarmed", "A state", "Two words and a number."
+    controls = (SPENT := Slider("spent", "Spent", 0, 9, 2),)
+    outputs = (
+        Output("state", "State", sp.Piecewise((1, SPENT.symbol > 5), (0, True)), words=("within", "▲ over"), alarm=1),
+        Output("twice", "Twice", 2 * SPENT.symbol),
+    )
+    headline = ("state", "twice")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_alarm_is_a_word_and_a_colour(page, scheme):
+    show(page, Alarmed())
+    page.emulate_media(color_scheme=scheme)
+    state = page.locator("[data-output=state]")
+    look = "e => { const style = getComputedStyle(e); return [style.color, style.fontWeight]; }"
+    usual = state.evaluate(look)
+    assert (state.text_content(), state.get_attribute("data-value")) == ("within", "0")
+    page.fill("[name=spent]", "6")
+    assert (state.text_content(), state.get_attribute("data-value")) == ("▲ over", "1")
+    assert state.evaluate(look) != usual
+    assert page.text_content("[data-output=twice]") == "12"
+    page.fill("[name=spent]", "5")
+    assert state.text_content() == "within" and state.evaluate(look) == usual
 
 
 def test_without_scripts_the_numbers_are_there(page):

@@ -226,6 +226,10 @@ def test_html_is_escaped_and_carries_the_state():
             {"outputs": (Output("a", "A", number("missing")),), "headline": (), "tables": ()},
             "uses 'missing', which nothing",
         ),
+        (
+            {"outputs": (*Sampler.outputs, Output("state", "State", number("factor"), alarm=1))},
+            "output 'state' of widget 'sampler' has an alarm and no words, so only a colour",
+        ),
         ({"outputs": Sampler.outputs[::-1]}, "ratio of widget 'sampler' uses 'number', which is computed later"),
         ({"definitions": {"width": sp.Integer(1)}}, "uses the name 'width' twice"),
         ({"definitions": {"lambda": sp.Integer(1)}}, "uses the name 'lambda', which Python cannot use"),

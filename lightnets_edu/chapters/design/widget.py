@@ -23,15 +23,15 @@ LABELS = (
     ("ghost", "Ghost bottleneck"),
     ("residual", "residual, 3 × 3"),
 )
-DEFAULTS = {1: ("inverted_residual", 24, 2), 2: ("inverted_residual", 40, 2), 3: ("inverted_residual", 80, 2)}
+DEFAULTS = {1: ("inverted_residual", 16, 1), 2: ("inverted_residual", 32, 1), 3: ("inverted_residual", 64, 2)}
 KINDS = {i: Choice(f"kind_{i}", f"Stage {i}: blocks", LABELS, DEFAULTS[i][0]) for i in STAGES}
 CHANNELS = {i: Slider(f"channels_{i}", f"Stage {i}: channels", 8, 192, DEFAULTS[i][1], step=8) for i in STAGES}
 DEPTHS = {i: Slider(f"depth_{i}", f"Stage {i}: depth", 1, 6, DEFAULTS[i][2]) for i in STAGES}
 EXPAND = Slider("expand_ratio", "Expansion", 2, 6, 3)
 INPUT_SIZE = Slider("input_size", "Image size", 32, 128, 32, step=16, unit="px")
 BUDGETS = (
-    Slider("budget_params", "Budget: thousand parameters", 10, 1000, 100, step=10),
-    Slider("budget_macs", "Budget: million MACs", 1, 200, 10),
+    Slider("budget_params", "Budget: thousand parameters", 10, 1000, 50, step=10),
+    Slider("budget_macs", "Budget: million MACs", 1, 200, 3),
     Slider("budget_ms", "Budget: predicted milliseconds", 0.5, 30, 5, step=0.5, scale=10),
 )
 OVERHEAD = "operation_fs"
@@ -63,20 +63,29 @@ def _blocks(stage: int, kind: str) -> Iterator[tuple[Any, CostTerms, sp.Expr]]:
         yield how_many, formula.terms(**settings), _femtoseconds(work)
 
 
+def stage_cost(stage: int, kind: str) -> dict[str, sp.Expr]:
+    """What a stage of one kind costs: its ``TOTALS`` and its time in femtoseconds, ``fs``.
+
+    The symbols are the controls' of its channels, those of the stage before, its depth and the expansion, the sides of
+    its maps (``side_0`` ... ``side_3``) and the speeds that `device_speeds` names.
+    """
+    blocks = list(_blocks(stage, kind))
+    terms = sum((times(count, terms) for count, terms, _ in blocks), CostTerms())
+    return {**{total: getattr(terms, total) for total in TOTALS}, "fs": sum(count * fs for count, _, fs in blocks)}
+
+
 def _stage(stage: int) -> dict[str, sp.Expr]:
     """The definitions of a stage: its totals and its time, for the chosen kind of block."""
-    costs, seconds = {}, {}
-    for kind, _ in LABELS:
-        blocks = list(_blocks(stage, kind))
-        costs[kind] = sum((times(count, terms) for count, terms, _ in blocks), CostTerms())
-        seconds[kind] = sum(count * fs for count, _, fs in blocks)
-    totals = {f"{t}_{stage}": _by_kind(stage, {kind: getattr(c, t) for kind, c in costs.items()}) for t in TOTALS}
-    return {**totals, f"fs_{stage}": _by_kind(stage, seconds)}
+    costs = {kind: stage_cost(stage, kind) for kind, _ in LABELS}
+    return {f"{t}_{stage}": _by_kind(stage, {kind: c[t] for kind, c in costs.items()}) for t in (*TOTALS, "fs")}
 
 
-def _definitions() -> dict[str, sp.Expr]:
-    size, last = INPUT_SIZE.symbol, CHANNELS[STAGES[-1]].symbol
-    sides = {"side_0": size} | {f"side_{i}": sp.ceiling(number(f"side_{i - 1}") / 2) for i in STAGES}
+def ends_cost() -> dict[str, sp.Expr]:
+    """What the first convolution, the last norm and the classifier cost together, like `stage_cost`.
+
+    The symbols are the control's of the last stage's channels, the sides of the first and the last map, and the speeds.
+    """
+    size, last = number("side_0"), CHANNELS[STAGES[-1]].symbol
     pixels, rest = number("side_0") ** 2, number(f"side_{STAGES[-1]}") ** 2
     stem = {"in_channels": 3, "out_channels": STEM, "kernel_size": 3}
     ends = network_terms(
@@ -92,8 +101,15 @@ def _definitions() -> dict[str, sp.Expr]:
         ("mean", last * rest + last),
         ("linear", last * CLASSES),
     ]
-    definitions = sides | {f"{total}_ends": getattr(ends, total) for total in TOTALS}
-    definitions |= {"fs_ends": _femtoseconds(work)}
+    return {**{total: getattr(ends, total) for total in TOTALS}, "fs": _femtoseconds(work)}
+
+
+#: The sides of the maps: of the image, and after each stage, which halves them and rounds up.
+SIDES = {"side_0": INPUT_SIZE.symbol} | {f"side_{i}": sp.ceiling(number(f"side_{i - 1}") / 2) for i in STAGES}
+
+
+def _definitions() -> dict[str, sp.Expr]:
+    definitions = SIDES | {f"{total}_ends": expression for total, expression in ends_cost().items()}
     for stage in STAGES:
         definitions |= _stage(stage)
     return definitions
@@ -120,10 +136,7 @@ def _left(spent: sp.Expr, budget: Slider, unit: int) -> sp.Expr:
     return sp.Rational(unit, budget.scale) * budget.symbol - spent
 
 
-def _is_over(name: str) -> sp.Expr:
-    return sp.Piecewise((1, sp.Gt(real(name), 100)), (0, True))
-
-
+WITHIN, OVER = "✓ within", "▲ over"
 MS = ("ms", 3)  # unit and digits of a time
 # Output, label, (what is spent, the budget, what one of the budget's units is), unit and digits.
 SPENDING = (
@@ -166,12 +179,22 @@ class DesignUnderBudget(Widget):
             Output(f"{name}_left", f"{label}, left of the budget", _left(*spent), *shown)
             for name, label, spent, shown in SPENDING
         ),
+        *(
+            Output(
+                f"{name}_over",
+                f"{label}, within the budget",
+                sp.Piecewise((1, sp.Gt(real(f"{name}_used"), 100)), (0, True)),
+                words=(WITHIN, OVER),
+                alarm=1,
+            )
+            for name, label, *_ in SPENDING
+        ),
         Output(
             "over",
-            "Over budget in",
-            sp.Add(*(_is_over(f"{name}_used") for name, *_ in SPENDING)),
-            "of 3 limits",
-            help="0 of 3: the design is within its budget",
+            "The budget",
+            sp.Add(*(number(f"{name}_over") for name, *_ in SPENDING)),
+            words=(WITHIN, *(f"{OVER} in {limits} of {len(SPENDING)}" for limits in range(1, len(SPENDING) + 1))),
+            alarm=1,
         ),
         *(Output(f"stage_ms_{part}", f"Part {part}: predicted time", _ms(part), *MS) for part in PARTS),
         *(
@@ -183,10 +206,10 @@ class DesignUnderBudget(Widget):
     headline = ("params", "macs", "ms", "over")
     tables = (
         Table(
-            "Within the budget? Yes, where something is left",
-            ("Per cent spent", "Left (below 0: over)"),
+            "Within the budget?",
+            ("Per cent spent", "Left (below 0: over)", "Limit"),
             tuple(
-                Row(label, (f"{name}_used", f"{name}_left"))
+                Row(label, tuple(f"{name}_{what}" for what in ("used", "left", "over")))
                 for name, label in (("params", "Parameters"), ("macs", "MACs"), ("ms", "Milliseconds"))
             ),
             bars=False,  # a bar would be relative to the largest of the three and not to the budget

@@ -30,6 +30,9 @@ class Output:
         unit: A word after the number.
         digits: Digits after the point; None for whole numbers.
         help: A few words that say how it is counted.
+        words: What is shown instead of the numbers 0, 1, 2 ...; the number stays in ``data-value``.
+        alarm: From this value on it stands out in colour. Colour alone says nothing to many readers, so such an
+            output has words.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Output:
     unit: str = ""
     digits: int | None = None
     help: str = ""
+    words: tuple[str, ...] = ()
+    alarm: int | None = None
 
     @property
     def symbol(self) -> sp.Symbol:
@@ -52,6 +57,8 @@ class Output:
 
     def text(self, value: float) -> str:
         """The number as it is shown."""
+        if self.words:
+            return self.words[int(value)]
         return f"{value:,}" if self.digits is None else f"{value:,.{self.digits}f}"
 
 

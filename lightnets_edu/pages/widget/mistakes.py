@@ -35,6 +35,8 @@ def refuse_mistakes(widget: type[Widget]) -> None:
             why = "which is computed later" if unknown[0] in names else "which nothing defines"
             raise TypeError(f"{name} of widget {widget.name!r} uses {unknown[0]!r}, {why}")
         known.add(name)
+    if silent := [output.name for output in widget.outputs if output.alarm is not None and not output.words]:
+        raise TypeError(f"output {silent[0]!r} of widget {widget.name!r} has an alarm and no words, so only a colour")
     for picture in widget.all_pictures():
         if mistake := _mistake_in_picture(widget, picture, known):
             raise TypeError(f"widget {widget.name!r} has a picture {picture.kind!r} {mistake}")

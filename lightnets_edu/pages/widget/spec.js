@@ -32,7 +32,18 @@
 /** @typedef {{ kind: "toggle", name: string, label: string }} ToggleSpec */
 /** @typedef {SliderSpec | ChoiceSpec | ToggleSpec} Control */
 /** @typedef {{ table: string, keys: string[], names: string[] }} Lookup */
-/** @typedef {{ name: string, label: string, unit: string, digits: number | null, help: string }} Output */
+
+/**
+ * @typedef {object} Output
+ * @property {string} name
+ * @property {string} label
+ * @property {string} unit
+ * @property {number | null} digits
+ * @property {string} help
+ * @property {string[]} words What is shown instead of the numbers 0, 1, 2 ...
+ * @property {number | null} alarm From this value on it stands out.
+ */
+
 /** @typedef {{ label: string, cells: string[] }} TableRow The names of outputs, one a column. */
 /** @typedef {{ caption: string, columns: string[], rows: TableRow[], bars: boolean }} Table */
 /** @typedef {"connectivity" | "shuffle" | "roofline" | "sweep"} PictureKind */

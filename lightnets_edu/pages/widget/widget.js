@@ -152,10 +152,11 @@ function render({ model, el }) {
 
 /** @param {HTMLElement} element @param {Outputs} outputs @param {Numbers | null} values Null where there are none. */
 function showNumber(element, outputs, values) {
-  const { name, number } = outputs[element.dataset.output ?? ""];
+  const { name, number, words, alarm } = outputs[element.dataset.output ?? ""];
   if (values) element.dataset.value = String(values[name]);
   else delete element.dataset.value;
-  setText(element, values ? number.format(values[name]) : "–");
+  setText(element, values ? words[values[name]] ?? number.format(values[name]) : "–");
+  element.classList.toggle("ln-alarm", alarm !== null && values !== null && values[name] >= alarm);
 }
 
 /** @param {Bars} column @param {Numbers} values */
