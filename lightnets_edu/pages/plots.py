@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 
 COLOURS = ("#0a5e6e", "#d1761c", "#6a4c93", "#3f7d20", "#8c2f39", "#5a5a5a")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---")
@@ -170,6 +170,44 @@ def line_chart(
         _legend_below(figure, *axes.get_legend_handles_labels())
     elif len(series) > 1:
         axes.legend()
+    return _finish(figure, title)
+
+
+@house_style()
+def runs_chart(
+    series: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    level: tuple[str, float],
+    log_x: bool = False,
+) -> Figure:
+    """Lines through the means of points that were measured several times; each run is a small dot.
+
+    Args:
+        series: For each line its points, in order; a point is the x values and the y values of its runs.
+        title: What the figure says.
+        x_label: The horizontal axis, with its unit.
+        y_label: The vertical axis, with its unit.
+        level: A name and a height: a horizontal line to compare with.
+        log_x: Whether the horizontal axis is logarithmic.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
+    axes.axhline(level[1], color="black", linewidth=1, linestyle=":", label=level[0])
+    for index, (name, points) in enumerate(series.items()):
+        look = _mark(index)
+        for xs, ys in points:
+            axes.plot(xs, ys, linestyle="none", marker=".", markersize=4, color=look["color"], alpha=0.6)
+        means = [[sum(values) / len(values) for values in side] for side in zip(*points, strict=True)]
+        axes.plot(*means, label=name, linestyle=DASHES[index % len(DASHES)], **look)
+    axes.set(xlabel=x_label, ylabel=y_label)
+    if log_x:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(_tick)
+        axes.xaxis.set_minor_formatter("")
+    _legend_below(figure, *axes.get_legend_handles_labels())
     return _finish(figure, title)
 
 

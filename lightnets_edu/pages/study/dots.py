@@ -18,6 +18,8 @@ STEP = 3.5  # pixels between dots that would hide each other
 def dot_figure(record: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     """A study's runs by one measure, as HTML that is as wide as its place: letters keep their size on a phone.
 
+    Changed copies of trained networks that no comparison names are left out: a chapter draws such points as a curve.
+
     Args:
         record: A study's record.
         measure: One of its ``measures``.
@@ -28,6 +30,7 @@ def dot_figure(record: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     rows = [
         (variant["description"], list(values_of(record, variant["name"], measure["name"]).items()))
         for variant in record["variants"]
+        if not _is_point_of_a_curve(record, variant)
     ]
     rows = [(description, values) for description, values in rows if values]
     if not rows:
@@ -54,6 +57,12 @@ def dot_figure(record: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
         "<figcaption>Each circle is one seed. The upright bar is their mean, the line through it its 95 % interval."
         "</figcaption></figure>"
     )
+
+
+def _is_point_of_a_curve(record: Mapping[str, Any], variant: Mapping[str, Any]) -> bool:
+    """Whether a trained network was changed, and no claim is about it: a figure of the chapter's own shows it."""
+    named = {one[side] for one in record["comparisons"] for side in ("a", "b")}
+    return variant["after"] is not None and variant["name"] not in named
 
 
 class _Scale:

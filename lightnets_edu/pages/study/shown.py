@@ -59,16 +59,21 @@ def expect_verdict(name: str, verdict: str, *, claim: str = "", device: str = "c
         VerdictError: If the record's verdict is another one.
     """
     one_of("verdict", verdict, VERDICTS)
-    record = recorded_study(name, device)
+    found = _comparison(recorded_study(name, device), claim)
+    if found["verdict"] != verdict:
+        raise VerdictError(
+            f"the page says that a claim of study {name!r} is {verdict}, but it is {found['verdict']}: "
+            f"{found['claim']} {found['sentence']} Change the page's sentence."
+        )
+
+
+def _comparison(record: Mapping[str, Any], claim: str) -> dict[str, Any]:
+    """The one comparison of a record whose claim holds these words; without words, the first."""
     found = [one for one in record["comparisons"] if claim in one["claim"]] if claim else record["comparisons"][:1]
     if len(found) != 1:
         listed = "; ".join(one["claim"] for one in record["comparisons"])
-        raise ValueError(f"{claim!r} is in {len(found)} of the claims of study {name!r}, not in one: {listed}")
-    if found[0]["verdict"] != verdict:
-        raise VerdictError(
-            f"the page says that a claim of study {name!r} is {verdict}, but it is {found[0]['verdict']}: "
-            f"{found[0]['claim']} {found[0]['sentence']} Change the page's sentence."
-        )
+        raise ValueError(f"{claim!r} is in {len(found)} of the claims of study {record['name']!r}, not in one: {listed}")
+    return found[0]
 
 
 def quick_study(name: str, device: str = "cpu") -> NumberTable:
@@ -135,12 +140,32 @@ class ShownStudy:
         Raises:
             ValueError: If the study has no such variant or measure, or the variant has no value of it.
         """
-        for kind, name in (("variants", variant), ("measures", measure)):
-            one_of(kind[:-1], name, [one["name"] for one in self.record[kind]])
-        values = list(values_of(self.record, variant, measure).values())
+        values = self.runs(variant, measure)
         if not values:
             raise ValueError(f"no run of variant {variant!r} has the measure {measure!r}")
         return sum(values) / len(values)
+
+    def sentence(self, claim: str = "") -> str:
+        """What the runs say about a claim, in one sentence; it is there before the first run, too.
+
+        Args:
+            claim: Of one of the study's further comparisons, or enough of it to tell it from the others; by default it
+                is the study's own claim.
+
+        Raises:
+            ValueError: If it is in no claim, or in several.
+        """
+        return _comparison(self.record, claim)["sentence"]
+
+    def runs(self, variant: str, measure: str = "accuracy") -> list[float]:
+        """A measure of all runs of a variant, in the order of the seeds; empty before the first run.
+
+        Raises:
+            ValueError: If the study has no such variant or measure.
+        """
+        for kind, name in (("variants", variant), ("measures", measure)):
+            one_of(kind[:-1], name, [one["name"] for one in self.record[kind]])
+        return list(values_of(self.record, variant, measure).values())
 
     @property
     def numbers(self) -> NumberTable:
