@@ -81,7 +81,7 @@ def prune_smallest(model: nn.Module, part: float) -> None:
         ValueError: If the part is not allowed.
     """
     real_number("part", part, "the part of the weights that become zero, at least 0 and below 1", (0, 1))
-    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # the masks are made in this order
+    model.to(memory_format=torch.contiguous_format)  # the masks are made in this order
     layers = [(layer, "weight") for layer in weight_layers(model)]
     prune.global_unstructured(layers, prune.L1Unstructured, amount=float(part))
 

@@ -72,7 +72,9 @@ def _comparison(record: Mapping[str, Any], claim: str) -> dict[str, Any]:
     found = [one for one in record["comparisons"] if claim in one["claim"]] if claim else record["comparisons"][:1]
     if len(found) != 1:
         listed = "; ".join(one["claim"] for one in record["comparisons"])
-        raise ValueError(f"{claim!r} is in {len(found)} of the claims of study {record['name']!r}, not in one: {listed}")
+        raise ValueError(
+            f"{claim!r} is in {len(found)} of the claims of study {record['name']!r}, not in one: {listed}"
+        )
     return found[0]
 
 
