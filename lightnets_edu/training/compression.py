@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lightnets_edu.checks import real_number, whole_number
 
@@ -90,6 +91,24 @@ def keep_zeros(model: nn.Module) -> None:
     """Make the zeros of `prune_smallest` permanent: its masks go, and the weights are ordinary parameters again."""
     for layer in weight_layers(model):
         prune.remove(layer, "weight")
+
+
+def fold_batch_norms(model: nn.Module) -> None:
+    """Put every batch norm that follows a convolution in a ``Sequential`` into the convolution's weight and bias.
+
+    In evaluation a batch norm multiplies each channel by a number and adds one, and a convolution can do both itself.
+    Zeros stay zeros.
+
+    Args:
+        model: Changed in place, and set to evaluation mode.
+    """
+    model.eval()
+    for module in list(model.modules()):
+        if isinstance(module, nn.Sequential):
+            for place in range(len(module) - 1):
+                layer, norm = module[place], module[place + 1]
+                if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    module[place], module[place + 1] = fuse_conv_bn_eval(layer, norm), nn.Identity()
 
 
 def share_weights(weight: Tensor, bits: int, *, rounds: int = 20) -> SharedWeights:
@@ -221,7 +240,7 @@ def _parameters(model: nn.Module) -> Iterator[nn.Parameter]:
     buffers = [name for name, _ in model.named_buffers()]
     if buffers:
         raise ValueError(
-            f"the network has buffers, such as {buffers[0]!r}, which would be lost: fold batch norms into the "
-            "convolutions, or make pruning permanent with keep_zeros"
+            f"the network has buffers, such as {buffers[0]!r}, which would be lost: fold its batch norms into the "
+            "convolutions with fold_batch_norms, and make pruning permanent with keep_zeros"
         )
     yield from dict(sorted(model.named_parameters(), key=lambda item: item[0])).values()
