@@ -12,6 +12,7 @@ from lightnets_edu import get_model
 from lightnets_edu.models.squeezenet import Fire
 from lightnets_edu.training.compression import (
     entropy,
+    fold_batch_norms,
     keep_zeros,
     pack_weights,
     prune_smallest,
@@ -54,6 +55,25 @@ def test_zeros_stay_zero_while_the_training_goes_on():
         steps.step()
     keep_zeros(model)
     assert torch.equal(model[0].weight == 0, zeros) and zeros.any()
+
+
+def test_folded_batch_norms_change_no_output():
+    torch.manual_seed(0)
+    inner = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1, groups=2), nn.BatchNorm2d(6))
+    model = nn.Sequential(nn.Conv2d(2, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(), inner, nn.ReLU())
+    for _ in range(3):
+        model(1 + 2 * torch.randn(8, 2, 9, 9))  # the batch norms measure
+    with torch.no_grad():
+        for norm in (model[1], inner[1]):
+            norm.weight.uniform_(-2, 2)
+            norm.bias.normal_()
+        model[0].weight[1] = 0
+    images = torch.randn(4, 2, 9, 9)
+    expected = model.eval()(images)
+    fold_batch_norms(model)
+    assert torch.allclose(model(images), expected, atol=1e-5) and not model[0].weight[1].any()
+    assert not list(model.buffers()) and [type(m) for m in inner] == [nn.Conv2d, nn.Identity]
+    pack_weights(model, 8)
 
 
 @pytest.mark.parametrize("part", [-0.1, 1, True])

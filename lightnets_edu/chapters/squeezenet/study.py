@@ -20,7 +20,13 @@ from lightnets_edu.recording.studies import (
     Variant,
 )
 from lightnets_edu.training import train
-from lightnets_edu.training.compression import fold_batch_norms, keep_zeros, pack_weights, prune_smallest, unpack_weights
+from lightnets_edu.training.compression import (
+    fold_batch_norms,
+    keep_zeros,
+    pack_weights,
+    prune_smallest,
+    unpack_weights,
+)
 
 STEM_CHANNELS = 24  # a 3x3 convolution with stride 2: 14 x 14
 # Section 5.1's rules, in small: half of the filters that expand are 3x3, and there are as many again after two modules.
@@ -47,8 +53,8 @@ def normed(module: nn.Module) -> nn.Module:
 class SmallSqueezeNet(nn.Module):
     """Six fire modules by the rules of SqueezeNet's section 5.1, and no fully connected layer.
 
-    In three things it is not a SqueezeNet. There is a batch norm after every convolution but the last: without, networks
-    so narrow as these do not start reliably. There is no ReLU on the scores, and no dropout.
+    In three things it is not a SqueezeNet. There is a batch norm after every convolution but the last: without them,
+    networks so narrow as these do not start reliably. There is no ReLU on the scores, and no dropout.
 
     Args:
         bypass: "none", "simple" or "complex", as in figure 2.
