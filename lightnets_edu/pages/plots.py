@@ -181,6 +181,7 @@ def runs_chart(
     x_label: str,
     y_label: str,
     level: tuple[str, float],
+    lowest: float | None = None,
     log_x: bool = False,
 ) -> Figure:
     """Lines through the means of points that were measured several times; each run is a small dot.
@@ -191,6 +192,7 @@ def runs_chart(
         x_label: The horizontal axis, with its unit.
         y_label: The vertical axis, with its unit.
         level: A name and a height: a horizontal line to compare with.
+        lowest: Where the vertical axis begins, if not where matplotlib likes; lines may leave the figure there.
         log_x: Whether the horizontal axis is logarithmic.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
@@ -202,6 +204,7 @@ def runs_chart(
         means = [[sum(values) / len(values) for values in side] for side in zip(*points, strict=True)]
         axes.plot(*means, label=name, linestyle=DASHES[index % len(DASHES)], **look)
     axes.set(xlabel=x_label, ylabel=y_label)
+    axes.set_ylim(bottom=lowest)
     if log_x:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -38,9 +38,14 @@ def test_bars_differ_without_colour_and_carry_numbers():
 
 def test_a_line_goes_through_the_means_and_every_run_is_a_dot():
     points = [([10, 30], [1.0, 3.0]), ([100], [5.0])]
-    (axes,) = runs_chart({"a": points}, title="", x_label="", y_label="", level=("all", 6.0), log_x=True).axes
+    (axes,) = runs_chart({"a": points}, title="", x_label="", y_label="", level=("all", 6.0), lowest=2, log_x=True).axes
     level, *dots, line = axes.lines
-    assert set(level.get_ydata()) == {6.0} and line.get_label() == "a" and axes.get_xscale() == "log"
+    assert (
+        set(level.get_ydata()) == {6.0}
+        and line.get_label() == "a"
+        and axes.get_ylim()[0] == 2
+        and axes.get_xscale() == "log"
+    )
     assert [(list(one.get_xdata()), list(one.get_ydata())) for one in dots] == points
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([20, 100], [2.0, 5.0])
 

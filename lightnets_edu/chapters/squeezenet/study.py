@@ -148,11 +148,12 @@ def pruned_name(per_cent: int, again: bool) -> str:
     return f"again{per_cent}" if again else f"cut{per_cent}"
 
 
-# What the chapter's curves join, from the largest file to the smallest: a name, and variants.
+# What the chapter's curves join, from the largest file to the smallest: a name, and variants. The last is one point.
 CURVES = {
     "fewer bits": tuple(bits_name(bits) for bits in FEWER_BITS),
     f"pruned, {BITS} bits": (bits_name(BITS), *(pruned_name(per_cent, False) for per_cent in CUT)),
     f"pruned and trained again, {BITS} bits": tuple(pruned_name(per_cent, True) for per_cent in AGAIN),
+    "67 % pruned and trained again, 6 bits": ("paper",),
 }
 
 
