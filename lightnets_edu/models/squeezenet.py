@@ -126,8 +126,15 @@ def _check_bypass(bypass: str) -> None:
         raise ValueError(f"bypass should be 'none', 'simple' or 'complex' instead of {bypass!r}")
 
 
-def _fire_bypass(bypass: str, in_channels: int, out_channels: int) -> str:
-    """Section 6: modules that keep the number of channels get the identity; the others a convolution, or nothing."""
+def fire_bypass(bypass: str, in_channels: int, out_channels: int) -> str:
+    """The bypass of one fire module in a network of these (section 6): "none", "simple" or "complex".
+
+    Args:
+        bypass: Of the network: "none"; "simple": the identity, around modules that keep the number of channels;
+            "complex": also a 1x1 convolution around the others.
+        in_channels: Of the module's input.
+        out_channels: Of its output.
+    """
     if in_channels == out_channels:
         return "none" if bypass == "none" else "simple"
     return "complex" if bypass == "complex" else "none"
@@ -208,8 +215,8 @@ class SqueezeNet(Backbone):
             else:
                 squeeze, expand1x1, expand3x3 = row
                 out_channels = expand1x1 + expand3x3
-                fire_bypass = _fire_bypass(bypass, channels, out_channels)
-                features.append(Fire(channels, squeeze, expand1x1, expand3x3, fire_bypass))
+                own_bypass = fire_bypass(bypass, channels, out_channels)
+                features.append(Fire(channels, squeeze, expand1x1, expand3x3, own_bypass))
                 channels = out_channels
         self.features = nn.Sequential(*features)
         last = nn.Conv2d(channels, num_classes, 1)
@@ -262,7 +269,7 @@ def layers(
         out_channels = expand1x1 + expand3x3
         fire = {"in_channels": channels, "squeeze_channels": squeeze}
         fire |= {"expand1x1_channels": expand1x1, "expand3x3_channels": expand3x3}
-        fire |= {"bypass": BYPASSES.index(_fire_bypass(bypass, channels, out_channels))}
+        fire |= {"bypass": BYPASSES.index(fire_bypass(bypass, channels, out_channels))}
         yield f"features.{index}", fire_module, {**fire, "in_height": side, "in_width": side}
         channels = out_channels
     last = {"in_channels": channels, "out_channels": num_classes, "bias": 1}

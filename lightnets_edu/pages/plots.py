@@ -10,10 +10,9 @@ from math import atan, degrees
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 COLOURS = ("#0a5e6e", "#d1761c", "#6a4c93", "#3f7d20", "#8c2f39", "#5a5a5a")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---")
@@ -50,7 +49,7 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def _finish(figure: Figure, title: str = "") -> Figure:
+def finish(figure: Figure, title: str = "") -> Figure:
     """Say above a figure what it shows, in as many lines as it takes, and close it.
 
     A notebook shows what a cell returns; an open figure would be shown a second time.
@@ -61,7 +60,7 @@ def _finish(figure: Figure, title: str = "") -> Figure:
     return figure
 
 
-def _mark(index: int) -> dict[str, Any]:
+def mark(index: int) -> dict[str, Any]:
     """The colour and the marker of a series."""
     return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
 
@@ -70,7 +69,7 @@ def _scatter(axes: Axes, series: Mapping[str, tuple[Sequence[float], Sequence[fl
     """Each series' points, without lines between them."""
     edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
     for index, (name, (x, y)) in enumerate(series.items()):
-        axes.plot(x, y, label=name, linestyle="none", markersize=size, **_mark(index), **edge)
+        axes.plot(x, y, label=name, linestyle="none", markersize=size, **mark(index), **edge)
 
 
 def _plain_ticks(axes: Axes) -> None:
@@ -80,13 +79,13 @@ def _plain_ticks(axes: Axes) -> None:
         axis.set_minor_formatter("")
 
 
-def _legend_below(figure: Figure, handles: Sequence, labels: Sequence[str]) -> None:
+def legend_below(figure: Figure, handles: Sequence, labels: Sequence[str]) -> None:
     """Two columns, or one if a name is too long for half of the figure."""
     ncols = 2 if max(map(len, labels)) <= 26 else 1
     figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
 
 
-def _tick(value: float, _place: float) -> str:
+def tick(value: float, _place: float) -> str:
     """``2,000``, but ``20 k`` and ``2 M``: long numbers run into each other."""
     return f"{value:,g}" if abs(value) < 1e4 else EngFormatter()(value)
 
@@ -129,74 +128,13 @@ def bar_chart(
         axes.set_xscale("log")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(_tick)
+    axes.xaxis.set_major_formatter(tick)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.2)
     if len(series) > 1:
         figure.legend(loc="outside lower center", ncols=min(len(series), 4))
-    return _finish(figure, title)
-
-
-@house_style()
-def dot_chart(
-    groups: Mapping[str, Sequence[str]],
-    panels: Mapping[str, Mapping[str, Sequence[float]]],
-    *,
-    title: str,
-    log: Sequence[str] = (),
-) -> Figure:
-    """Dots on rows that several panels share; a series that is in two panels looks the same in both.
-
-    Args:
-        groups: For each heading the labels of its rows, from top to bottom.
-        panels: For each panel (its name is the axis' label) and each series one value a row, over all groups.
-        title: What the figure says.
-        log: Panels whose axis is logarithmic.
-
-    Raises:
-        ValueError: If a series does not have one value for each row.
-    """
-    labels: list[str] = []
-    places: list[int] = []
-    headings: list[int] = []
-    for heading, rows in groups.items():
-        headings.append(len(labels))
-        places += range(len(labels) + 1, len(labels) + 1 + len(rows))
-        labels += [heading, *rows]
-    names = list(dict.fromkeys(name for series in panels.values() for name in series))
-    figure, grid = plt.subplots(
-        1,
-        len(panels),
-        figsize=(WIDTH, 1.6 + 0.21 * len(labels)),
-        sharey=True,
-        squeeze=False,
-        width_ratios=[len(series) for series in panels.values()],
-    )
-    for axes, (panel, series) in zip(grid.flat, panels.items(), strict=True):
-        for name, values in series.items():
-            if len(values) != len(places):
-                raise ValueError(f"series {name!r} has {len(values)} values for {len(places)} rows: one each is needed")
-            axes.plot(
-                values, places, label=name, linestyle="none", markersize=5.5, zorder=3, **_mark(names.index(name))
-            )
-        ends = [(min(values), max(values)) for values in zip(*series.values(), strict=True)]
-        axes.hlines(places, *zip(*ends, strict=True), color="#8a8a8a", linewidth=1)
-        axes.set(xlabel=panel, yticks=range(len(labels)), yticklabels=labels)
-        if panel in log:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 4)))
-            axes.xaxis.set_major_formatter("{x:,g}")
-            axes.xaxis.set_minor_formatter("")
-        else:
-            axes.set_xlim(left=0)
-        axes.tick_params(axis="y", length=0)
-    grid[0, 0].invert_yaxis()
-    for place in headings:
-        grid[0, 0].get_yticklabels()[place].set_fontweight("bold")
-    handles = {h.get_label(): h for axes in grid.flat for h in axes.get_legend_handles_labels()[0]}
-    _legend_below(figure, list(handles.values()), list(handles))
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 @house_style()
@@ -222,46 +160,17 @@ def line_chart(
     figure, axes = plt.subplots()
     for index, (name, (x, y)) in enumerate(series.items()):
         dashes = DASHES[index % len(DASHES)]
-        axes.plot(x, y, label=name, linestyle=dashes, markevery=max(1, len(x) // 12), **_mark(index))
+        axes.plot(x, y, label=name, linestyle=dashes, markevery=max(1, len(x) // 12), **mark(index))
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.set_xscale("log" if log_x else "linear")
     if x_ticks:
         axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
         axes.set_xticks([], minor=True)
     if len(series) > 3:  # among so many lines no corner is free
-        _legend_below(figure, *axes.get_legend_handles_labels())
+        legend_below(figure, *axes.get_legend_handles_labels())
     elif len(series) > 1:
         axes.legend()
-    return _finish(figure, title)
-
-
-@house_style()
-def band_chart(
-    series: Mapping[str, Sequence[Sequence[float]]], *, title: str, x_label: str, y_label: str, level: tuple[str, float]
-) -> Figure:
-    """Runs that scatter: for each series the mean of its runs as a line, and the middle 80 % of them as a band.
-
-    Args:
-        series: For each line its runs, equally long, with one value for each step from 1.
-        title: What the figure says.
-        x_label: The steps.
-        y_label: The values, with their unit.
-        level: Words and height of a dotted line across the figure.
-    """
-    figure, axes = plt.subplots()
-    for index, (name, runs) in enumerate(series.items()):
-        values, steps = np.asarray(runs, dtype=float), range(1, len(runs[0]) + 1)
-        low, high = np.quantile(values, (0.1, 0.9), axis=0)
-        colour = COLOURS[index % len(COLOURS)]
-        axes.fill_between(
-            steps, low, high, color=colour, alpha=0.18, linewidth=0, hatch=HATCHES[index], edgecolor=colour
-        )
-        every = max(1, len(steps) // 10)
-        axes.plot(steps, values.mean(0), label=name, linestyle=DASHES[index], markevery=every, **_mark(index))
-    axes.axhline(level[1], linestyle=":", color="black", label=level[0])
-    axes.set(xlabel=x_label, ylabel=y_label)
-    axes.legend(loc="lower right")
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 @house_style()
@@ -288,7 +197,7 @@ def connectivity_chart(matrices: Mapping[str, Sequence[Sequence[bool]]], *, unit
         axes.set_title(textwrap.fill(unbroken, int(7.5 * width / columns)), fontsize=10.5)
         axes.invert_yaxis()
         axes.grid(visible=False)
-    return _finish(figure)
+    return finish(figure)
 
 
 @house_style()
@@ -307,7 +216,7 @@ def map_grid(maps: Sequence, titles: Sequence[str], *, title: str) -> Figure:
     for axes, image, words in zip(panels.flat, maps, titles, strict=False):
         axes.imshow(image, cmap="gray")
         axes.set_title(words, fontsize=10, fontweight="normal", loc="center")
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 @house_style()
@@ -362,7 +271,7 @@ def roofline_chart(
     _plain_ticks(axes)
     if points:
         figure.legend(loc="outside lower center", ncols=3)
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 def _digits(value: float) -> str:
@@ -402,7 +311,7 @@ def slope_chart(columns: Mapping[str, Mapping[str, float]], *, title: str) -> Fi
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.grid(visible=False)
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 @house_style()
@@ -434,8 +343,8 @@ def agreement_chart(
         axes.set_xlabel(f"measured, {unit}")
     handles, labels = grid.flat[0].get_legend_handles_labels()
     if len(labels) > 1:
-        _legend_below(figure, handles, labels)
-    return _finish(figure, title)
+        legend_below(figure, handles, labels)
+    return finish(figure, title)
 
 
 @house_style()
@@ -465,4 +374,4 @@ def heat_map(
     axes.invert_yaxis()
     axes.grid(visible=False)
     figure.colorbar(shades, ax=axes, label=scale)
-    return _finish(figure, title)
+    return finish(figure, title)

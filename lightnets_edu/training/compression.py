@@ -1,8 +1,8 @@
 """A trained network in few bytes: shared weights, and a file of them that can be read back.
 
 After Han, Mao, Dally 2016, *Deep Compression* (arXiv:1510.00149): prune, let weights share a few values, code what is
-left. Pruning itself is ``torch.nn.utils.prune``. Two things are simpler here: the shared values are not trained
-further, and the last step is zlib, whose Huffman codes are made for the file at hand as theirs are.
+left. Two things are simpler here: the shared values are not trained further, and the last step is zlib, whose Huffman
+codes are made for the file at hand as theirs are.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from lightnets_edu.checks import whole_number
+from lightnets_edu.checks import real_number, whole_number
 
 MOST_BITS = 8  # a code is one byte before it is packed
 DISTANCE_BITS = 4  # to the next weight that is not zero; up to 16 places
@@ -60,6 +62,53 @@ class StoredSize:
     entropy_bytes: float
     table_bytes: int
     other_bytes: int
+
+
+def weight_layers(model: nn.Module) -> list[nn.Module]:
+    """The convolutions and linear layers, whose weights are pruned."""
+    return [module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+
+
+def prune_smallest(model: nn.Module, part: float) -> None:
+    """Set the weights of the smallest magnitude to zero, in all convolutions and linear layers together.
+
+    Masks keep them at zero when the training goes on, until `keep_zeros` (Deep Compression, section 2).
+
+    Args:
+        model: Changed in place, on a copy in torch's usual memory order.
+        part: Of all weights, from 0 to below 1; biases are not pruned.
+
+    Raises:
+        ValueError: If the part is not allowed.
+    """
+    real_number("part", part, "the part of the weights that become zero, at least 0 and below 1", (0, 1))
+    model.to(memory_format=torch.contiguous_format)  # the masks are made in this order
+    layers = [(layer, "weight") for layer in weight_layers(model)]
+    prune.global_unstructured(layers, prune.L1Unstructured, amount=float(part))
+
+
+def keep_zeros(model: nn.Module) -> None:
+    """Make the zeros of `prune_smallest` permanent: its masks go, and the weights are ordinary parameters again."""
+    for layer in weight_layers(model):
+        prune.remove(layer, "weight")
+
+
+def fold_batch_norms(model: nn.Module) -> None:
+    """Put every batch norm that follows a convolution in a ``Sequential`` into the convolution's weight and bias.
+
+    In evaluation a batch norm multiplies each channel by a number and adds one, and a convolution can do both itself.
+    Zeros stay zeros.
+
+    Args:
+        model: Changed in place, and set to evaluation mode.
+    """
+    model.eval()
+    for module in list(model.modules()):
+        if isinstance(module, nn.Sequential):
+            for place in range(len(module) - 1):
+                layer, norm = module[place], module[place + 1]
+                if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    module[place], module[place + 1] = fuse_conv_bn_eval(layer, norm), nn.Identity()
 
 
 def share_weights(weight: Tensor, bits: int, *, rounds: int = 20) -> SharedWeights:
@@ -191,7 +240,7 @@ def _parameters(model: nn.Module) -> Iterator[nn.Parameter]:
     buffers = [name for name, _ in model.named_buffers()]
     if buffers:
         raise ValueError(
-            f"the network has buffers, such as {buffers[0]!r}, which would be lost: fold batch norms into the "
-            "convolutions, or make pruning permanent with torch.nn.utils.prune.remove"
+            f"the network has buffers, such as {buffers[0]!r}, which would be lost: fold its batch norms into the "
+            "convolutions with fold_batch_norms, and make pruning permanent with keep_zeros"
         )
     yield from dict(sorted(model.named_parameters(), key=lambda item: item[0])).values()

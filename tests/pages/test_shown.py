@@ -8,7 +8,8 @@ import pytest
 from lightnets_edu.formulas import conv2d, conv_output_size, pointwise_conv2d
 from lightnets_edu.models.ghostnet import ghost_module
 from lightnets_edu.pages import provenance, show
-from lightnets_edu.pages.plots import bar_chart, dot_chart, line_chart
+from lightnets_edu.pages.plots import bar_chart, line_chart
+from lightnets_edu.pages.plots_of_runs import dot_chart, runs_chart
 from lightnets_edu.pages.site.icons import used_codes
 
 from .conftest import png_size
@@ -49,6 +50,20 @@ def test_dots_lie_on_their_rows():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["x", "y"]
     with pytest.raises(ValueError, match="series 'x' has 1 values for 3 rows"):
         dot_chart(groups, {"left": {"x": [1]}}, title="")
+
+
+def test_a_line_goes_through_the_means_and_every_run_is_a_dot():
+    points = [([10, 30], [1.0, 3.0]), ([100], [5.0])]
+    (axes,) = runs_chart({"a": points}, title="", x_label="", y_label="", level=("all", 6.0), lowest=2, log_x=True).axes
+    level, *dots, line = axes.lines
+    assert (
+        set(level.get_ydata()) == {6.0}
+        and line.get_label() == "a"
+        and axes.get_ylim()[0] == 2
+        and axes.get_xscale() == "log"
+    )
+    assert [(list(one.get_xdata()), list(one.get_ydata())) for one in dots] == points
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([20, 100], [2.0, 5.0])
 
 
 def test_equations():

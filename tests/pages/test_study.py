@@ -92,6 +92,24 @@ def test_a_mean_for_a_sentence(record):
         show_study("senet").mean("plain", "gate_spread")
 
 
+def test_points_of_a_curve_have_no_row(record):
+    names = [variant["name"] for variant in record["variants"] if variant["after"]]
+    left = [one for one in record["comparisons"] if one["b"] != names[0]]
+    page = ShownStudy({**record, "comparisons": left})._repr_html_()
+    assert page.count('class="ln-dots-mean"') == len(record["variants"]) - 1
+    assert show_study("senet").runs(names[0]) == list(values_of(record, names[0], "accuracy").values())
+
+
+def test_a_sentence_by_its_claim(record):
+    study = show_study("senet")
+    assert study.sentence() == record["sentence"]
+    assert [study.sentence(one["claim"]) for one in record["comparisons"][1:]] == [
+        one["sentence"] for one in record["comparisons"][1:]
+    ]
+    with pytest.raises(ValueError, match="'purple' is in 0 of the claims of study 'senet'"):
+        study.sentence("purple")
+
+
 def test_equal_values_do_not_hide_each_other(record):
     page = ShownStudy(with_runs(record, {"gates": [90.0] * 5, "plain": [90.0] * 5}))._repr_html_()
     heights = re.findall(rf'cy="{NUMBER}"', page)

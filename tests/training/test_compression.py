@@ -7,19 +7,79 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import prune
 
 from lightnets_edu import get_model
 from lightnets_edu.models.squeezenet import Fire
-from lightnets_edu.training.compression import entropy, pack_weights, share_weights, stored_size, unpack_weights
+from lightnets_edu.training.compression import (
+    entropy,
+    fold_batch_norms,
+    keep_zeros,
+    pack_weights,
+    prune_smallest,
+    share_weights,
+    stored_size,
+    unpack_weights,
+)
 
 
 def pruned(model: nn.Module, part: float) -> nn.Module:
-    layers = [(module, "weight") for module in model.modules() if isinstance(module, nn.Conv2d)]
-    prune.global_unstructured(layers, prune.L1Unstructured, amount=part)
-    for layer in layers:
-        prune.remove(*layer)
+    prune_smallest(model, part)
+    keep_zeros(model)
     return model
+
+
+def all_weights(model: nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters() if p.ndim > 1])
+
+
+@pytest.mark.parametrize("part", [0, 0.5, 0.9])
+def test_the_smallest_weights_of_all_layers_together_become_zero(part):
+    model = nn.Sequential(Fire(8, 4, 6, 6), nn.Flatten(), nn.Linear(12, 3)).to(memory_format=torch.channels_last)
+    before, biases = all_weights(model), [p.clone() for p in model.parameters() if p.ndim == 1]
+    gone = round(part * len(before))
+    largest = before.abs() > before.abs().sort().values[gone - 1] if gone else torch.ones(len(before), dtype=bool)
+    after = all_weights(pruned(model, part))
+    assert torch.equal(after, before * largest) and int((after == 0).sum()) == gone
+    assert all(torch.equal(a, b) for a, b in zip(biases, (p for p in model.parameters() if p.ndim == 1), strict=True))
+    assert not list(model.buffers())
+
+
+def test_zeros_stay_zero_while_the_training_goes_on():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2))
+    prune_smallest(model, 0.5)
+    zeros = model[0].weight == 0
+    steps = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
+    for _ in range(3):
+        steps.zero_grad()
+        model(torch.randn(8, 1, 3, 3)).square().mean().backward()
+        steps.step()
+    keep_zeros(model)
+    assert torch.equal(model[0].weight == 0, zeros) and zeros.any()
+
+
+def test_folded_batch_norms_change_no_output():
+    torch.manual_seed(0)
+    inner = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1, groups=2), nn.BatchNorm2d(6))
+    model = nn.Sequential(nn.Conv2d(2, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(), inner, nn.ReLU())
+    for _ in range(3):
+        model(1 + 2 * torch.randn(8, 2, 9, 9))  # the batch norms measure
+    with torch.no_grad():
+        for norm in (model[1], inner[1]):
+            norm.weight.uniform_(-2, 2)
+            norm.bias.normal_()
+        model[0].weight[1] = 0
+    images = torch.randn(4, 2, 9, 9)
+    expected = model.eval()(images)
+    fold_batch_norms(model)
+    assert torch.allclose(model(images), expected, atol=1e-5) and not model[0].weight[1].any()
+    assert not list(model.buffers()) and [type(m) for m in inner] == [nn.Conv2d, nn.Identity]
+    pack_weights(model, 8)
+
+
+@pytest.mark.parametrize("part", [-0.1, 1, True])
+def test_parts_are_refused(part):
+    with pytest.raises(ValueError, match="part"):
+        prune_smallest(Fire(8, 4, 6, 6), part)
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])

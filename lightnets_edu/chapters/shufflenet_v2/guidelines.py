@@ -90,7 +90,7 @@ def guideline_chart(causes: Mapping[str, Sequence[TimeParts]]) -> Figure:
     Args:
         causes: From `lightnets_edu.timing.time_parts.guideline_causes`.
     """
-    from lightnets_edu.pages.plots import dot_chart
+    from lightnets_edu.pages.plots_of_runs import dot_chart
 
     rows = [(guideline, one) for guideline, variants in causes.items() for one in variants]
     milliseconds = {

@@ -40,6 +40,8 @@ def figure_words(measure: Mapping[str, Any]) -> dict[str, str]:
 def dot_figure(record: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     """A study's runs by one measure, as HTML that is as wide as its place: letters keep their size on a phone.
 
+    Changed copies of trained networks that no comparison names are left out: a chapter draws such points as a curve.
+
     Args:
         record: A study's record.
         measure: One of its ``measures``.
@@ -49,7 +51,7 @@ def dot_figure(record: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     """
     rows = [
         (variant, list(values.items()), t_interval(list(values.values())))
-        for variant in record["variants"]
+        for variant in drawn_variants(record)
         if (values := values_of(record, variant["name"], measure["name"]))
     ]
     if not rows:
@@ -74,6 +76,15 @@ def dot_figure(record: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
         "<figcaption>Each circle is one seed. The upright bar is their mean, the line through it its 95 % interval."
         "</figcaption></figure>"
     )
+
+
+def drawn_variants(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The variants of a figure: all but changed copies of trained networks that no claim is about.
+
+    Those are points of a curve, which a figure of the chapter's own shows.
+    """
+    named = {one[side] for one in record["comparisons"] for side in ("a", "b")}
+    return [one for one in record["variants"] if one["after"] is None or one["name"] in named]
 
 
 class _Scale:

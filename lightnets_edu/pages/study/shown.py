@@ -136,9 +136,7 @@ class ShownStudy:
         Raises:
             ValueError: If the study has no such variant or measure, or the variant has no value of it.
         """
-        for kind, name in (("variants", variant), ("measures", measure)):
-            one_of(kind[:-1], name, [one["name"] for one in self.record[kind]])
-        values = list(values_of(self.record, variant, measure).values())
+        values = self.runs(variant, measure)
         if not values:
             raise ValueError(f"no run of variant {variant!r} has the measure {measure!r}")
         return sum(values) / len(values)
@@ -154,6 +152,28 @@ class ShownStudy:
         """
         found = _comparison(self.record, claim)
         return f"\N{LEFT DOUBLE QUOTATION MARK}{found['claim']}\N{RIGHT DOUBLE QUOTATION MARK} {found['sentence']}"
+
+    def sentence(self, claim: str = "") -> str:
+        """What the runs say about a claim, in one sentence; it is there before the first run, too.
+
+        Args:
+            claim: Of one of the study's further comparisons, or enough of it to tell it from the others; by default it
+                is the study's own claim.
+
+        Raises:
+            ValueError: If it is in no claim, or in several.
+        """
+        return _comparison(self.record, claim)["sentence"]
+
+    def runs(self, variant: str, measure: str = "accuracy") -> list[float]:
+        """A measure of all runs of a variant, in the order of the seeds; empty before the first run.
+
+        Raises:
+            ValueError: If the study has no such variant or measure.
+        """
+        for kind, name in (("variants", variant), ("measures", measure)):
+            one_of(kind[:-1], name, [one["name"] for one in self.record[kind]])
+        return list(values_of(self.record, variant, measure).values())
 
     @property
     def numbers(self) -> NumberTable:

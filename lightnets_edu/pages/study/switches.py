@@ -29,14 +29,14 @@ def switches(record: Mapping[str, Any]) -> dict[str, Any]:
     compared = {one["measure"] for one in record["comparisons"]}
     return {
         "seeds": seeds,
-        "variants": [{"name": one["name"], "description": one["description"]} for one in record["variants"]],
+        "variants": [{"name": one["name"], "description": one["description"]} for one in dots.drawn_variants(record)],
         "measures": {
             one["name"]: {
                 "digits": one["digits"],
                 "words": dots.figure_words(one),
                 "values": {
                     variant["name"]: list(values_of(record, variant["name"], one["name"]).items())
-                    for variant in record["variants"]
+                    for variant in dots.drawn_variants(record)
                 },
             }
             for one in record["measures"]
