@@ -105,6 +105,7 @@ _SIDE = {
     "input_size": list,
     "macs": int,  # of all its images
     "measured": {name: kind for name, kind in _TIMING.items() if name != "samples"} | {"is_noisy": bool},
+    "in_place": (dict, type(None)),  # seconds of all operations of a class, in the network; null on a GPU
 }
 # One timing of a "network" record. Seconds and bytes are null where they were not asked for or refused.
 _MEASUREMENT = {

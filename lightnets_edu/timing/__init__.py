@@ -10,6 +10,7 @@ from lightnets_edu.timing.evaluation import (
     error_table,
 )
 from lightnets_edu.timing.guideline_experiments import GuidelineRow, guideline_networks, measure_guidelines
+from lightnets_edu.timing.in_place import seconds_in_place
 from lightnets_edu.timing.memory import MemoryUse, measure_memory
 from lightnets_edu.timing.microbenchmarks import Bench
 from lightnets_edu.timing.operations import Operation, operations
@@ -51,6 +52,7 @@ __all__ = [
     "predict",
     "predict_operations",
     "seconds_by_cause",
+    "seconds_in_place",
     "time_interleaved",
     "time_parts",
     "training_memory",

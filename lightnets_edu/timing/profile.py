@@ -20,6 +20,7 @@ from lightnets_edu.runtime.environment import cpu_threads, describe_environment,
 from lightnets_edu.runtime.files import atomic_file
 from lightnets_edu.timing.allocator import keep_memory
 from lightnets_edu.timing.clock import forward_step
+from lightnets_edu.timing.in_place import between_operations
 from lightnets_edu.timing.microbenchmarks import Bench, RandomChain, TimedLayer, sweep
 from lightnets_edu.timing.operations import KINDS, MULTIPLYING, Operation, operations, operations_of
 
@@ -88,6 +89,8 @@ class DeviceProfile:
         chains: Random chains of layers.
         seconds_taken: How long measuring took.
         environment: Device name, versions, date, see ``describe_environment``; and the ``load_average`` afterwards.
+        between: Seconds between two operations of a chain, the median over chains of one image (0 on a GPU, where they
+            pass while the operation before is computed).
     """
 
     device: str
@@ -102,6 +105,7 @@ class DeviceProfile:
     chains: tuple[ChainTiming, ...]
     seconds_taken: float
     environment: dict[str, Any]
+    between: float = 0.0
 
     @property
     def bytes_per_element(self) -> int:
@@ -186,6 +190,7 @@ class DeviceProfile:
         try:
             known["samples"] = tuple(Sample(Operation.from_list(row[:-1]), row[-1]) for row in data["samples"])
             known["chains"] = tuple(map(_chain_from, data["chains"]))
+            known["between"] = float(data["between"])
             return cls(**known)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ValueError(f"the profile lacks a field or has one too many: {error}.") from error
@@ -263,9 +268,12 @@ def measure_profile(
     ):
         kept = keep and device.type == "cpu" and keep_memory()
         bench = Bench(device, threads, amp, channels_last)
-        peak, bandwidth, overhead = _peak(bench), _bandwidth(bench), _overhead(bench)
+        first = _peak(bench), _bandwidth(bench), _overhead(bench)
         # In rounds with the chains between them, so that a slow moment of the machine spoils no layer for good.
         samples, timed = _in_rounds(todo, pairs, bench, bar)
+        peak, bandwidth = max(first[0], _peak(bench)), max(first[1], _bandwidth(bench))
+        overhead = min(first[2], _overhead(bench))
+        between = _between(pairs, bench)
         environment = describe_environment(device) | {"load_average": _load_average()}
     return DeviceProfile(
         device=device.type,
@@ -280,7 +288,23 @@ def measure_profile(
         chains=timed,
         seconds_taken=round(time.perf_counter() - started, 1),
         environment=environment,
+        between=between,
     )
+
+
+def _between(pairs: list[tuple[int, int]], bench: Bench) -> float:
+    """Seconds between two operations of the chains with the fewest images; 0 where they do not wait for each other."""
+    if not pairs or bench.device.type != "cpu":
+        return 0.0
+    fewest = min(batch for _, batch in pairs)
+    found = []
+    for seed, batch in pairs:
+        if batch == fewest:
+            chain = RandomChain(seed)
+            size = chain.input_size(batch)
+            step = forward_step(chain, size, device=bench.device, amp=bench.amp, channels_last=bench.channels_last)
+            found.append(between_operations(step, operations(chain, size)))
+    return median(found)
 
 
 def _load_average() -> float | None:

@@ -34,11 +34,32 @@ def test_the_causes_add_up_to_the_prediction(name, profile):
     constants = machine_constants(profile)
     macs = sum(op.macs for op in ops)
     assert parts["arithmetic"] == pytest.approx(macs / constants.peak)
+    assert parts["starting"] == pytest.approx(len(ops) * constants.start)
     without = sum(seconds for kind, seconds in by_kind.items() if kind not in MULTIPLYING)
-    with_macs = sum(seconds for kind, seconds in by_kind.items() if kind in MULTIPLYING)
-    assert parts["starting"] <= len(ops) * constants.start * (1 + 1e-9)
-    own = sum(parts[kind] for kind in MULTIPLYING) + parts["arithmetic"]
-    assert own <= with_macs and parts["memory"] + parts["starting"] >= without
+    starts = constants.start * sum(op.kind not in MULTIPLYING for op in ops)
+    beyond = sum(
+        max(0, profile.bytes(op) / constants.bandwidth - op.macs / constants.peak)
+        for op in ops
+        if op.kind in MULTIPLYING
+    )
+    assert parts["memory"] + parts["without_macs"] == pytest.approx(without - starts + beyond)
+    moved = sum(profile.bytes(op) / constants.bandwidth for op in ops if op.kind not in MULTIPLYING)
+    assert parts["memory"] <= beyond + moved and parts["without_macs"] >= 0
+
+
+def test_what_was_measured_in_place_is_taken_apart_likewise(profile):
+    """The seconds of the classes, and for each operation what passes before it."""
+    with torch.device("meta"):
+        ops = operations(get_model("ghostnet").eval(), SIZE)
+    in_place = dict.fromkeys({op.kind for op in ops}, 0.002)
+    parts = seconds_by_cause(ops, profile, in_place)
+    constants = machine_constants(profile)
+    between = constants.start - constants.start_alone
+    assert sum(parts.values()) == pytest.approx(sum(in_place.values()) + len(ops) * between)
+    assert parts["arithmetic"] == pytest.approx(sum(op.macs for op in ops) / constants.peak)
+    grouped = [op for op in ops if op.kind == "depthwise"]
+    roofline = sum(max(op.macs / constants.peak, profile.bytes(op) / constants.bandwidth) for op in grouped)
+    assert parts["depthwise"] == pytest.approx(0.002 - len(grouped) * constants.start_alone - roofline)
 
 
 def test_a_layer_at_its_roof_has_nothing_beyond_it(profile):
@@ -46,7 +67,7 @@ def test_a_layer_at_its_roof_has_nothing_beyond_it(profile):
     linear, overhead = nn.Linear(2048, 2048, bias=False), 1e-6
     ops = operations(linear, (1, 2048))
     seconds = 4 * (2048 * 2048 + 2 * 2048) / profile.bandwidth + overhead
-    machine = replace(profile, samples=(Sample(ops[0], seconds),), chains=(), overhead=overhead)
+    machine = replace(profile, samples=(Sample(ops[0], seconds),), chains=(), overhead=overhead, between=0.0)
     assert machine_constants(machine).start == machine_constants(machine).start_alone == overhead
     parts = seconds_by_cause(ops, machine)
     assert parts["arithmetic"] == 2048**2 / profile.peak_macs

@@ -15,6 +15,7 @@ from lightnets_edu.recording.races import Race, get_race
 from lightnets_edu.records import load_record, recorded_file
 from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing import CAUSES, DeviceProfile, machine_constants, seconds_by_cause
+from lightnets_edu.timing.operations import KINDS
 
 STYLE = Path(__file__).with_name("waterfall.css")
 MOST = 3  # causes that a sentence names
@@ -24,6 +25,7 @@ LABELS = {
     "arithmetic": "arithmetic at the peak",
     "starting": "starting operations",
     "memory": "reading and writing maps and weights",
+    "without_macs": "operations without MACs beyond their roofline",
     "dense": "standard convolutions beyond their roofline",
     "pointwise": "pointwise convolutions beyond their roofline",
     "grouped": "grouped convolutions beyond their roofline",
@@ -128,8 +130,9 @@ class ShownRace:
     def causes(self) -> tuple[dict[str, float], dict[str, float]]:
         """Each side's time by cause, ``"not explained"`` among them."""
         found = []
-        for side, images, measured in zip(self.race.sides, self.race.images, self.milliseconds, strict=True):
-            seconds = seconds_by_cause(side.operations(), self.profile)
+        sides = zip(self.race.sides, self.entry["sides"], self.race.images, self.milliseconds, strict=True)
+        for side, recorded, images, measured in sides:
+            seconds = seconds_by_cause(side.operations(), self.profile, recorded["in_place"])
             parts = {cause: 1000 * value / images for cause, value in seconds.items()}
             found.append({**parts, UNEXPLAINED: measured - sum(parts.values())})
         first, second = found
@@ -181,6 +184,24 @@ class ShownRace:
                         f"the page says that {LABELS[cause]} is among the causes that {what} most in race "
                         f"{self.race.name!r}, but these are: {_listed(found) or 'none'}. Change the page's sentence."
                     )
+
+    def in_place(self, kind: str) -> tuple[float, float]:
+        """What all operations of a class take in each of the two networks, measured there, in milliseconds.
+
+        Args:
+            kind: One of ``lightnets_edu.timing.operations.KINDS``.
+
+        Raises:
+            ValueError: If there is no such class, or nothing was measured in place.
+        """
+        one_of("kind", kind, KINDS)
+        if any(side["in_place"] is None for side in self.entry["sides"]):
+            raise ValueError(f"race {self.race.name!r} was recorded on a GPU, where operations are not timed in place")
+        first, second = (
+            1000 * side["in_place"].get(kind, 0.0) / images
+            for side, images in zip(self.entry["sides"], self.race.images, strict=True)
+        )
+        return first, second
 
     @property
     def sentence(self) -> str:
