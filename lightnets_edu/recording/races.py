@@ -31,14 +31,8 @@ from lightnets_edu.recording.plan import device_folder
 from lightnets_edu.records import save_record
 from lightnets_edu.runtime import describe_environment, resolve_device
 from lightnets_edu.runtime.files import check_writable
-from lightnets_edu.timing import (
-    Operation,
-    forward_step,
-    keep_memory,
-    operations,
-    seconds_in_place,
-    time_interleaved,
-)
+from lightnets_edu.timing import Operation, forward_step, keep_memory, operations, time_interleaved
+from lightnets_edu.timing.in_place import PassInPlace
 
 ROUNDS = 15  # of both sides in turns, at least
 SECONDS = 8.0  # of samples for each race, at least
@@ -162,28 +156,31 @@ def record_races(
         steps = {
             str(i): forward_step(side.build(), side.input_size, device=device) for i, side in enumerate(race.sides)
         }
-        timings = time_interleaved(steps, device=device, repeats=rounds, min_seconds=seconds)
-        sides = []
-        for (name, step), side in zip(steps.items(), race.sides, strict=True):
-            ops = side.operations()
-            sides.append(
-                {
-                    "label": side.label,
-                    "input_size": list(side.input_size),
-                    "macs": sum(op.macs for op in ops),
-                    "measured": {key: value for key, value in timings[name].to_dict().items() if key != "samples"},
-                    "in_place": _in_place(step, ops, steps[str(1 - int(name))]) if device.type == "cpu" else None,
-                }
-            )
+        # Whole passes and passes whose operations are timed, all in turns.
+        watched = {}
+        if device.type == "cpu":
+            watched = {
+                f"{i} in place": PassInPlace(steps[str(i)], side.operations()) for i, side in enumerate(race.sides)
+            }
+        timings = time_interleaved({**steps, **watched}, device=device, repeats=rounds, min_seconds=seconds)
+        sides = [
+            {
+                "label": side.label,
+                "input_size": list(side.input_size),
+                "macs": sum(op.macs for op in side.operations()),
+                "measured": {key: value for key, value in timings[str(i)].to_dict().items() if key != "samples"},
+                "in_place": _by_class(watched[f"{i} in place"]) if watched else None,
+            }
+            for i, side in enumerate(race.sides)
+        ]
         record["races"].append({"name": race.name, "sides": sides})
     save_record(path, record)
     return path
 
 
-def _in_place(step: Callable[[], object], ops: list[Operation], other: Callable[[], object]) -> dict[str, float]:
-    """The seconds of all operations of each class, in the network, in turns with the other side's."""
-    seconds, _ = seconds_in_place(step, ops, before=other)
+def _by_class(in_place: PassInPlace) -> dict[str, float]:
+    """The seconds of all operations of each class, in the network."""
     found: dict[str, float] = {}
-    for op, taken in zip(ops, seconds, strict=True):
+    for op, taken in zip(in_place.ops, in_place.seconds, strict=True):
         found[op.kind] = found.get(op.kind, 0.0) + taken
     return found

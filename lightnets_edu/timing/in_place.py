@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from statistics import median
 
 import numpy as np
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightnets_edu.counting.trace import storage_of
+from lightnets_edu.timing.clock import time_interleaved
 from lightnets_edu.timing.operations import CONVOLUTIONS, Operation, tensors_in
 
 PASSES = 15
@@ -38,12 +38,36 @@ class _Stopwatch(TorchDispatchMode):
         return result
 
 
+class PassInPlace:
+    """A forward pass on a CPU that times its operations each time it is called.
+
+    Args:
+        step: Runs the pass, from ``forward_step``.
+        ops: Its operations, from `operations`.
+    """
+
+    def __init__(self, step: Callable[[], object], ops: Sequence[Operation]) -> None:
+        self.step, self.ops = step, ops
+        self.rows: list[list[float]] = []
+
+    def __call__(self) -> None:
+        """Run the pass.
+
+        Raises:
+            ValueError: If it does not run these operations.
+        """
+        with _Stopwatch() as watch:
+            self.step()
+        self.rows.append(_matched(watch.calls, self.ops))
+
+    @property
+    def seconds(self) -> list[float]:
+        """Of each operation, the median over the calls."""
+        return np.median(self.rows, axis=0).tolist()
+
+
 def seconds_in_place(
-    step: Callable[[], object],
-    ops: Sequence[Operation],
-    *,
-    passes: int = PASSES,
-    before: Callable[[], object] | None = None,
+    step: Callable[[], object], ops: Sequence[Operation], *, passes: int = PASSES
 ) -> tuple[list[float], float]:
     """Time the operations of a forward pass on a CPU while it runs.
 
@@ -51,8 +75,6 @@ def seconds_in_place(
         step: Runs the pass, from ``forward_step``.
         ops: Its operations, from `operations`.
         passes: Each number is the median over so many passes.
-        before: Called before each of them and not timed, as where two networks are timed in turns: what it leaves in
-            the caches is not what the pass needs.
 
     Returns:
         The seconds of each operation, and those of the whole pass when no operation is timed, both by the wall's clock.
@@ -60,20 +82,9 @@ def seconds_in_place(
     Raises:
         ValueError: If the pass does not run these operations.
     """
-    step()
-    rows, whole = [], []
-    for _ in range(passes):
-        if before:
-            before()
-        started = time.perf_counter()
-        step()
-        whole.append(time.perf_counter() - started)
-        if before:
-            before()
-        with _Stopwatch() as watch:
-            step()
-        rows.append(_matched(watch.calls, ops))
-    return np.median(rows, axis=0).tolist(), median(whole)
+    in_place = PassInPlace(step, ops)
+    timings = time_interleaved({"whole": step, "in place": in_place}, repeats=passes, warmup=1)
+    return in_place.seconds, timings["whole"].median
 
 
 def _matched(calls: Sequence[tuple[str, float]], ops: Sequence[Operation]) -> list[float]:

@@ -32,7 +32,7 @@ INPUT_SIZE = Slider("input_size", "Image size", 32, 128, 32, step=16, unit="px")
 BUDGETS = (
     Slider("budget_params", "Budget: thousand parameters", 10, 1000, 50, step=10),
     Slider("budget_macs", "Budget: million MACs", 1, 200, 3),
-    Slider("budget_ms", "Budget: predicted milliseconds", 0.5, 30, 5, step=0.5, scale=10),
+    Slider("budget_ms", "Budget: predicted milliseconds", 0.5, 30, 2, step=0.5, scale=10),
 )
 OVERHEAD = "operation_fs"
 MULTIPLYING = ("dense", "pointwise", "depthwise", "linear")
