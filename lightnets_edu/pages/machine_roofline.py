@@ -162,7 +162,7 @@ def constants_table(profile: DeviceProfile) -> NumberTable:
     constants = machine_constants(profile)
     rows = [
         ("peak", f"{constants.peak / 1e9:,.0f} GMACs/s", "the fastest of a few large convolutions"),
-        ("", f"{2 * constants.peak / 1e9:,.0f} GFLOP/s", "the same, two FLOPs for each MAC"),
+        ("peak, in FLOPs", f"{2 * constants.peak / 1e9:,.0f} GFLOP/s", "the same, two FLOPs for each MAC"),
         ("bandwidth", f"{constants.bandwidth / 1e9:,.1f} GB/s", "a sum of two tensors of 64 MB"),
         ("start, alone", f"{1e6 * constants.start_alone:.1f} µs", "operations on eight numbers, again and again"),
         ("start, in a network", f"{1e6 * constants.start:.1f} µs", "the same, and what chains of layers add to each"),
