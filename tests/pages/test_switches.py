@@ -45,7 +45,7 @@ def drawn_record(rng: random.Random, digits: int) -> dict:
     return judged(
         {
             "measures": [{**measure, "better": rng.choice(["higher", "lower"])}],
-            "variants": [{"name": name, "description": f"networks of {name} = 3"} for name in "ab"],
+            "variants": [{"name": name, "after": None, "description": f"networks of {name} = 3"} for name in "ab"],
             "runs": runs,
             "comparisons": [{**comparison, "smallest_difference": rng.choice([0.5, 2.0, 9.0]) * step}],
         }
