@@ -26,7 +26,7 @@ def profile() -> DeviceProfile:
         chain = RandomChain(seed)
         ops = tuple(operations(chain, chain.input_size(1)))
         chains.append(ChainTiming(seed, 1, ops, sum(map(plain.ideal_seconds, ops)) + START * len(ops)))
-    return replace(plain, chains=tuple(chains))
+    return replace(plain, chains=tuple(chains), between=START)
 
 
 def record(seconds: float = 0.02) -> dict:
@@ -53,7 +53,7 @@ def test_the_parts_are_the_formulas_and_add_up(profile):
     assert [parts.operations for parts in causes["G4"]] == [70, 60, 40, 30]
 
 
-def test_starts_are_what_chains_take_for_each_operation(profile):
+def test_starts_are_the_machines_constant_for_each_operation(profile):
     causes = guideline_causes(record(), profile)
     for variants in causes.values():
         for parts in variants:
