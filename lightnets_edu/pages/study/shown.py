@@ -150,8 +150,8 @@ class ShownStudy:
         Raises:
             ValueError: If there is no such claim.
         """
-        found = _comparison(self.record, claim)
-        return f"\N{LEFT DOUBLE QUOTATION MARK}{found['claim']}\N{RIGHT DOUBLE QUOTATION MARK} {found['sentence']}"
+        said = _comparison(self.record, claim)["claim"]
+        return f"\N{LEFT DOUBLE QUOTATION MARK}{said}\N{RIGHT DOUBLE QUOTATION MARK} {self.sentence(claim)}"
 
     def sentence(self, claim: str = "") -> str:
         """What the runs say about a claim, in one sentence; it is there before the first run, too.
