@@ -1,6 +1,6 @@
 """The command line: ``python -m lightnets_edu COMMAND``, also installed as ``lightnets``.
 
-Commands: list, count, compare, train, time, predict, record, study.
+Commands: list, count, compare, train, time, predict, export, record, record-lite, study.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ CLOSED_PIPE = 128 + 13  # as a shell reports a program that SIGPIPE, signal 13, 
 # What is on or off, with the commands that have it.
 _SWITCHES = {
     "--counters": ("compare", "also fvcore, torchinfo and torch's FlopCounterMode"),
-    "--compile": ("time", "use torch.compile"),
     "--measure": ("predict", "measure this device first (under a minute), and write it to --profile"),
+    "--int8": ("export", "write a second file beside it, FILE.int8.onnx, by static quantisation"),
     "--channels-last": ("time predict", "lay maps channels-last in memory; predict: with --measure"),
     "--no-train": ("record", "time only"),
     "--no-time": ("record", "train only"),
@@ -44,7 +44,7 @@ _SWITCHES = {
     "--predict-again": ("record", "only predict what is recorded once more, with another --profile"),
     "--again": ("record", "record also what is there, from the start"),
     "--quick": ("study", "one seed, few epochs, few images; nothing is written"),
-    "--json": ("list count compare train time predict record study", "print one JSON object"),
+    "--json": ("list count compare train time predict export record record-lite study", "print one JSON object"),
 }
 
 
@@ -70,7 +70,23 @@ def _parser() -> argparse.ArgumentParser:
             commands[name].add_argument(argument, help=text, **options)
 
     add("count train", "name", "a network; see list")
-    add("compare time predict", "names", "networks; see list", nargs="+", metavar="name")
+    own = "a network (see list), or FILE.py:CLASS for one of your own, which --set gives its arguments"
+    add("export", "name", own)
+    add("compare predict", "names", "networks; see list", nargs="+", metavar="name")
+    files = "networks (see list); with --runtime onnxruntime also ONNX files"
+    add("time", "names", files, nargs="+", metavar="name")
+    add("record-lite", "folder", "with ONNX files of one input, as export writes them")
+    add("record-lite", "--out", "the record to write (JSON)", required=True, metavar="FILE")
+    add("record-lite", "--threads", "numbers of threads, such as 1,2 (default: 1)", default="1", metavar="N,N")
+    add("record-lite", "--batch-size", "numbers of images (default: 1)", default="1", metavar="N,N")
+    add("export", "--out", "the ONNX file to write", required=True, metavar="FILE")
+    add("time", "--threads", "of one operation on a CPU, such as 1,2 (default: as PyTorch is set)", metavar="N,N")
+    runs = "eager (PyTorch as it is, the default), compile (torch.compile) or onnxruntime"
+    add("time", "--runtime", f"{runs}; or several of them", default="eager", metavar="RUNTIME,RUNTIME")
+    runs = "eager (the default) or onnxruntime"
+    add("record", "--runtime", f"who runs what is timed: {runs}", default="eager", choices=("eager", "onnxruntime"))
+    runs = f"with --measure: {runs}"
+    add("predict", "--runtime", runs, default="eager", choices=("eager", "onnxruntime"))
     add("study", "name", "a study; without one, they are listed", nargs="?")
     add("study", "--seeds", "so many runs of each variant (default: 5)", type=int, default=5, metavar="N")
     add("study", "--only", "variants (default: all)", nargs="+", default=[], metavar="variant")
@@ -88,10 +104,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
     )
     add("train", "--workers", "processes that read images from folders", type=int, metavar="N")
-    add("time", "--steps", "forward, training or both (default)", default="forward,training")
+    both = "forward, training or both (default; ONNX Runtime: forward)"
+    add("time", "--steps", both, metavar="STEP,STEP")
     add("count compare", "--batch-size", "images in the batch (default: 1)", type=int, default=1)
     add("time predict", "--batch-size", "images, such as 1,64 (default: 1)", default="1", metavar="N,N")
-    formats = "off, bfloat16, float16 or several of them (default: off)"
+    formats = "off, bfloat16, float16, for ONNX Runtime int8, or several of them (default: off)"
     add("time", "--amp", formats, default="off", type=number_formats, metavar="FORMAT,FORMAT")
     one = "with --measure: number format to measure the device in (default: off)"
     add("predict", "--amp", one, type=number_formats, metavar="FORMAT")
@@ -120,8 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     add("predict", "--profile", "of the device (default: the recorded CPU's)", metavar="FILE")
     several = {"action": "append", "type": pair, "default": [], "metavar": "option=value", "dest": "options"}
     option = "an option of the network, such as width_mult=0.5 or small_input=yes; may be given several times"
-    add("count compare train time predict", "--set", option, **several)
-    add("count compare time predict", "--input-size", "side of the square images", type=int, metavar="PIXELS")
+    add("count compare train time predict export", "--set", option, **several)
+    sized = "count compare time predict export record-lite"
+    add(sized, "--input-size", "side of the square images", type=int, metavar="PIXELS")
     for flag, (names, text) in _SWITCHES.items():
         add(names, flag, text, nargs="?", const=True, default=False, type=switch, metavar="yes|no")
     return parser
@@ -234,25 +252,85 @@ def _train(args: argparse.Namespace) -> tuple[dict, str] | None:
     return record, f"{args.name}: {result.last_test_accuracy:.2%} of the test images right after {config.epochs} epochs"
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(argument: str, text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise ValueError(f"--batch-size {text!r} should be whole numbers with commas between, such as 1,64") from None
+        raise ValueError(f"{argument} {text!r} should be whole numbers with commas between, such as 1,64") from None
 
 
 def _time(args: argparse.Namespace) -> tuple[dict, str]:
     from lightnets_edu.recording import StepSetting, format_rows, measure_step
     from lightnets_edu.runtime import describe_environment
 
+    steps = args.steps or "forward,training"
     settings = [
-        StepSetting(step, batch, args.input_size, amp, args.channels_last, args.compile, args.seconds)
+        StepSetting(
+            step,  # type: ignore[arg-type]  # the setting itself refuses other words
+            batch,
+            args.input_size,
+            amp,
+            args.channels_last,
+            runtime=runtime,
+            threads=threads,
+            seconds=args.seconds,
+        )
+        for runtime in args.runtime.split(",")
         for amp in args.amp.split(",")
-        for step in args.steps.split(",")
-        for batch in _numbers(args.batch_size)
+        for step in ("forward" if runtime == "onnxruntime" and not args.steps else steps).split(",")
+        for threads in (_numbers("--threads", args.threads) if args.threads else (None,))
+        for batch in _numbers("--batch-size", args.batch_size)
     ]
-    rows = _rows(args, settings, partial(measure_step, device=args.device, profile=_profile(args)))
+    measure = partial(measure_step, device="cpu" if args.runtime == "onnxruntime" else args.device)
+    rows = _rows(args, settings, _files_too(partial(measure, profile=_profile(args))))
     return {"environment": describe_environment(args.device), "timings": rows}, format_rows(rows)
+
+
+def _files_too(measure: Callable[..., dict]) -> Callable[..., dict]:
+    """Also times ONNX files, which have a name that ends with ``.onnx``."""
+    from lightnets_edu.recording import measure_file
+
+    def step(name: str, options: dict, setting: StepSetting) -> dict:
+        if not name.endswith(".onnx"):
+            return measure(name, options, setting)
+        if setting.runtime != "onnxruntime":
+            raise ValueError(f"{name!r} is an ONNX file, which PyTorch does not run: add --runtime onnxruntime")
+        return measure_file(name, setting)
+
+    return step
+
+
+def _export(args: argparse.Namespace) -> tuple[dict, str]:
+    from lightnets_edu.deployment import calibration_images, export_onnx, own_network, quantise_onnx
+    from lightnets_edu.models import default_input_size, get_model
+    from lightnets_edu.runtime.files import check_writable
+
+    check_writable(args.out)
+    if ":" in args.name:
+        options = {option: literal(text) for option, text in args.options}
+        model, side = own_network(args.name, options), args.input_size or 224
+    else:
+        options = _options(args, args.name)
+        side = args.input_size or default_input_size(args.name, options.get("small_input", False))
+        model = get_model(args.name, **options)
+    done = export_onnx(model, args.out, (3, side, side))
+    answer = {"file": str(done.path), "input_size": [None, *done.input_size], "nodes": done.nodes}
+    answer |= {"name": args.name, "options": options, "largest_difference": done.difference}
+    text = str(done)
+    if args.int8:
+        second = done.path.with_suffix(".int8.onnx")
+        quantise_onnx(done.path, second, calibration_images(side))
+        answer["int8_file"] = str(second)
+        text += f"\n{second}: {second.stat().st_size / 1e6:.1f} MB, the same in int8"
+    return answer, text
+
+
+def _record_lite(args: argparse.Namespace) -> tuple[dict, str]:
+    from lightnets_edu.deployment import record_lite
+
+    threads, batches = _numbers("--threads", args.threads), _numbers("--batch-size", args.batch_size)
+    record = record_lite.record_folder(args.folder, args.out, threads, batches, args.input_size, say=_say)
+    return record, f"{len(record['timings'])} timings written to {args.out}"
 
 
 def _profile(args: argparse.Namespace) -> DeviceProfile | None:
@@ -276,20 +354,19 @@ def _predict(args: argparse.Namespace, measurer: Callable[..., DeviceProfile] | 
     from lightnets_edu.recording import StepSetting, format_rows, predict_network
     from lightnets_edu.records import recorded_file
     from lightnets_edu.runtime.files import check_writable
-    from lightnets_edu.timing import DeviceProfile, measure_profile
+    from lightnets_edu.timing import DeviceProfile
 
-    settings = [StepSetting("forward", batch, args.input_size) for batch in _numbers(args.batch_size)]
+    settings = [StepSetting("forward", batch, args.input_size) for batch in _numbers("--batch-size", args.batch_size)]
     if args.measure:
         if not args.profile:
             raise ValueError("--measure needs --profile FILE, to which it writes what it measures")
         check_writable(args.profile)
-        measure = measurer or measure_profile
-        chosen = {"amp": args.amp or "off", "channels_last": args.channels_last}
-        measure(**chosen, progress=not args.json).save(args.profile)
-    elif args.amp or args.channels_last:
-        given = "--amp" if args.amp else "--channels-last"
+        _measured_profile(args, measurer).save(args.profile)
+    elif args.amp or args.channels_last or args.runtime != "eager":
+        given = "--amp" if args.amp else "--channels-last" if args.channels_last else "--runtime"
         raise ValueError(
-            f"{given} needs --measure: what is there was measured in a number and memory format of its own"
+            f"{given} needs --measure: what is there was measured in a number format, a memory format and a runtime of "
+            "its own"
         )
     profile = DeviceProfile.load(args.profile or recorded_file("cpu", "profile"))
     rows = _rows(args, settings, partial(predict_network, profile=profile))
@@ -297,6 +374,20 @@ def _predict(args: argparse.Namespace, measurer: Callable[..., DeviceProfile] | 
         device = profile.environment["device_name"]
         _say(f"lightnets predict: for the recorded {device}, since no --profile of this device is given")
     return {"environment": profile.environment, "timings": rows}, format_rows(rows)
+
+
+def _measured_profile(args: argparse.Namespace, measurer: Callable[..., DeviceProfile] | None) -> DeviceProfile:
+    """The profile of this device for a runtime."""
+    from lightnets_edu.deployment import measure_onnxruntime_profile
+    from lightnets_edu.timing import measure_profile
+
+    if args.runtime == "eager":
+        measure = measurer or measure_profile
+        return measure(amp=args.amp or "off", channels_last=args.channels_last, progress=not args.json)
+    if args.amp or args.channels_last:
+        raise ValueError("--runtime onnxruntime is measured in float32 and in a memory format of its own")
+    measure = measurer or measure_onnxruntime_profile
+    return measure(progress=not args.json)
 
 
 def _check_alone(args: argparse.Namespace, switch: str, *used: str) -> None:
@@ -342,7 +433,7 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         _check_alone(args, "predict-again", "out", "device", "json", "profile", "only")
         if (profile := _profile(args)) is None:
             raise ValueError("--predict-again needs --profile FILE, from which it predicts")
-        number = predict_again(Path(args.out, device_folder(device)), profile, args.only)
+        number = predict_again(Path(args.out, device_folder(device, profile.runtime)), profile, args.only)
         return {"predicted": number}, f"{number} timings predicted again"
     plan = Plan(
         config=_recipe(args),
@@ -350,8 +441,9 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         train_images=args.limit,
         test_images=args.test_limit,
         train=not args.no_train,
-        timings=() if args.no_time else default_timings(device),
+        timings=() if args.no_time else default_timings(device, runtime=args.runtime),
         profile=_profile(args),
+        runtime=args.runtime,
     )
     how = {"device": device, "budget_minutes": args.budget_minutes, "again": args.again, "say": _say}
     outcome = record_networks(args.only, plan, folder=args.out, **how)
@@ -373,7 +465,9 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], tuple[dict, str] | Non
     "train": (_train, "train a network and record the run; under torchrun, on several GPUs or machines"),
     "time": (_time, "time steps of networks, measure their memory, predict both"),
     "predict": (_predict, "predict the time of a forward pass from a device's profile"),
+    "export": (_export, "write a network as an ONNX file, and check what ONNX Runtime makes of it"),
     "record": (_record, "train and time all networks, one record each"),
+    "record-lite": (_record_lite, "time a folder of ONNX files; the same file runs alone, without PyTorch"),
     "study": (_study, "test a paper's claim: several variants, several seeds, a verdict"),
 }
 

@@ -6,7 +6,7 @@ It needs torch, torchvision, numpy and tqdm only, so that a bare GPU machine can
 from lightnets_edu.recording.again import predict_again
 from lightnets_edu.recording.design_record import DesignPlan, record_designs
 from lightnets_edu.recording.guideline_record import record_guidelines
-from lightnets_edu.recording.measurements import StepSetting, format_rows, measure_step, predict_network
+from lightnets_edu.recording.measurements import StepSetting, format_rows, measure_file, measure_step, predict_network
 from lightnets_edu.recording.networks import network_options, network_record, start_without_norm, train_network
 from lightnets_edu.recording.plan import Outcome, Plan, default_timings, device_folder, record_networks
 from lightnets_edu.recording.races import Race, Side, get_race, list_races, record_races
@@ -23,6 +23,7 @@ __all__ = [
     "format_rows",
     "get_race",
     "list_races",
+    "measure_file",
     "measure_step",
     "network_options",
     "network_record",

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from lightnets_edu.deployment import exported_network
 from lightnets_edu.models import get_entry, get_model
-from lightnets_edu.recording.measurements import StepSetting, predict_step
+from lightnets_edu.recording.measurements import StepSetting, predict_file, predict_step
 from lightnets_edu.records import records_in, save_record
 from lightnets_edu.timing import DeviceProfile
 
@@ -45,9 +46,12 @@ def predict_again(folder: str | Path, profile: DeviceProfile, only: Collection[s
 
 
 def _predicted(name: str, row: dict[str, Any], profile: DeviceProfile) -> dict[str, Any]:
-    setting = StepSetting(
-        row["step"], row["input_size"][0], row["input_size"][2], row["amp"], row["channels_last"], row["compile"]
-    )
+    batch, _, side, _ = row["input_size"]
+    same = {field: row[field] for field in ("amp", "channels_last", "runtime", "threads")}
+    setting = StepSetting(row["step"], batch, side, **same)
+    if setting.runtime == "onnxruntime":
+        exported = exported_network(name, tuple(sorted(row["options"].items())), side)
+        return row | predict_file(exported, row["input_size"], setting, profile)
     with torch.device("meta"):
         model = get_model(name, **row["options"]).eval()
     return row | predict_step(model, row["input_size"], setting, row["amp"], profile)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 
 from lightnets_edu.checks import one_of, whole_number
 from lightnets_edu.counting import count
+from lightnets_edu.deployment import (
+    Exported,
+    exported_network,
+    graph_operations,
+    input_shape,
+    open_session,
+    session_step,
+)
 from lightnets_edu.models import default_input_size, get_model
-from lightnets_edu.runtime.environment import AMP_CHOICES, compiled, is_out_of_memory, resolve_amp, resolve_device
+from lightnets_edu.runtime.environment import (
+    AMP_CHOICES,
+    compiled,
+    cpu_threads,
+    is_out_of_memory,
+    resolve_amp,
+    resolve_device,
+)
 from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing import (
     RUNGS,
@@ -25,12 +42,15 @@ from lightnets_edu.timing import (
     measure,
     measure_memory,
     predict,
+    predict_operations,
     training_memory,
     training_step,
 )
 from lightnets_edu.timing.clock import NOISE_LIMIT
 
 ATTEMPTS = 3  # at a timing that is not noise; each takes twice as long as the one before
+RUNTIMES = ("eager", "compile", "onnxruntime")  # PyTorch operation by operation, torch.compile, ONNX Runtime
+ONNX_FORMATS = ("off", "int8")  # number formats of ONNX Runtime here
 
 
 @dataclass(frozen=True)
@@ -44,9 +64,10 @@ class StepSetting:
     step: Literal["forward", "training"] = "forward"  # a pass for inference, or a whole step of SGD with momentum
     batch_size: int = 1  # images
     image_size: int | None = None  # side in pixels; None: what the network's paper uses
-    amp: str = "off"  # number format; see resolve_amp
+    amp: str = "off"  # number format; see resolve_amp, and for ONNX Runtime ONNX_FORMATS
     channels_last: bool = False  # memory format
-    compile: bool = False  # torch.compile
+    runtime: str = "eager"  # who runs it, one of RUNTIMES
+    threads: int | None = None  # of one operation on a CPU; None: as PyTorch is set
     seconds: float = 1.0  # samples add up to at least this
 
     def __post_init__(self) -> None:
@@ -55,9 +76,19 @@ class StepSetting:
         whole_number("batch_size", self.batch_size, 1)
         if self.image_size is not None:
             whole_number("image_size", self.image_size, 1)
-        one_of("amp", self.amp, AMP_CHOICES)
+        one_of("runtime", self.runtime, RUNTIMES)
         one_of("channels_last", self.channels_last, (True, False))
-        one_of("compile", self.compile, (True, False))
+        if self.threads is not None:
+            whole_number("threads", self.threads, 1)
+        if self.runtime != "onnxruntime":
+            one_of("amp", self.amp, AMP_CHOICES)
+            return
+        one_of("amp", self.amp, ONNX_FORMATS)
+        if self.step != "forward" or self.channels_last:
+            raise ValueError(
+                "runtime='onnxruntime' runs forward passes of a file, in a memory format of its own: step must be "
+                "'forward' and channels_last False."
+            )
 
     def input_size(self, name: str, options: Mapping[str, Any]) -> tuple[int, int, int, int]:
         """(N, C, H, W) for a network."""
@@ -70,9 +101,10 @@ class StepSetting:
             "step": self.step,
             "options": dict(options),
             "input_size": list(self.input_size(name, options)),
-            "amp": resolve_amp(self.amp, device),
+            "amp": self.amp if self.runtime == "onnxruntime" else resolve_amp(self.amp, device),
             "channels_last": self.channels_last,
-            "compile": self.compile,
+            "runtime": self.runtime,
+            "threads": (self.threads or torch.get_num_threads()) if device.type == "cpu" else None,
         }
 
 
@@ -125,40 +157,92 @@ def measure_step(
         ValueError: If an argument is not allowed, or the profile is of another device.
     """
     device = resolve_device(device)
+    if setting.runtime == "onnxruntime" and device.type != "cpu":
+        raise ValueError(f"runtime='onnxruntime' is offered on the CPU only, not on {device.type}.")
     kept = device.type == "cpu" and instruments.keep_memory()
-    if profile is not None:
-        gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-        profile.require(device=device.type, gpu=gpu, threads=torch.get_num_threads(), keeps_memory=kept)
-    model = get_model(name, **options)
-    size = setting.input_size(name, options)
-    row = setting.describe(name, options, device)
-    row |= {
-        "macs": count(model, (1, *size[1:])).macs,
-        "keeps_memory": kept,
-        "measured": None,
-        "refused": None,
-        "predicted_seconds": None,
-        "peak_bytes": None,
-        "predicted_peak_bytes": None,
-    }
-    try:
-        row |= predict_step(model, size, setting, row["amp"], profile)
-        make = forward_step if setting.step == "forward" else training_step
-        network = instruments.compiler(model) if setting.compile else model
-        step = make(network, size, device=device, amp=row["amp"], channels_last=setting.channels_last)
-        timing = _quiet_timing(step, setting, device, instruments.clock)
-        if timing.is_noisy:
-            row["refused"] = (
-                f"the middle half of {timing.repeats} samples spans {timing.spread:.0%} of their median, more than "
-                f"{NOISE_LIMIT:.0%}, after {ATTEMPTS} attempts: that is noise. Close other programs and measure again."
-            )
-        else:
-            row["measured"] = timing.to_dict()
-        if not setting.compile:  # a compiled step hides its tensors from the counter
-            row["peak_bytes"] = _peak(model, setting, size, instruments.memory(step, device))
-    except (RuntimeError, ValueError) as error:
-        row["measured"], row["refused"] = None, _explained(error, setting)
+    with cpu_threads(setting.threads if device.type == "cpu" else None) as threads:
+        if profile is not None:
+            gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+            asked = threads if setting.threads is None else None  # of several numbers, the profile has one
+            profile.require(device=device.type, gpu=gpu, threads=asked, keeps_memory=kept, runtime=setting.runtime)
+        size = setting.input_size(name, options)
+        row = setting.describe(name, options, device)
+        row |= {"keeps_memory": kept, "measured": None, "refused": None, "peak_bytes": None}
+        try:
+            if setting.runtime == "onnxruntime":
+                exported = exported_network(name, tuple(sorted(options.items())), size[-1])
+                row |= {"macs": exported.macs, **predict_file(exported, size, setting, profile)}
+                return row | _measured_file(exported.file(setting.amp), size, setting, instruments)
+            model = get_model(name, **options)
+            row["macs"] = count(model, (1, *size[1:])).macs
+            row |= predict_step(model, size, setting, row["amp"], profile)
+            make = forward_step if setting.step == "forward" else training_step
+            network = instruments.compiler(model) if setting.runtime == "compile" else model
+            step = make(network, size, device=device, amp=row["amp"], channels_last=setting.channels_last)
+            row |= _timed(step, setting, device, instruments.clock)
+            if setting.runtime == "eager":  # a compiled step hides its tensors from the counter
+                row["peak_bytes"] = _peak(model, setting, size, instruments.memory(step, device))
+        except (RuntimeError, ValueError) as error:
+            row["measured"], row["refused"] = None, _explained(error, setting)
     return row
+
+
+def measure_file(
+    path: str | os.PathLike, setting: StepSetting, instruments: Instruments = INSTRUMENTS
+) -> dict[str, Any]:
+    """Time an ONNX file with ONNX Runtime.
+
+    Args:
+        path: The file, with one batch of images as its input.
+        setting: What to time; its number format is of no weight, since the file has its own.
+        instruments: What to measure with.
+
+    Returns:
+        A row as `measure_step` makes it, without predictions.
+
+    Raises:
+        ImportError: If ONNX Runtime is not installed.
+        ValueError: If the file cannot be loaded, or takes another input.
+    """
+    device = torch.device("cpu")
+    size = input_shape(open_session(path), setting.batch_size, setting.image_size or 224)
+    row = {"step": "forward", "options": {}, "input_size": list(size), "amp": "as in the file", "channels_last": False}
+    row |= {"runtime": "onnxruntime", "threads": setting.describe("", {}, device)["threads"]}
+    row |= {"predicted_seconds": None, "peak_bytes": None, "predicted_peak_bytes": None}
+    return row | _measured_file(path, size, setting, instruments)
+
+
+def _measured_file(
+    path: str | os.PathLike, size: Sequence[int], setting: StepSetting, instruments: Instruments
+) -> dict[str, Any]:
+    images = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
+    step = session_step(open_session(path, threads=setting.threads or torch.get_num_threads()), images)
+    return _timed(step, setting, torch.device("cpu"), instruments.clock)
+
+
+def _timed(
+    step: Callable[[], object], setting: StepSetting, device: torch.device, clock: Callable[..., Timing]
+) -> dict[str, Any]:
+    """A step's timing, or why there is none."""
+    timing = _quiet_timing(step, setting, device, clock)
+    if not timing.is_noisy:
+        return {"measured": timing.to_dict(), "refused": None}
+    return {
+        "measured": None,
+        "refused": f"the middle half of {timing.repeats} samples spans {timing.spread:.0%} of their median, more than "
+        f"{NOISE_LIMIT:.0%}, after {ATTEMPTS} attempts: that is noise. Close other programs and measure again.",
+    }
+
+
+def predict_file(
+    exported: Exported, size: Sequence[int], setting: StepSetting, profile: DeviceProfile | None
+) -> dict[str, Any]:
+    """What a profile of ONNX Runtime says of a forward pass in float32: as `predict_step`."""
+    seconds = None
+    if profile is not None and setting.amp == "off" and setting.threads in (None, profile.threads):
+        ops = graph_operations(exported.path, size)
+        seconds = {rung: predict_operations(ops, profile, rung=rung).seconds for rung in RUNGS}
+    return {"predicted_seconds": seconds, "predicted_peak_bytes": None}
 
 
 def predict_step(
@@ -178,7 +262,7 @@ def predict_step(
     """
     training = setting.step == "training"
     seconds = peak = None
-    eager = not training and not setting.compile
+    eager = not training and setting.runtime == "eager"
     if profile is not None and eager and (amp, setting.channels_last) == (profile.amp, profile.channels_last):
         seconds = {rung: predict(model, input_size, profile, rung=rung).seconds for rung in RUNGS}
     if training and amp == "off":
@@ -191,29 +275,27 @@ def predict_network(
 ) -> dict[str, Any]:
     """A row like ``measure_step``'s with nothing measured. The profile may be another machine's.
 
-    Number format and memory format are the profile's.
+    Number format, memory format, runtime and threads are the profile's.
 
     Raises:
         ValueError: If the network or an option is not known.
     """
-    setting = replace(setting, amp=profile.amp, channels_last=profile.channels_last)
+    given: dict[str, Any] = {name: getattr(profile, name) for name in ("channels_last", "runtime", "threads")}
+    setting = replace(setting, amp=profile.amp, **given)
+    size = setting.input_size(name, options)
+    row = {"step": setting.step, "options": dict(options), "input_size": list(size), "amp": setting.amp, **given}
+    if setting.runtime == "onnxruntime":
+        exported = exported_network(name, tuple(sorted(options.items())), size[-1])
+        return row | {"macs": exported.macs, **predict_file(exported, size, setting, profile)}
     with torch.device("meta"):
         model = get_model(name, **options).eval()
-    size = setting.input_size(name, options)
-    return {
-        "step": setting.step,
-        "options": dict(options),
-        "input_size": list(size),
-        "amp": setting.amp,
-        "channels_last": setting.channels_last,
-        "macs": count(model, (1, *size[1:])).macs,
-        **predict_step(model, size, setting, profile.amp, profile),
-    }
+    row["macs"] = count(model, (1, *size[1:])).macs
+    return row | predict_step(model, size, setting, profile.amp, profile)
 
 
 def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows with the network's name under ``model``, as a table for the terminal."""
-    heads = ["network", "step", "images", "amp", "median", "images/s", "spread", "peak MB"]
+    heads = ["network", "step", "images", "amp", "runtime", "threads", "median", "images/s", "spread", "peak MB"]
     heads += [*(f"{rung}?" for rung in RUNGS), "peak MB?"]
     lines, notes = [], ["A column with ? is predicted, the others are measured."]
     for row in rows:
@@ -227,6 +309,8 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
                 row["step"],
                 str(images),
                 row["amp"],
+                row["runtime"],
+                None if row["threads"] is None else str(row["threads"]),
                 _milliseconds(median),
                 f"{images / median:,.1f}" if median else None,
                 f"{measured['spread']:.1%}" if measured else None,
@@ -237,7 +321,7 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
         )
         if row.get("refused"):
             notes.append(f"{row['model']}, {row['step']}, {images}: {row['refused']}")
-    return str(NumberTable("", heads, lines, notes, words=["step"]))
+    return str(NumberTable("", heads, lines, notes, words=["step", "amp", "runtime"]))
 
 
 def _milliseconds(seconds: float | None) -> str | None:

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from lightnets_edu.checks import real_number
+from lightnets_edu.deployment.session import onnxruntime
 from lightnets_edu.models import get_model, list_models
-from lightnets_edu.recording.measurements import StepSetting, measure_step
+from lightnets_edu.recording.measurements import ONNX_FORMATS, StepSetting, measure_step
 from lightnets_edu.recording.networks import has_batch_norm, network_options, network_record, train_network
 from lightnets_edu.records import load_record, save_record
 from lightnets_edu.runtime.environment import describe_environment, resolve_amp, resolve_device
@@ -29,17 +30,28 @@ WITHOUT_NORM = 0.2  # part of the peak learning rate for networks without batch 
 
 
 def default_timings(
-    device: torch.device, native_format: Callable[[str, torch.device], str] = resolve_amp
+    device: torch.device,
+    native_format: Callable[[str, torch.device], str] = resolve_amp,
+    runtime: str = "eager",
 ) -> tuple[StepSetting, ...]:
     """What is timed of every network: batch 1 and 16 on a CPU; 1, 64 and 256 on a GPU.
 
-    On CUDA that is done in float32 and in the shorter format that the GPU computes in: bfloat16, or float16 before
-    Ampere, where bfloat16 is emulated.
+    With ONNX Runtime that is done in float32 and int8, and with one thread and as many as PyTorch has. On CUDA it is
+    done in float32 and in the shorter format that the GPU computes in: bfloat16, or float16 before Ampere, where
+    bfloat16 is emulated.
 
     Args:
         device: From ``resolve_device``.
         native_format: What ``"auto"`` comes to on a device, as ``resolve_amp`` says it.
+        runtime: "eager" or "onnxruntime".
     """
+    if runtime == "onnxruntime":
+        return tuple(
+            StepSetting("forward", batch, amp=amp, runtime=runtime, threads=threads)
+            for amp in ONNX_FORMATS
+            for threads in sorted({1, torch.get_num_threads()})
+            for batch in (1, 16)
+        )
     if device.type == "cpu":
         forward = tuple(StepSetting("forward", batch) for batch in (1, 16))
         return (*forward, StepSetting("training", 4))
@@ -67,6 +79,7 @@ class Plan:
         train: Whether to train.
         timings: What to time.
         profile: The profile of the device, for the predictions.
+        runtime: Who runs what is timed: "eager" or "onnxruntime".
     """
 
     config: TrainConfig = field(default_factory=TrainConfig)
@@ -76,6 +89,7 @@ class Plan:
     train: bool = True
     timings: tuple[StepSetting, ...] = ()
     profile: DeviceProfile | None = None
+    runtime: str = "eager"
 
 
 @dataclass
@@ -102,8 +116,13 @@ class Outcome:
         return f"{', '.join(parts)}{again}{failures}"
 
 
-def device_folder(device: torch.device) -> str:
-    """The name of a device's folder in ``results/``: ``cpu``, or the GPU's name in small letters."""
+def device_folder(device: torch.device, runtime: str = "eager") -> str:
+    """The name of a device's folder in ``results/``: ``cpu``, or the GPU's name in small letters.
+
+    A runtime beside PyTorch has a folder of its own, such as ``cpu-onnxruntime``.
+    """
+    if runtime != "eager":
+        return f"{device_folder(device)}-{runtime}"
     if device.type == "cpu":
         return "cpu"
     return folder_name(describe_environment(device)["device_name"] if device.type == "cuda" else device.type)
@@ -192,7 +211,7 @@ def record_networks(
     device = resolve_device(device)
     if budget_minutes is not None:
         real_number("budget_minutes", budget_minutes, "a number above 0", (0, float("inf")), open_low=True)
-    recorder = _Recorder(plan, Path(folder, device_folder(device)), device, budget_minutes, say, tools)
+    recorder = _Recorder(plan, Path(folder, device_folder(device, plan.runtime)), device, budget_minutes, say, tools)
     jobs = [recorder.job(name, again) for name in names or list_models()]
     outcome = Outcome()
     for job in jobs:
@@ -261,6 +280,8 @@ class _Recorder:
         self.plan, self.folder, self.device, self.say, self.tools = plan, folder, device, say, tools
         self.budget = _Budget(budget_minutes, tools.clock)
         self.environment = tools.describe(device)
+        if plan.runtime == "onnxruntime":
+            self.environment |= {"onnxruntime": onnxruntime().__version__}
         self.longest_row = 0.0  # seconds of the longest timing so far
         if plan.train:
             self.train_set = load_dataset(plan.data, "train", plan.train_images)
@@ -342,7 +363,10 @@ class _Recorder:
         row = self.tools.measurer(job.name, {}, setting, device=self.device, profile=self.plan.profile)
         self.longest_row = max(self.longest_row, self.tools.clock() - started)
         text = row["refused"] or f"{1000 * row['measured']['median']:.2f} ms"
-        self.say(f"{job.name}: {setting.step}, batch {setting.batch_size}, amp {row['amp']}: {text}")
+        how = f"batch {setting.batch_size}, amp {row['amp']}"
+        if setting.threads is not None:
+            how += f", {setting.threads} thread{'s' if setting.threads > 1 else ''}"
+        self.say(f"{job.name}: {setting.step}, {how}: {text}")
         return row
 
     def _train(self, job: _Job) -> None:

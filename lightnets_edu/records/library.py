@@ -52,15 +52,24 @@ def recorded_networks(device: str = "cpu") -> dict[str, dict[str, Any]]:
     return {path.stem: record for path, record in records if record["kind"] == "network"}
 
 
-def forward_timings(device: str = "cpu", batch_size: int = 1) -> dict[str, dict[str, Any]]:
-    """The recorded float32 forward passes on one device, with so many images: network to the record's row.
+def forward_timings(
+    device: str = "cpu", batch_size: int = 1, *, amp: str = "off", threads: int | None = None
+) -> dict[str, dict[str, Any]]:
+    """The recorded forward passes on one device, with so many images: network to the record's row.
 
     A row whose measurement was refused as noise has None for ``measured``.
+
+    Args:
+        device: A folder of ``results/``.
+        batch_size: Number of images.
+        amp: Number format; "off" is float32.
+        threads: Of one operation (None: as many as the record's environment names).
 
     Raises:
         ValueError: If nothing was recorded on such a device.
     """
-    return {name: row for name, row in _forwards(device) if row["input_size"][0] == batch_size}
+    found = _forwards(device, amp=amp, threads=threads)
+    return {name: row for name, row in found if row["input_size"][0] == batch_size}
 
 
 def recorded_batches(device: str = "cpu") -> list[int]:
@@ -72,10 +81,14 @@ def recorded_batches(device: str = "cpu") -> list[int]:
     return sorted({row["input_size"][0] for _, row in _forwards(device)})
 
 
-def _forwards(device: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    plain = {"step": "forward", "amp": "off", "channels_last": False, "compile": False, "options": {}}
+def _forwards(device: str, amp: str = "off", threads: int | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    plain = {"step": "forward", "amp": amp, "channels_last": False, "options": {}}
     for name, record in recorded_networks(device).items():
-        yield from ((name, row) for row in record["timings"] or () if plain.items() <= row.items())
+        usual = record["timings"] and record["timing_environment"]["threads"]
+        for row in record["timings"] or ():
+            asked = row["threads"] in (None, threads or usual) and row["runtime"] != "compile"
+            if asked and plain.items() <= row.items():
+                yield name, row
 
 
 def records_in(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:

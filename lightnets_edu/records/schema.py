@@ -115,7 +115,8 @@ _MEASUREMENT = {
     "macs": int,  # of one image
     "amp": str,
     "channels_last": bool,
-    "compile": bool,
+    "runtime": str,  # eager, compile or onnxruntime
+    "threads": (int, type(None)),  # of one operation; null on a GPU
     "keeps_memory": bool,
     "measured": (dict, type(None)),
     "refused": _TEXT_OR_NONE,  # why there is no ``measured``

@@ -25,7 +25,7 @@ from lightnets_edu.counting.trace import storage_of
 CONVOLUTIONS = ("dense", "pointwise", "grouped", "depthwise")
 MULTIPLYING = (*CONVOLUTIONS, "linear")
 CHEAP = ("batch_norm", "relu", "sigmoid", "max_pool", "mean", "add", "multiply", "cat", "copy")
-KINDS = (*MULTIPLYING, *CHEAP)
+KINDS = (*MULTIPLYING, *CHEAP, "reorder")  # the last one is not PyTorch's: ONNX Runtime changes the layout of maps
 
 # Class of cost -> PyTorch's names of the operations that have it, without the final underscore of in-place ones.
 _NAMES = {

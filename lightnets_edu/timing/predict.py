@@ -208,6 +208,7 @@ RUNGS: dict[str, type[Flops]] = {
 
 FRESH = 2**25  # glibc takes blocks above 32 MiB from the system, which clears every page; smaller ones are reused
 NEIGHBOURS = 6
+UNBLOCKED, FAR = ("Conv", "FusedConv"), 5.0  # lightnets_edu.deployment.graph's names; a distance between layers
 PULL = 0.05  # of a class's factor towards 1, as a part of the weight of all chains
 
 
@@ -246,7 +247,10 @@ class _Neighbours:
 def _places(ops: Sequence[Operation]) -> np.ndarray:
     """Where layers lie: those of similar size and shape lie close. Logarithms of size, traffic and shape."""
     rows = [(op.work, op.read + op.written, op.weights + 1, *op.shape, op.read / op.written) for op in ops]
-    return np.log(np.array(rows, dtype=float) + 1e-9) * 0.5
+    places = np.log(np.array(rows, dtype=float) + 1e-9) * 0.5
+    # ONNX Runtime has other code for convolutions that do not fit its blocks of channels: they lie far from the others.
+    other_code = np.array([[FAR * (op.name in UNBLOCKED)] for op in ops])
+    return np.hstack([places, other_code])
 
 
 def nonnegative_fit(terms: np.ndarray, seconds: np.ndarray, pull: np.ndarray | float = 0.0) -> np.ndarray:

@@ -37,6 +37,7 @@ _WHY_NO_OTHER = {
     "one for each.",
     "amp": "another number format has other peaks and moves other amounts of data. Measure one for each.",
     "channels_last": "other kernels run on the other layout. Measure one for each.",
+    "runtime": "another runtime fuses other operations and computes with other code. Measure one for each.",
     "keeps_memory": "a process that gives memory back to the system spends part of its time on getting it again. Call "
     "lightnets_edu.timing.keep_memory() first, or measure a profile with keep=False.",
 }
@@ -91,6 +92,7 @@ class DeviceProfile:
         environment: Device name, versions, date, see ``describe_environment``; and the ``load_average`` afterwards.
         between: Seconds between two operations of a chain, the median over chains of one image (0 on a GPU, where they
             pass while the operation before is computed).
+        runtime: Who ran the layers: eager (PyTorch) or onnxruntime.
     """
 
     device: str
@@ -106,6 +108,7 @@ class DeviceProfile:
     seconds_taken: float
     environment: dict[str, Any]
     between: float = 0.0
+    runtime: str = "eager"
 
     @property
     def bytes_per_element(self) -> int:
@@ -139,6 +142,7 @@ class DeviceProfile:
         amp: str | None = None,
         channels_last: bool | None = None,
         keeps_memory: bool | None = None,
+        runtime: str | None = None,
     ) -> None:
         """Check that a measurement and this profile belong together; None is not checked.
 
@@ -153,7 +157,13 @@ class DeviceProfile:
             raise ValueError(f"the profile was measured on {here!r} {elsewhere.format(gpu)}")
         if self.device != "cpu":
             threads = None  # they are of no weight on a GPU
-        wanted = {"threads": threads, "amp": amp, "channels_last": channels_last, "keeps_memory": keeps_memory}
+        wanted = {
+            "runtime": runtime,
+            "threads": threads,
+            "amp": amp,
+            "channels_last": channels_last,
+            "keeps_memory": keeps_memory,
+        }
         for name, why in _WHY_NO_OTHER.items():
             own = getattr(self, name)
             if wanted[name] is not None and wanted[name] != own:
