@@ -41,6 +41,7 @@ _SWITCHES = {
     "--guidelines": ("record", "measure ShuffleNetV2's four guidelines instead (half a minute)"),
     "--races": ("record", "time the chapters' pairs of networks in turns instead (two minutes)"),
     "--designs": ("record", "train and time all designs of a small search space instead (a quarter of an hour)"),
+    "--operations": ("record", "time the operations of some networks in ONNX Runtime instead (two minutes)"),
     "--predict-again": ("record", "only predict what is recorded once more, with another --profile"),
     "--again": ("record", "record also what is there, from the start"),
     "--quick": ("study", "one seed, few epochs, few images; nothing is written"),
@@ -414,6 +415,7 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         record_designs,
         record_guidelines,
         record_networks,
+        record_operations,
         record_races,
     )
     from lightnets_edu.runtime import resolve_device
@@ -428,6 +430,10 @@ def _record(args: argparse.Namespace) -> tuple[dict, str]:
         _check_alone(args, "designs", "out", "device", "json", "no_train", "no_time")
         trains, times = not args.no_train, not args.no_time
         path = record_designs(args.out, device, trains=trains, times=times, progress=not args.json)
+        return {"file": str(path)}, f"written to {path}"
+    if args.operations:
+        _check_alone(args, "operations", "out", "device", "json", "only")
+        path = record_operations(args.out, *([args.only] if args.only else []), progress=not args.json)
         return {"file": str(path)}, f"written to {path}"
     if args.predict_again:
         _check_alone(args, "predict-again", "out", "device", "json", "profile", "only")

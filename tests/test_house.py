@@ -16,6 +16,7 @@ FLOORS = (
     {"arguments", "runtime", "formulas", "counting"},
     {"models", "records", "__init__"},
     {"training", "timing", "features"},
+    {"deployment"},
     {"recording"},
     {"pages"},
     {"chapters", "cli", "template"},

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -137,12 +140,22 @@ def quantise_onnx(path: str | os.PathLike, out: str | os.PathLike, images: np.nd
             batch = next(self.batches, None)
             return None if batch is None else {INPUT: batch}
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _silent():
         draft = Path(folder, "int8.onnx")
         types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
         quantize_static(str(path), str(draft), Images(), quant_format=QuantFormat.QDQ, per_channel=True, **types)
         with atomic_file(out) as handle:
             handle.write(draft.read_bytes())
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without the library's advice to prepare the file, which an exported one does not need: it was folded already."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def calibration_images(side: int, number: int = CALIBRATION) -> np.ndarray:

@@ -30,8 +30,8 @@ _KIND_OF = {
     name: kind
     for kind, names in {
         "batch_norm": "BatchNormalization",
-        "relu": "Relu Clip HardSigmoid LeakyRelu",
-        "sigmoid": "Sigmoid HardSwish QuickGelu Tanh Exp Softmax Gelu Erf Swish",
+        "relu": "Relu Clip HardSigmoid LeakyRelu Abs Neg Sqrt Reciprocal",
+        "sigmoid": "Sigmoid HardSwish QuickGelu Tanh Exp Softmax Gelu Erf Swish Pow",
         "max_pool": "MaxPool",
         "mean": "GlobalAveragePool ReduceMean AveragePool GlobalMaxPool",
         "add": "Add Sub Sum",
@@ -239,6 +239,19 @@ def _reduced(given: list[Shape], options: dict[str, Any], numbers: list[list[int
     return tuple(1 if index in gone else size for index, size in enumerate(given[0]) if kept or index not in gone)
 
 
+def _squeezed(given: list[Shape], _: Any, numbers: list[list[int] | None]) -> Shape:
+    x = given[0]
+    gone = [axis % len(x) for axis in (numbers[1] if len(numbers) > 1 else None) or []]
+    return tuple(size for index, size in enumerate(x) if not (index in gone if gone else size == 1))
+
+
+def _unsqueezed(given: list[Shape], _: Any, numbers: list[list[int] | None]) -> Shape:
+    out = list(given[0])
+    for axis in sorted(numbers[1] or []):
+        out.insert(axis % (len(out) + 1), 1)
+    return tuple(out)
+
+
 def _pooled_whole(given: list[Shape], *_: Any) -> Shape:
     return (*given[0][:2], 1, 1)
 
@@ -268,14 +281,16 @@ def _same(given: list[Shape], *_: Any) -> Shape:
 
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(("Conv", "FusedConv", "MaxPool", "AveragePool"), _window),
-    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Sum"), _broadcast),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Sum", "Pow"), _broadcast),
     **dict.fromkeys(("Gemm", "FusedGemm", "MatMul", "FusedMatMul"), _product),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), _pooled_whole),
     **dict.fromkeys(("Identity", "Dropout", "ReorderInput", "BatchNormalization"), _same),
-    **{name: _same for name, kind in _KIND_OF.items() if kind in ("relu", "sigmoid")},
+    **{name: _same for name, kind in _KIND_OF.items() if kind in ("relu", "sigmoid") and name != "Pow"},
     "Concat": _joined,
     "Split": _split,
     "Slice": _slice,
+    "Squeeze": _squeezed,
+    "Unsqueeze": _unsqueezed,
     "Reshape": _reshaped,
     "Flatten": _flat,
     "Transpose": _transposed,

@@ -13,7 +13,7 @@ from lightnets_edu.counting import compare_counters
 from lightnets_edu.models.cost import Layer, network_cost
 from lightnets_edu.pages.ledger import Ledger
 from lightnets_edu.pages.provenance import thread_words
-from lightnets_edu.records import forward_timings, recorded_devices, recorded_run
+from lightnets_edu.records import clock_words, forward_timings, recorded_devices, recorded_run
 from lightnets_edu.tables import NumberTable
 from lightnets_edu.timing import EVALUATION_NETWORKS, RUNGS, error_table, measure_memory, training_memory, training_step
 from lightnets_edu.training import checkpoint_bytes
@@ -224,7 +224,7 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
         ValueError: If no device has a record of any of them.
     """
     rows = [
-        (name, device, row["macs"], *_seconds(row))
+        (name, clock_words(device), row["macs"], *_seconds(row))
         for device, timings in ((device, forward_timings(device, batch_size)) for device in recorded_devices())
         for name in names
         if (row := timings.get(name))
@@ -269,7 +269,7 @@ def prediction_errors(device: str = "cpu", *, batch_size: int = 1) -> NumberTabl
         [row["measured"]["median"] for row in rows],
     )
     return NumberTable(
-        f"Errors of predicted forward times on {device}, batches of {batch_size}, {len(rows)} networks",
+        f"Errors of predicted forward times, {clock_words(device)}, batches of {batch_size}, {len(rows)} networks",
         ("rung", "mean error", "rank correlation"),
         [(row["rung"], f"{row['mape']:.1%}", f"{row['spearman']:.3f}") for row in table],
         ["None of these networks was used to fit anything."],

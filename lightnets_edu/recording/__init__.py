@@ -8,6 +8,7 @@ from lightnets_edu.recording.design_record import DesignPlan, record_designs
 from lightnets_edu.recording.guideline_record import record_guidelines
 from lightnets_edu.recording.measurements import StepSetting, format_rows, measure_file, measure_step, predict_network
 from lightnets_edu.recording.networks import network_options, network_record, start_without_norm, train_network
+from lightnets_edu.recording.operation_record import record_operations
 from lightnets_edu.recording.plan import Outcome, Plan, default_timings, device_folder, record_networks
 from lightnets_edu.recording.races import Race, Side, get_race, list_races, record_races
 
@@ -32,6 +33,7 @@ __all__ = [
     "record_designs",
     "record_guidelines",
     "record_networks",
+    "record_operations",
     "record_races",
     "start_without_norm",
     "train_network",

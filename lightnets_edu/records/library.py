@@ -9,7 +9,7 @@ from typing import Any
 from lightnets_edu.records.schema import load_record
 
 STUDIES = "studies"  # the folder beside the devices' that holds, for each device, what was studied on it
-_NOT_NETWORKS = ("profile", "guidelines", "races", "designs")  # files beside the networks' records
+_NOT_NETWORKS = ("profile", "guidelines", "races", "designs", "operations")  # files beside the networks' records
 
 
 def results_folder() -> Path:
@@ -72,6 +72,26 @@ def forward_timings(
     return {name: row for name, row in found if row["input_size"][0] == batch_size}
 
 
+def recorded_formats(device: str = "cpu") -> list[str]:
+    """The number formats of the recorded forward passes on one device, "off" (float32) first.
+
+    Raises:
+        ValueError: If nothing was recorded on such a device.
+    """
+    rows = (row for record in recorded_networks(device).values() for row in record["timings"] or ())
+    found = {row["amp"] for row in rows if row["step"] == "forward"}
+    return sorted(found, key=lambda amp: (amp != "off", amp))
+
+
+def clock_words(device: str) -> str:
+    """What a page calls a folder of ``results/``: the processor's with the runtime, others by their own name.
+
+    Args:
+        device: Such as ``"cpu"`` or ``"cpu-onnxruntime"``.
+    """
+    return {"cpu": "PyTorch", "cpu-onnxruntime": "ONNX Runtime"}.get(device, device)
+
+
 def recorded_batches(device: str = "cpu") -> list[int]:
     """The batch sizes of the recorded float32 forward passes on one device.
 
@@ -106,7 +126,8 @@ def records_in(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def recorded_file(device: str, name: str) -> Path:
-    """A device's other recorded file: ``profile`` (a ``DeviceProfile``), ``guidelines``, ``races`` or ``designs``.
+    """A device's other recorded file: ``profile`` (a ``DeviceProfile``), ``guidelines``, ``races``, ``designs`` or
+    ``operations``.
 
     Raises:
         ValueError: If it was not recorded on this device.

@@ -48,6 +48,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     },
     "guidelines": {"environment": _ENVIRONMENT, "settings": dict, "rows": list},
     "races": {"environment": _ENVIRONMENT, "settings": dict, "races": list},
+    "operations": {"environment": _ENVIRONMENT, "networks": list},
     # All designs of a search space, each trained once, some of them again; times are relative to the first design's.
     "designs": {
         "space": dict,
@@ -86,6 +87,13 @@ _GUIDELINE = {
     "is_noisy": bool,
 }
 _RACE = {"name": str, "sides": list}
+_OPERATIONS = {
+    "model": str,
+    "input_size": list,
+    "seconds": _NUMBER,  # of a pass
+    "noting": _NUMBER,  # seconds of each operation that went into noting its time, and were taken off
+    "classes": dict,  # class of operations to their number and seconds
+}
 # Accuracies 0 … 1: on the images held out, by which a search may judge, and on those of the test.
 _TRAINED_DESIGN = {"design": str, "accuracy": _NUMBER, "test_accuracy": _NUMBER}
 _DESIGN_LISTS: dict[str, dict[str, Any]] = {
@@ -226,6 +234,12 @@ def check_record(record: object, where: str = "the record") -> None:
             _check_fields(race, _RACE, where, f"races[{index}].")
             for number, side in enumerate(race["sides"]):
                 _check_fields(side, _SIDE, where, f"races[{index}].sides[{number}].")
+    elif kind == "operations":
+        for index, row in enumerate(record["networks"]):
+            _check_fields(row, _OPERATIONS, where, f"networks[{index}].")
+            for name, entry in row["classes"].items():
+                fields = {"operations": int, "seconds": _NUMBER}
+                _check_fields(entry, fields, where, f"networks[{index}].classes.{name}.")
     elif kind == "designs":
         _check_designs(record, where)
     elif kind == "study":

@@ -8,6 +8,7 @@ from lightnets_edu.timing.evaluation import (
     EVALUATION_BATCH_SIZES,
     EVALUATION_NETWORKS,
     error_table,
+    left_out_error,
 )
 from lightnets_edu.timing.guideline_experiments import GuidelineRow, guideline_networks, measure_guidelines
 from lightnets_edu.timing.in_place import seconds_in_place
@@ -42,6 +43,7 @@ __all__ = [
     "guideline_networks",
     "keep_memory",
     "kept_bytes",
+    "left_out_error",
     "machine_constants",
     "measure",
     "measure_guidelines",

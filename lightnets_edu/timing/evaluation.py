@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lightnets_edu.statistics import mean_absolute_percentage_error, spearman
+from lightnets_edu.timing.predict import nonnegative_fit
 
 # The split. None of these is ever used to fit or choose anything; predictions are judged on all of them. They come from
 # this book's registry, those after the bar from torchvision.
@@ -24,6 +25,20 @@ DEVELOPMENT_NETWORKS = tuple(
     torchvision/efficientnet_b1 torchvision/regnet_y_800mf""".split()
 )
 EVALUATION_BATCH_SIZES = (1, 16)
+
+
+def left_out_error(terms: np.ndarray, seconds: np.ndarray) -> float:
+    """Mean error, as a part of 1, if each network's time is predicted by a fit to all others.
+
+    Args:
+        terms: ``[networks, numbers]``: what the time is made of, each with a factor of at least 0.
+        seconds: ``[networks]``.
+    """
+    predicted = []
+    for index in range(len(seconds)):
+        others = np.arange(len(seconds)) != index
+        predicted.append(float(terms[index] @ nonnegative_fit(terms[others], seconds[others])))
+    return mean_absolute_percentage_error(predicted, seconds.tolist())
 
 
 def error_table(predicted: Mapping[str, Sequence[float]], measured: Sequence[float]) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ def timing(seconds: float | None, predicted: dict | None, batch: int = 1, **chan
     """A row of a record; without seconds the measurement was refused."""
     percentiles = dict.fromkeys(("median", "p10", "p90"), seconds)
     measured = {"samples": [seconds], **percentiles, "spread": 0.0, "repeats": 1} if seconds is not None else None
-    setting = {"step": "forward", "options": {}, "amp": "off", "channels_last": False, "compile": False}
+    setting = {"step": "forward", "options": {}, "amp": "off", "channels_last": False, "runtime": "eager", "threads": 2}
     timed = {"keeps_memory": True, "measured": measured, "refused": None if measured else "noise"}
     memory = {"peak_bytes": None, "predicted_peak_bytes": None}
     size = {"input_size": [batch, 3, 224, 224], "macs": 10**9}

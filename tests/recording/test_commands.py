@@ -97,7 +97,7 @@ def on_a_bare_machine(work: str, *arguments: str) -> None:
 import sys
 absent = {{"matplotlib", "ipywidgets", "anywidget", "IPython", "jupyter_book", "sphinx", "pandas", "fvcore",
           "torchinfo", "timm", "pytorchcv", "psutil", "yaml", "scipy", "hypothesis", "pytest", "traitlets",
-          "nbformat", "bs4"}}
+          "nbformat", "bs4", "onnx", "onnxruntime", "onnxscript"}}
 from importlib.machinery import PathFinder
 class Installed:
     def find_spec(self, name, path=None, target=None):
@@ -183,3 +183,63 @@ def test_predictions_are_made_again_for_the_networks_that_are_named(tmp_path, ca
         assert row["predicted_seconds"]["flops"] == pytest.approx(row["input_size"][0] * row["macs"] / peak)
     status, out, _ = run(capsys, "record", "--predict-again", *given)
     assert status == 0 and json.loads(out) == {"predicted": len(again) + len(left)}
+
+
+def test_export_and_time_in_two_commands(tmp_path, capsys):
+    """A network of the reader's own, as a file, and its time in ONNX Runtime."""
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n\ndef net(width=4):\n"
+        "    return nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+    )
+    own, file = f"{tmp_path}/mine.py:net", str(tmp_path / "mine.onnx")
+    command = ["export", own, "--set", "width=8", "--input-size", "32", "--out", file, "--int8", "--json"]
+    status, out, _ = run(capsys, *command)
+    answer = json.loads(out)
+    assert status == 0 and answer["input_size"] == [None, 3, 32, 32] and answer["largest_difference"] < 1e-4
+    assert {path.name for path in tmp_path.glob("*.onnx")} == {"mine.onnx", "mine.int8.onnx"}
+    timing = ["time", file, "--runtime", "onnxruntime", "--threads", "1,2", "--batch-size", "3", "--seconds", "0.001"]
+    status, out, _ = run(capsys, *timing, "--json")
+    rows = json.loads(out)["timings"]
+    assert status == 0 and [(row["threads"], row["input_size"]) for row in rows] == [(n, [3, 3, 32, 32]) for n in (1, 2)]
+    status, _, err = run(capsys, "time", file)
+    assert status == 2 and "add --runtime onnxruntime" in err
+    status, _, err = run(capsys, "export", f"{tmp_path}/mine.py:net", "--out", str(tmp_path))
+    assert status == 2 and "there is a folder of this name" in err
+    status, out, _ = run(capsys, "record-lite", str(tmp_path), "--out", str(tmp_path / "lite.json"), "--json")
+    assert status == 0 and {row["model"] for row in json.loads(out)["timings"]} == {"mine", "mine.int8"}
+
+
+def test_networks_are_recorded_in_onnxruntime(tmp_path, capsys):
+    command = ["record", "--only", "squeezenet1_1", "--no-train", "--runtime", "onnxruntime", "--out", str(tmp_path)]
+    status, _, _ = run(capsys, *command, "--device", "cpu")
+    record = load_record(tmp_path / "cpu-onnxruntime" / "squeezenet1_1.json")
+    assert status == 0 and record["macs"] == count(get_model("squeezenet1_1"), (1, 3, 32, 32)).macs
+    settings = {(row["amp"], row["threads"], row["input_size"][0]) for row in record["timings"]}
+    assert {(amp, batch) for amp, _, batch in settings} == {(a, b) for a in ("off", "int8") for b in (1, 16)}
+    assert {row["runtime"] for row in record["timings"]} == {"onnxruntime"}
+    assert record["timing_environment"]["onnxruntime"]
+    status, out, _ = run(capsys, "record", "--operations", "--only", "squeezenet1_1", "--out", str(tmp_path))
+    (row,) = load_record(tmp_path / "cpu-onnxruntime" / "operations.json")["networks"]
+    assert status == 0 and row["classes"]["pointwise"]["operations"] == 8 + 8 + 1  # squeezes, expands, the classifier
+    assert sum(entry["seconds"] for entry in row["classes"].values()) == pytest.approx(row["seconds"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["time", TINY, "--runtime", "onnx"], "runtime='onnx' is unknown"),
+        (["time", TINY, "--runtime", "onnxruntime", "--steps", "training"], "runs forward passes of a file"),
+        (["time", TINY, "--runtime", "onnxruntime", "--amp", "bfloat16"], "amp='bfloat16' is unknown"),
+        (["time", TINY, "--amp", "int8"], "amp='int8' is unknown"),
+        (["time", TINY, "--threads", "0"], "threads=0"),
+        (["time", TINY, "--threads", "two"], "--threads 'two' should be whole numbers"),
+        (["predict", TINY, "--runtime", "onnxruntime"], "--runtime needs --measure"),
+        (["export", TINY, "--out", "x.onnx", "--set", "depth=3"], "has no option 'depth'"),
+        (["export", "absent.py:Net", "--out", "x.onnx"], "no Python file 'absent.py'"),
+        (["record-lite", "absent", "--out", "x.json"], "there is no file *.onnx in 'absent'"),
+    ],
+)
+def test_mistakes_about_runtimes_end_with_one_sentence(tmp_path, monkeypatch, capsys, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "") and sentence in err and len(err.splitlines()) == 1 and not list(tmp_path.iterdir())

@@ -78,7 +78,7 @@ def test_each_network_is_compiled_anew():
         graphs.append(graph)
         return graph.forward
 
-    setting = StepSetting("forward", 1, 32, compile=True, seconds=1e-3)
+    setting = StepSetting("forward", 1, 32, runtime="compile", seconds=1e-3)
     with torch._dynamo.config.patch(recompile_limit=1):
         for classes in (10, 11):
             before = len(graphs)
@@ -89,7 +89,7 @@ def test_each_network_is_compiled_anew():
 
 def test_settings():
     assert StepSetting().input_size("wide_resnet28_10", {}) == (1, 3, 32, 32)  # as in its paper
-    for settings in ({"step": "backward"}, {"batch_size": 0}, {"image_size": 1.5}, {"amp": "bf16"}):
+    for settings in ({"step": "backward"}, {"batch_size": 0}, {"image_size": 1.5}, {"amp": "bf16"}, {"runtime": "jit"}, {"threads": 0}):
         with pytest.raises(ValueError, match=next(iter(settings))):
             StepSetting(**settings)
 
@@ -97,7 +97,7 @@ def test_settings():
 def test_rows_as_text():
     rows = [{"model": TINY, **row_of(TINY, {}, FORWARD)}, {"model": TINY, **row_of(TINY, {}, FORWARD, clock=_fail)}]
     head, first, second, *rest = format_rows(rows).splitlines()
-    assert head.split()[:4] == ["network", "step", "images", "amp"]
+    assert head.split()[:6] == ["network", "step", "images", "amp", "runtime", "threads"]
     assert "100.00 ms" in first and "20.0" in first and "–" in second  # 2 images in 0.1 s
     assert rest == [
         "A column with ? is predicted, the others are measured.",

@@ -5,7 +5,7 @@ Costs, families and claims are those of the registry. Times and accuracies are t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,7 +17,15 @@ from lightnets_edu.models import get_entry, list_models, network_layers
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.registry import Printed
 from lightnets_edu.pages import ledger
-from lightnets_edu.records import forward_timings, recorded_batches, recorded_devices, records_in, results_folder
+from lightnets_edu.pages.clocks import all_clocks
+from lightnets_edu.records import (
+    clock_words,
+    forward_timings,
+    recorded_batches,
+    recorded_devices,
+    records_in,
+    results_folder,
+)
 from lightnets_edu.statistics import mean_absolute_percentage_error, pareto_front, spearman
 from lightnets_edu.tables import Column, NumberTable
 from lightnets_edu.timing import RUNGS
@@ -27,6 +35,8 @@ HEADINGS = {quantity: ledger.HEADINGS[quantity] for quantity in COUNTED} | {
     rung: f"Predicted: {rung}" for rung in RUNGS
 }
 SHOWN_RUNGS = ("flops", "microbenchmarks")  # the lowest and the highest of the ladder
+# Clocks that the board shows beside the recorded PyTorch's, by the names of lightnets_edu.pages.clocks.
+OTHER_CLOCKS = ("cpu-onnxruntime/1", "cpu-onnxruntime/int8/1", "rtx4090", "t4", "snapdragon855")
 FEWEST = 3  # networks, for a rank correlation
 LARGE_IMAGES = 224  # networks for smaller images are not compared in time with the others
 
@@ -96,6 +106,8 @@ def _row(name: str, timings: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
         for way in ("measured", *RUNGS):
             known = seconds.get(way)
             row[f"{way}_{batch}"] = None if known is None else 1000 * known / batch
+    for clock in OTHER_CLOCKS:
+        row[f"clock_{clock}"] = all_clocks()[clock].milliseconds.get(name)
     return row
 
 
@@ -128,6 +140,10 @@ def scoreboard_columns(batches: Sequence[int]) -> list[Column]:
         for rung in SHOWN_RUNGS:
             predicted = f"Predicted for {images} by the rung '{rung}' of the ladder; for one image."
             columns.append(Column(f"{rung}_{batch}", f"{rung}, {images}", "ms", help=predicted, **cost))
+    for clock in map(all_clocks().get, OTHER_CLOCKS):
+        assert clock is not None
+        source = f"Quoted from {clock.citation}." if clock.citation else "Recorded for this book."
+        columns.append(Column(f"clock_{clock.name}", clock.words, "ms", help=f"One image. {source}", **cost))
     return columns
 
 
@@ -234,7 +250,7 @@ def proxy_table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> NumberTable:
         rows: Device to rows of `scoreboard_rows`.
     """
     quality = {
-        f"{device}, {_images(batch)}": proxy_quality(known, batch)
+        f"{clock_words(device)}, {_images(batch)}": proxy_quality(known, batch)
         for device, known in rows.items()
         for batch in recorded_batches(device)
         if len(proxy_values(known, batch)[1]) >= FEWEST
@@ -261,12 +277,13 @@ def fronts_table(rows: Sequence[Mapping[str, Any]], costs: Mapping[str, str]) ->
         costs: Key of a cost to its heading.
 
     Returns:
-        A line for each network that is on at least one front, with a mark for each front that it is on.
+        A line for each network that is on at least one front, with a mark for each front that it is on, and a dash
+        where it has no such cost.
     """
     fronts = {key: {row["network"] for row in pareto_front(rows, key, "top1")} for key in costs}
     on_some = [row for row in rows if any(row["network"] in front for front in fronts.values())]
     lines = [
-        (row["network"], row["top1"], *("on it" if row["network"] in front else "beaten" for front in fronts.values()))
+        (row["network"], row["top1"], *(_place(row, key, front) for key, front in fronts.items()))
         for row in sorted(on_some, key=lambda row: row["top1"])
     ]
     sizes = ", ".join(f"{heading}: {len(fronts[key])}" for key, heading in costs.items())
@@ -278,6 +295,26 @@ def fronts_table(rows: Sequence[Mapping[str, Any]], costs: Mapping[str, str]) ->
         [f"Networks on each front: {sizes}. {printed} have a printed accuracy."],
         words=list(costs.values()),
     )
+
+
+def _place(row: Mapping[str, Any], key: str, front: Container[str]) -> str | None:
+    if row[key] is None:
+        return None
+    return "on it" if row["network"] in front else "beaten"
+
+
+def front_sentence(rows: Sequence[Mapping[str, Any]], clock: str) -> str:
+    """The networks that nothing beats in printed accuracy and on one clock, the fastest first.
+
+    Args:
+        rows: From `scoreboard_rows`.
+        clock: One of `OTHER_CLOCKS`.
+    """
+    key = f"clock_{clock}"
+    known = [row for row in rows if row[key] is not None and row["top1"] is not None]
+    best = pareto_front(known, key, "top1")
+    names = ", then ".join(f"{row['network']} ({row[key]:.1f} ms, {row['top1']:.1f} %)" for row in best)
+    return f"{all_clocks()[clock].words}: of {len(known)} networks that have a time and a printed accuracy, {names}."
 
 
 def trained_rows() -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import sympy as sp
 from lightnets_edu.chapters.scoreboard.board import HEADINGS, proxy_quality, scoreboard_rows
 from lightnets_edu.formulas import Check
 from lightnets_edu.pages.widget.widgets import Choice, Lookup, Output, Table, Widget, number
-from lightnets_edu.records import recorded_batches, recorded_devices
+from lightnets_edu.records import clock_words, recorded_batches, recorded_devices
 from lightnets_edu.timing import EVALUATION_NETWORKS
 
 LIGHT = 10**9  # MACs; below it a network counts as light
@@ -24,7 +24,7 @@ AMONG: dict[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
 }
 
 PROXY = Choice("proxy", "Number", tuple(HEADINGS.items()), "macs")
-DEVICE = Choice("device", "Machine", tuple((device, device) for device in recorded_devices()), "cpu")
+DEVICE = Choice("device", "Machine", tuple((device, clock_words(device)) for device in recorded_devices()), "cpu")
 BATCH = Choice("batch_size", "Images at a time", tuple((n, str(n)) for n in BATCHES), 1)
 NETWORKS = Choice("among", "Networks", tuple((key, text) for key, (text, _) in AMONG.items()), "all")
 
