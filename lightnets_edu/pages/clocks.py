@@ -72,12 +72,31 @@ class Clock:
 
 @cache
 def costs_of(name: str) -> Costs:
-    """What a network of the registry costs, counted."""
+    """What a network of the registry costs, counted for an image of its own size."""
     with torch.device("meta"):
         model = get_model(name).eval()
-    table = count(model)
+    side = get_entry(name).input_size
+    table = count(model, (1, 3, side, side))
     layers = sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules())
     return Costs(table.macs, table.activations, layers, table.params)
+
+
+def recorded_milliseconds(device: str, batch: int = 1, amp: str = "off") -> dict[str, float]:
+    """Network to the recorded milliseconds for one image of at least 224 x 224; refused measurements are left out.
+
+    Args:
+        device: A folder of ``results/``.
+        batch: Number of images at a time.
+        amp: Number format; "off" is float32.
+
+    Raises:
+        ValueError: If nothing was recorded on such a device.
+    """
+    return {
+        network: 1000 * row["measured"]["median"] / batch
+        for network, row in forward_timings(device, batch, amp=amp).items()
+        if row["measured"] and get_entry(network).input_size >= 224
+    }
 
 
 @cache
@@ -88,12 +107,7 @@ def all_clocks() -> dict[str, Clock]:
         for amp in recorded_formats(device):
             for batch in recorded_batches(device):
                 name = "/".join([device, *([amp] if amp != "off" else []), str(batch)])
-                rows = forward_timings(device, batch, amp=amp).items()
-                timed = {
-                    network: 1000 * row["measured"]["median"] / batch
-                    for network, row in rows
-                    if row["measured"] and get_entry(network).input_size >= 224
-                }
+                timed = recorded_milliseconds(device, batch, amp)
                 number = "float32" if amp == "off" else amp
                 words = f"{clock_words(device)}, {number}, {batch} image{'s' if batch > 1 else ''}"
                 clocks[name] = Clock(name, words, timed, {network: costs_of(network) for network in timed})

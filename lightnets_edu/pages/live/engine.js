@@ -1,0 +1,87 @@
+// The page's side of the engine: it starts the worker, asks it, and stops it.
+import { KERNELS } from "./kernels.js";
+import { engineWorker } from "./worker.js";
+
+/** A sentence for the reader. */
+export class EngineError extends Error {}
+
+/** The reader pressed the button. */
+export class StoppedError extends Error {}
+
+/** The bytes behind gzip in base64. @param {string} text */
+export const unpack = async (text) => {
+  if (typeof DecompressionStream === "undefined") {
+    throw new EngineError("This browser is too old to unpack the engine: it has no DecompressionStream.");
+  }
+  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+};
+
+export class Engine {
+  /**
+   * Those who wait for an answer, by the number of their question.
+   * @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>}
+   */
+  waiting = new Map();
+  asked = 0;
+  /** @type {Worker | null} */
+  worker = null;
+
+  /**
+   * Make the worker and give it the kernels.
+   * @throws {EngineError} Where a browser, or the page's security policy, does not allow it.
+   */
+  async start() {
+    if (typeof WebAssembly === "undefined") {
+      throw new EngineError("This browser runs no WebAssembly, which the engine is made of, so nothing was timed.");
+    }
+    const wasm = await unpack(KERNELS);
+    const url = URL.createObjectURL(new Blob([`(${engineWorker})(self);`], { type: "text/javascript" }));
+    try {
+      this.worker = new Worker(url);
+      this.worker.onmessage = ({ data: { id, result, error } }) => {
+        const question = this.waiting.get(id);
+        this.waiting.delete(id);
+        if (error) question?.reject(Object.assign(new Error(error.message), { name: error.name }));
+        else question?.resolve(result);
+      };
+      this.worker.onerror = (event) => this.fail(new Error(event.message || "it did not start"));
+      await this.ask("load", { wasm });
+    } catch (error) {
+      this.stop();
+      const why = /** @type {Error} */ (error).message;
+      throw new EngineError(
+        `The engine runs in a worker, beside the page, and this browser does not allow it here (${why}), so nothing ` +
+          "was timed.",
+      );
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+  }
+
+  /**
+   * Let the worker do one of its jobs.
+   * @param {string} job @param {object} [args] @returns {Promise<any>}
+   */
+  ask(job, args = {}) {
+    return new Promise((resolve, reject) => {
+      if (!this.worker) throw new StoppedError();
+      this.waiting.set(++this.asked, { resolve, reject });
+      this.worker.postMessage({ id: this.asked, job, args });
+    });
+  }
+
+  /** @param {Error} error */
+  fail(error) {
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+  }
+
+  /** End the worker at once, whatever it is doing. */
+  stop() {
+    this.worker?.terminate();
+    this.worker = null;
+    this.fail(new StoppedError());
+  }
+}

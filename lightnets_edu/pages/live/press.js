@@ -1,0 +1,18 @@
+// Stands in the page itself: until somebody presses a button, nothing of the engine is loaded.
+(() => {
+  const host = /** @type {HTMLElement} */ (document.currentScript?.closest("[data-live]"));
+  const status = /** @type {HTMLElement} */ (host.querySelector("[role=status]"));
+  host.addEventListener("click", (event) => {
+    const button = /** @type {Element} */ (event.target).closest("button");
+    if (!button || host.dataset.pressed) return;
+    host.dataset.pressed = button.dataset.action;
+    status.textContent = "Loading the engine.";
+    const script = document.createElement("script");
+    script.src = `${document.documentElement.dataset.content_root ?? ""}_static/lightnets-live.js`;
+    script.onerror = () => {
+      delete host.dataset.pressed;
+      status.textContent = "The engine could not be loaded: the file lightnets-live.js is not beside this page.";
+    };
+    document.head.append(script);
+  });
+})();

@@ -1,0 +1,85 @@
+"""The book's networks, timed on the reader's own device: what a page shows before anybody presses, and what it loads."""
+
+from __future__ import annotations
+
+import html
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import traitlets
+
+from lightnets_edu.pages.clocks import recorded_milliseconds
+from lightnets_edu.pages.script.bundle import bundle, page_script
+from lightnets_edu.pages.script.component import PageWidget
+from lightnets_edu.records import recorded_devices
+from lightnets_edu.timing.clock import NOISE_LIMIT
+
+_HERE = Path(__file__).parent
+# Timed unless the reader chooses others: light ones, of every family that has one.
+CHOSEN = (
+    "squeezenet1_0",
+    "squeezenet1_1",
+    "mobilenet_v1",
+    "shufflenet_v1",
+    "shufflenet_v2_x0_5",
+    "shufflenet_v2_x1_0",
+    "mnasnet0_5",
+    "mnasnet1_0",
+    "mnasnet_small",
+    "ghostnet",
+    "regnet_x_200mf",
+    "efficientnet_lite0",
+)
+# The book's records that stand beside the reader's times, and what the table calls them.
+RECORDED = (("cpu", "PyTorch, recorded"), ("cpu-onnxruntime", "ONNX Runtime, recorded"))
+INTRODUCTION = (
+    f"This page can time {len(CHOSEN)} of the book's networks, or others that you choose, on the device that you are "
+    "reading it on. They run in the book's own small engine, which is loaded when you press. It uses one core. "
+    "Nothing is sent anywhere: this browser keeps the times, and you can save them as a file."
+)
+
+
+@cache
+def _shared() -> dict[str, Any]:
+    """What the component has to know from Python."""
+    return {
+        "noise": NOISE_LIMIT,
+        "chosen": list(CHOSEN),
+        "recorded": [
+            {"words": words, "milliseconds": recorded_milliseconds(device)}
+            for device, words in RECORDED
+            if device in recorded_devices()
+        ],
+    }
+
+
+class TimeHere(PageWidget):
+    """Times networks with the page's engine: in a built page when a button is pressed, in Jupyter at once."""
+
+    _esm = bundle(_HERE / "time.js")
+    _css = _HERE / "live.css"
+    shared = traitlets.Dict().tag(sync=True)
+
+    def static_html(self) -> str:
+        """The element for a page without a kernel: words and two buttons. The rest is loaded by a press."""
+        style, press = ((_HERE / name).read_text(encoding="utf-8") for name in ("live.css", "press.js"))
+        buttons = (
+            '<button type="button" data-action="start">Time the networks on this device</button>'
+            '<button type="button" data-action="choose">Choose networks first</button>'
+        )
+        return (
+            f'<div data-live="time"><style>{style}</style><script type="application/json">{{"spec": null}}</script>'
+            f'<div class="ln-live" data-fallback><p>{html.escape(INTRODUCTION)}</p>'
+            f'<div class="ln-live-buttons">{buttons}</div><p role="status"></p></div><script>{press}</script></div>'
+        )
+
+
+def time_here() -> TimeHere:
+    """Let the reader time the book's networks on the reader's device."""
+    return TimeHere(shared=_shared())
+
+
+def live_script() -> str:
+    """What a page loads when the reader asks for it: component, engine and networks."""
+    return page_script(_HERE / "time.js", "live", shared={"shared": _shared()})

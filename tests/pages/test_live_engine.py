@@ -1,0 +1,187 @@
+"""The engine that runs networks inside a page computes what PyTorch computes, and knows what it does not know."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lightnets_edu.counting import count
+from lightnets_edu.models import get_entry, get_model, list_models
+from lightnets_edu.pages.clocks import costs_of
+from lightnets_edu.pages.live import make
+from lightnets_edu.pages.live.rows import Row, UnknownOperationError, compact, network_rows
+from lightnets_edu.pages.live.weights import hashed_image, put_hashed_weights
+
+from .conftest import call
+
+RUN = """async ({ Engine }, many) => {
+  const engine = new Engine();
+  await engine.start();
+  const found = [];
+  for (const [rows, shape] of many) {
+    await engine.ask("build", { rows, shape });
+    // Twice: what the first run leaves in memory must not change the second.
+    await engine.ask("run", { times: 2 });
+    found.push([...await engine.ask("output")]);
+  }
+  engine.stop();
+  return found;
+}"""
+
+
+def outputs(page, many: list[tuple[list[Row], tuple]]) -> list[np.ndarray]:
+    """What the engine makes of the hashed image, for each network."""
+    found = call(page, "live/engine.js", RUN, [[compact(rows), shape] for rows, shape in many])
+    return [np.array(values) for values in found]
+
+
+@torch.inference_mode()
+def error(found: np.ndarray, model: nn.Module, rows: list[Row], shape: tuple) -> float:
+    """The largest difference from PyTorch in float64, as a part of the outputs' deviation."""
+    put_hashed_weights(model, rows)
+    wanted = model.double()(hashed_image(shape).double()).flatten().numpy()
+    assert found.shape == wanted.shape
+    return float(np.abs(found - wanted).max() / wanted.std())
+
+
+def random_convolution(draw: random.Random) -> tuple[nn.Conv2d, tuple[int, int, int]]:
+    """Any kernel, stride, padding, grouping and size that fit together; odd ones more often than even ones."""
+    kernel, stride, groups = draw.choice((1, 1, 2, 3, 3, 5, 7)), draw.choice((1, 1, 2, 3)), draw.choice((1, 1, 2, 3, 8))
+    ins, outs = (groups * draw.randint(1, 12) for _ in range(2))
+    if draw.random() < 0.3:
+        groups = ins
+        outs = ins * draw.choice((1, 1, 2))
+    if draw.random() < 0.1:
+        ins, outs, groups = 300, 7, 1  # more than one part of the sums
+    height, width = (draw.randint(kernel, 40) for _ in range(2))
+    padding, bias = draw.randint(0, kernel // 2), draw.random() < 0.7
+    return nn.Conv2d(ins, outs, kernel, stride, padding, groups=groups, bias=bias), (ins, height, width)
+
+
+def test_random_convolutions(page):
+    draw = random.Random(0)
+    models = []
+    for number in range(150):
+        convolution, shape = random_convolution(draw)
+        activation = (nn.Identity(), nn.ReLU(), nn.ReLU6())[number % 3]
+        model = nn.Sequential(convolution, activation)
+        models.append((model, network_rows(model, shape), shape))
+    found = outputs(page, [(rows, shape) for _, rows, shape in models])
+    for values, (model, rows, shape) in zip(found, models, strict=True):
+        # Alone, a network's output may be one number, which has no deviation: the bound is on the difference itself.
+        put_hashed_weights(model, rows)
+        with torch.inference_mode():
+            wanted = model.double()(hashed_image(shape).double()).flatten().numpy()
+        np.testing.assert_allclose(values, wanted, rtol=0, atol=2e-5, err_msg=f"{model} of {shape}")
+
+
+@pytest.mark.parametrize("name", ["ghostnet", "shufflenet_v1", "efficientnet_lite0"])
+def test_networks(page, name):
+    """Gates and concatenations; groups, shuffles and average pools; uneven zeros and ReLU6."""
+    side = get_entry(name).input_size
+    shape = (3, side, side)
+    model = get_model(name)
+    rows = network_rows(model, shape)
+    (found,) = outputs(page, [(rows, shape)])
+    assert error(found, model, rows, shape) < 1e-4
+
+
+def test_what_the_three_networks_do_not_have(page):
+    """Each remaining operation in a small network, on maps whose sizes are no multiples of four."""
+
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Conv2d(3, 10, 3, bias=False)
+            self.norm, self.relu = nn.BatchNorm2d(10), nn.ReLU(inplace=True)
+            self.response = nn.LocalResponseNorm(5, alpha=0.5, k=2.0)
+            self.pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+            self.gate = nn.Conv2d(10, 10, 1)
+            self.last = nn.Linear(2 * 10 * 6 * 6, 7)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            active = self.relu(self.norm(self.pool(x)))  # no convolution before this norm
+            gates = torch.sigmoid(self.gate(active.mean((2, 3), keepdim=True)))
+            x = self.response(active * gates + gates)
+            x += active
+            return self.last(torch.cat([x[:, 3:], active, x[:, :3]], 1).flatten(1))
+
+    model, shape = Odd(), (3, 15, 15)
+    rows = network_rows(model, shape)
+    made = {"affine", "gate", "add", "sigmoid", "response_norm", "max_pool", "slice", "cat", "reshape", "linear"}
+    assert made <= {row.op for row in rows}
+    (found,) = outputs(page, [(rows, shape)])
+    assert error(found, model, rows, shape) < 1e-5
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_rows_have_the_counted_macs(name):
+    with torch.device("meta"):
+        model = get_model(name)
+    side = get_entry(name).input_size
+    rows = network_rows(model, (3, side, side))
+    assert sum(row.macs for row in rows) == count(model, (1, 3, side, side)).macs == costs_of(name).macs
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (nn.GELU(), "'gelu'"),
+        (nn.Upsample(scale_factor=2), "'interpolate'"),
+        (nn.Conv2d(3, 3, 3, dilation=2), "dilated"),
+        (nn.Conv2d(3, 3, (1, 3)), "one kernel"),
+        (nn.AvgPool2d(3, 2, 1, count_include_pad=False), "zeros around the map"),
+        (nn.MaxPool2d(3, dilation=2), "dilated pool"),
+        (nn.AdaptiveAvgPool2d(3), "cannot pool"),
+        (nn.Hardtanh(), "hardtanh from 0 to 6"),
+        (nn.LocalResponseNorm(5, beta=0.5), "power 0.75"),
+        (nn.Flatten(2), "cannot make"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_what_the_engine_cannot_do_is_refused_by_name(layer, words):
+    with pytest.raises(UnknownOperationError, match=words):
+        network_rows(nn.Sequential(nn.Conv2d(3, 3, 1), layer), (3, 9, 9))
+
+
+def test_a_product_of_two_maps_is_refused():
+    class Square(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(3, 3, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(x) * x
+
+    with pytest.raises(UnknownOperationError, match="one number a channel"):
+        network_rows(Square(), (3, 9, 9))
+
+
+def test_the_kernels_are_those_of_their_source():
+    assert make.packed(make.KERNELS) == make.compiled_kernels(), "run `python -m lightnets_edu.pages.live.make`"
+
+
+def test_the_networks_are_those_of_the_registry():
+    assert make.packed(make.NETWORKS) == make.described_networks(), "run `python -m lightnets_edu.pages.live.make`"
+
+
+def test_a_job_that_fails_says_why(page):
+    failed = """async ({ Engine }) => {
+      const engine = new Engine();
+      await engine.start();
+      const messages = [];
+      const rows = [["warp", [1], [3, 9, 9], []]];
+      await engine.ask("build", { rows, shape: [3, 9, 9] }).catch((error) => messages.push(error.message));
+      const huge = [["linear", [1], [100000, 1, 1], [0]]];
+      await engine.ask("build", { rows: huge, shape: [100000, 1, 1] }).catch((error) => messages.push(error.name));
+      engine.stop();
+      await engine.ask("output").catch((error) => messages.push(error.constructor.name));
+      return messages;
+    }"""
+    messages = call(page, "live/engine.js", failed)
+    assert messages == ["The engine knows no operation warp.", "RangeError", "StoppedError"]
