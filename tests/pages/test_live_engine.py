@@ -13,39 +13,10 @@ from lightnets_edu.counting import count
 from lightnets_edu.models import get_entry, get_model, list_models
 from lightnets_edu.pages.clocks import costs_of
 from lightnets_edu.pages.live import make
-from lightnets_edu.pages.live.rows import Row, UnknownOperationError, compact, network_rows
-from lightnets_edu.pages.live.weights import hashed_image, put_hashed_weights
+from lightnets_edu.pages.live.rows import UnknownOperationError, network_rows
 
 from .conftest import call
-
-RUN = """async ({ Engine }, many) => {
-  const engine = new Engine();
-  await engine.start();
-  const found = [];
-  for (const [rows, shape] of many) {
-    await engine.ask("build", { rows, shape });
-    // Twice: what the first run leaves in memory must not change the second.
-    await engine.ask("run", { times: 2 });
-    found.push([...await engine.ask("output")]);
-  }
-  engine.stop();
-  return found;
-}"""
-
-
-def outputs(page, many: list[tuple[list[Row], tuple]]) -> list[np.ndarray]:
-    """What the engine makes of the hashed image, for each network."""
-    found = call(page, "live/engine.js", RUN, [[compact(rows), shape] for rows, shape in many])
-    return [np.array(values) for values in found]
-
-
-@torch.inference_mode()
-def error(found: np.ndarray, model: nn.Module, rows: list[Row], shape: tuple) -> float:
-    """The largest difference from PyTorch in float64, as a part of the outputs' deviation."""
-    put_hashed_weights(model, rows)
-    wanted = model.double()(hashed_image(shape).double()).flatten().numpy()
-    assert found.shape == wanted.shape
-    return float(np.abs(found - wanted).max() / wanted.std())
+from .live_outputs import error, outputs, wanted_outputs
 
 
 def random_convolution(draw: random.Random) -> tuple[nn.Conv2d, tuple[int, int, int]]:
@@ -72,10 +43,9 @@ def test_random_convolutions(page):
         models.append((model, network_rows(model, shape), shape))
     found = outputs(page, [(rows, shape) for _, rows, shape in models])
     for values, (model, rows, shape) in zip(found, models, strict=True):
-        # Alone, a network's output may be one number, which has no deviation: the bound is on the difference itself.
-        put_hashed_weights(model, rows)
-        with torch.inference_mode():
-            wanted = model.double()(hashed_image(shape).double()).flatten().numpy()
+        # A convolution's output may be a single number, which has no deviation. Inputs are at most 1, and the weights'
+        # bound makes outputs about 1 large: the bound is some hundred roundings of float32.
+        wanted = wanted_outputs(model, rows, shape)
         np.testing.assert_allclose(values, wanted, rtol=0, atol=2e-5, err_msg=f"{model} of {shape}")
 
 

@@ -1,8 +1,9 @@
-"""The book's networks, timed on the reader's own device: what a page shows before anybody presses, and what it loads."""
+"""The book's networks, timed on the reader's own device: what a page shows, and what it loads after a press."""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import traitlets
 
 from lightnets_edu.pages.clocks import recorded_milliseconds
+from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.pages.script.bundle import bundle, page_script
 from lightnets_edu.pages.script.component import PageWidget
-from lightnets_edu.records import recorded_devices
+from lightnets_edu.records import clock_words, recorded_devices, recorded_networks
 from lightnets_edu.timing.clock import NOISE_LIMIT
 
 _HERE = Path(__file__).parent
@@ -31,8 +33,8 @@ CHOSEN = (
     "regnet_x_200mf",
     "efficientnet_lite0",
 )
-# The book's records that stand beside the reader's times, and what the table calls them.
-RECORDED = (("cpu", "PyTorch, recorded"), ("cpu-onnxruntime", "ONNX Runtime, recorded"))
+# The book's records that stand beside the reader's times: folders of results/.
+RECORDED = ("cpu", "cpu-onnxruntime")
 INTRODUCTION = (
     f"This page can time {len(CHOSEN)} of the book's networks, or others that you choose, on the device that you are "
     "reading it on. They run in the book's own small engine, which is loaded when you press. It uses one core. "
@@ -43,15 +45,28 @@ INTRODUCTION = (
 @cache
 def _shared() -> dict[str, Any]:
     """What the component has to know from Python."""
+    devices = [device for device in RECORDED if device in recorded_devices()]
     return {
+        "introduction": INTRODUCTION,
         "noise": NOISE_LIMIT,
         "chosen": list(CHOSEN),
         "recorded": [
-            {"words": words, "milliseconds": recorded_milliseconds(device)}
-            for device, words in RECORDED
-            if device in recorded_devices()
+            {"words": f"{clock_words(device)}, recorded", "milliseconds": recorded_milliseconds(device)}
+            for device in devices
         ],
+        "where": _where(devices),
     }
+
+
+def _where(devices: Sequence[str]) -> str:
+    """On which machines the records were made, in a sentence."""
+    machines = {
+        f"{where['device_name']} with {thread_words(where['threads'])}": None
+        for device in devices
+        for record in recorded_networks(device).values()
+        if (where := record["timing_environment"])
+    }
+    return f"The recorded times are those of {' and '.join(machines)}."
 
 
 class TimeHere(PageWidget):

@@ -14,7 +14,7 @@ const MOST_MEGABYTES = 2048; // what browsers give to one page's kernels everywh
 const DEVICE_SHARE = 0.25; // the part of the device's memory that a page may take
 
 /** Milliseconds by network. @typedef {{ words: string, milliseconds: Record<string, number> }} Recorded */
-/** @typedef {{ noise: number, chosen: string[], recorded: Recorded[] }} Shared */
+/** @typedef {{ introduction: string, noise: number, chosen: string[], recorded: Recorded[], where: string }} Shared */
 
 /** How many megabytes a network needs at most: its weights, and all maps of which three are in use at once. */
 function megabytesOf(/** @type {Networks[string]} */ { rows, side }) {
@@ -45,7 +45,7 @@ function makeChoice(networks, chosen) {
     const needed = megabytesOf(networks[input.value]);
     input.disabled = needed > most;
     const why = input.disabled ? `: needs ${needed} MB of memory, more than this device can spare` : "";
-    const words = `${input.value} (${withLetter(macs, 3)} MACs, ${side} × ${side}${why})`;
+    const words = `${input.value} (${Math.round(macs / 1e6)} M MACs, ${side} × ${side}${why})`;
     return make("label", {}, input, make("span", {}, words));
   });
   const summary = make("summary");
@@ -64,7 +64,7 @@ function makeTable(recorded) {
   const row = make("tr", {}, make("th", { scope: "col" }, "network"));
   row.append(...heads.map((head) => make("th", { scope: "col" }, head)));
   const body = make("tbody");
-  const caption = make("caption", {}, "One image, one thread: your device, and this book's records");
+  const caption = make("caption", {}, "One image: your device, on one core, and this book's records");
   const region = { role: "region", tabindex: 0, "aria-label": "Times of networks", class: "ln-live-times" };
   const frame = make("div", region, make("table", {}, caption, make("thead", {}, row), body));
   return { frame, body };
@@ -138,6 +138,7 @@ function explain(error, name, network) {
 /** @param {{ el: HTMLElement, networks: Networks, shared: Shared }} place */
 function show({ el, networks, shared }) {
   const host = /** @type {HTMLElement} */ (el.closest("[data-live]") ?? el);
+  host.dataset.live = "time";
   const choice = makeChoice(networks, shared.chosen);
   const [start, stop] = [makeButton("start", "Time these networks"), makeButton("stop", "Stop")];
   const [saver, forget] = [makeButton("save", "Save as a file"), makeButton("forget", "Forget")];
@@ -156,7 +157,7 @@ function show({ el, networks, shared }) {
     const names = Object.keys(networks).filter((name) => name in results.times);
     table.body.replaceChildren(...names.map((name) => makeRow(name, results, networks, shared)));
     table.frame.hidden = saver.hidden = forget.hidden = !names.length;
-    const found = engine ? [] : sentences(results, networks, shared.noise);
+    const found = engine || !names.length ? [] : [...sentences(results, networks, shared.noise), shared.where];
     words.replaceChildren(...found.map((sentence) => make("p", {}, sentence)));
   };
 
@@ -233,14 +234,17 @@ function show({ el, networks, shared }) {
 
   const buttons = make("div", { class: "ln-live-buttons" }, start, stop, saver, forget, loading);
   el.classList.add("ln-live");
-  el.append(choice.details, buttons, bar, status, table.frame, words);
+  const introduction = make("p", {}, shared.introduction);
+  el.append(introduction, choice.details, buttons, bar, status, table.frame, words);
   setWorking(false);
   const before = kept.read();
   if (before) take(before, "this browser");
   const pressed = host.dataset.pressed;
   if (pressed === "start") start.click();
-  else if (pressed) choice.details.querySelector("summary")?.click();
-  if (pressed && pressed !== "start") choice.details.querySelector("summary")?.focus();
+  if (pressed === "choose") {
+    choice.details.open = true;
+    choice.details.querySelector("summary")?.focus();
+  }
   return () => engine?.stop();
 }
 

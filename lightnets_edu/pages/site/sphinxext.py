@@ -1,8 +1,8 @@
 """The book's Sphinx extension: widgets without a kernel, mathematics without a network, never a stale number.
 
 In the order of a build it keys the cache of executed notebooks on this package's sources; refuses outputs that a
-reader could not see; adds the scripts of widgets, exercises and studies to the pages that have them; copies MathJax
-beside the pages; and keeps only the icons in use.
+reader could not see; adds the scripts of widgets, exercises and studies to the pages that have them, and lays that of
+the engine beside them; copies MathJax beside the pages; and keeps only the icons in use.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sphinx.util import logging
 
 from lightnets_edu.pages.board.explore import static_script as explore_script
 from lightnets_edu.pages.exercise.shown import exercise_script
+from lightnets_edu.pages.live.shown import live_script
 from lightnets_edu.pages.site.build import code_digest
 from lightnets_edu.pages.site.icons import shrink_fonts
 from lightnets_edu.pages.study.switches import study_script
@@ -34,6 +35,7 @@ SCRIPTS = (
     ("lightnets-exercises.js", "data-exercise=", exercise_script),
     ("lightnets-studies.js", "data-switches=", study_script),
 )
+PRESSED = ("lightnets-live.js", live_script)  # no page loads it before its reader asks for it
 ICON_SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?")
 # tex-chtml.js needs its fonts, and loads extensions when a formula uses one: 2 of the package's 24 MB.
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -68,10 +70,10 @@ def refuse_blank_outputs(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def write_scripts(app: Sphinx) -> None:
-    """Make the scripts that pages with a widget, an exercise or a study load."""
+    """Make the scripts that pages with a widget, an exercise or a study load, and the one that a press loads."""
     folder = Path(app.outdir).parent / "lightnets_static"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, _, source in SCRIPTS:
+    for name, source in [*((name, source) for name, _, source in SCRIPTS), PRESSED]:
         (folder / name).write_text(source(), encoding="utf-8")
     # Here, and not in the configuration: Jupyter Book would load the scripts on every page.
     app.config.html_static_path.append(str(folder))

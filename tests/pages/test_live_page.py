@@ -1,0 +1,273 @@
+"""The networks of a page are timed on a press, in words and numbers that can be trusted, and refused in sentences."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from lightnets_edu.pages.clocks import costs_of, recorded_milliseconds
+from lightnets_edu.pages.live import time_here
+from lightnets_edu.pages.live.shown import CHOSEN, live_script
+from lightnets_edu.statistics import spearman
+from lightnets_edu.timing.clock import NOISE_LIMIT
+
+from .conftest import call
+
+FEW = ("mnasnet_small", "shufflenet_v2_x0_5", "ghostnet", "mobilenet_v1")
+# Wasm may be compiled, and a worker made from a blob; no text becomes code, and nothing can be asked for.
+POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'"
+# The part of the time that the page itself spends in tasks above 50 ms, as every run of a network would be one.
+WATCH = """() => {
+  const start = performance.now();
+  let long = 0;
+  const add = (list) => list.getEntries().forEach((task) => long += task.duration);
+  new PerformanceObserver(add).observe({ type: "longtask" });
+  window.blockedShare = () => long / (performance.now() - start);
+}"""
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Pages beside the script, as the built book has them."""
+    folder = tmp_path_factory.mktemp("live")
+    (folder / "_static").mkdir()
+    (folder / "_static" / "lightnets-live.js").write_text(live_script(), encoding="utf-8")
+    body = f'<!doctype html><html lang="en"><title>Live</title><main><h1>Live</h1>{time_here().static_html()}</main>'
+    for name, policy in (("strict", f"{POLICY}; worker-src blob:"), ("no_worker", f"{POLICY}; worker-src 'none'")):
+        meta = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+        (folder / f"{name}.html").write_text(body.replace("<title>", f"{meta}<title>"), encoding="utf-8")
+    (folder / "alone").mkdir()
+    (folder / "alone" / "page.html").write_text(body, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def opened(browser: Browser, folder: Path) -> Iterator[Open]:
+    """Open a page from the disk; nothing may go wrong on it and nothing else may be loaded than the one script."""
+    contexts, problems, loaded = [], [], []
+
+    def open_page(name: str = "strict.html", script: str = "", **options) -> Page:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        if script:
+            context.add_init_script(script)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: loaded.append(request.url))
+        page.goto((folder / name).as_uri())
+        assert loaded == [page.url]
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []
+    ours = (".html", "_static/lightnets-live.js")
+    assert [url for url in loaded if not url.startswith("blob:") and not url.endswith(ours)] == []
+
+
+def status(page: Page) -> str:
+    return page.locator("[data-live] [role=status]").text_content()
+
+
+def wait_for_status(page: Page, words: str) -> None:
+    page.locator("[data-live] [role=status]", has_text=words).wait_for(timeout=60_000)
+
+
+def choose(page: Page, names: tuple[str, ...]) -> None:
+    """Load the engine and check just these networks."""
+    page.locator("[data-action=choose]").click()
+    page.locator("[data-live] fieldset").wait_for()
+    for name in {*CHOSEN, *names}:
+        page.locator(f"input[name=network][value={name}]").set_checked(name in names)
+
+
+def read_rows(page: Page) -> dict[str, dict[str, float]]:
+    """The numbers of each row, by network."""
+    return page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll("[data-live-row]")].map((row) => [
+          row.dataset.network,
+          Object.fromEntries([...row.querySelectorAll("[data-output]")].map((e) =>
+            [e.dataset.output, Number(e.dataset.value)])),
+        ]))"""
+    )
+
+
+def time_chosen(page: Page, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    page.locator("[data-action=start]").click()
+    wait_for_status(page, f"{len(names)} networks were timed.")
+    return read_rows(page)
+
+
+def test_times_are_shown_with_what_they_say(opened):
+    page = opened(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    choose(page, FEW)
+    page.evaluate(WATCH)
+    rows = time_chosen(page, FEW)
+    assert page.locator("[data-live]").get_attribute("aria-busy") == "false"
+    assert set(rows) == set(FEW)
+    quiet = [name for name in rows if rows[name]["spread"] <= NOISE_LIMIT]
+    for name, row in rows.items():
+        if name not in quiet:
+            assert set(row) == {"spread"} and name in page.locator(".ln-live-words").text_content()
+            continue
+        assert row["milliseconds"] > 0
+        assert row["macs_per_second"] == pytest.approx(costs_of(name).macs / row["milliseconds"] * 1000)
+        recorded = recorded_milliseconds("cpu")[name]
+        cells = page.locator(f"[data-network={name}] td").all_text_contents()
+        assert float(cells[3]) == pytest.approx(recorded, rel=0.01)
+    if len(quiet) == len(FEW):
+        seconds = [rows[name]["milliseconds"] for name in FEW]
+        said = page.locator(".ln-live-words").text_content()
+        for proxy in ("macs", "activations", "layers"):
+            assert f"{spearman([getattr(costs_of(name), proxy) for name in FEW], seconds):.2f}" in said
+    assert page.evaluate("() => blockedShare()") < 0.1
+    assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
+    assert Axe().run(page).response["violations"] == []
+
+
+def test_keyboard_stop_and_what_the_browser_keeps(opened):
+    page = opened()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.locator("[data-live][aria-busy=true]").wait_for()
+    assert page.evaluate("() => document.activeElement.dataset.action") == "stop"
+    page.locator("[data-live-row]").first.wait_for(timeout=60_000)
+    page.keyboard.press("Enter")
+    wait_for_status(page, "Stopped: ")
+    assert page.locator("[data-live]").get_attribute("aria-busy") == "false"
+    assert page.evaluate("() => document.activeElement.dataset.action") == "start"
+    rows = read_rows(page)
+    assert 0 < len(rows) < len(CHOSEN)
+    page.reload()
+    page.locator("[data-action=choose]").click()
+    wait_for_status(page, "from this browser")
+    assert read_rows(page) == rows
+    page.locator("[data-action=forget]").click()
+    assert read_rows(page) == {} and page.evaluate("() => localStorage.length") == 0
+
+
+def test_a_file_and_back(opened, tmp_path):
+    page = opened()
+    choose(page, FEW[:2])
+    rows = time_chosen(page, FEW[:2])
+    with page.expect_download() as download:
+        page.locator("[data-action=save]").click()
+    saved = tmp_path / "times.json"
+    download.value.save_as(saved)
+    page.locator("[data-action=forget]").click()
+    page.locator("input[type=file]").set_input_files(saved)
+    wait_for_status(page, "from a file")
+    assert read_rows(page) == rows
+    good = json.loads(saved.read_text())
+    name = FEW[0]
+    broken = {
+        "not JSON": "{",
+        "format should be": json.dumps({**good, "format": "times"}),
+        "a network unknown here": json.dumps({**good, "times": {"lenet": good["times"][name]}}),
+        f"entry of {name} is no timing": json.dumps({**good, "times": {name: {"milliseconds": -1}}}),
+        "date cannot be read": json.dumps({**good, "date": "yesterday"}),
+    }
+    for words, text in broken.items():
+        saved.write_text(text)
+        page.locator("input[type=file]").set_input_files(saved)
+        wait_for_status(page, words)
+        assert read_rows(page) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "words"),
+    [
+        ("no_worker.html", "", "in a worker, beside the page, and this browser does not allow it here"),
+        ("strict.html", "delete window.WebAssembly;", "This browser runs no WebAssembly"),
+        ("strict.html", "window.Worker = class { constructor() { throw Error('none') } };", "not allow it here (none)"),
+        ("strict.html", "delete window.DecompressionStream;", "has no DecompressionStream"),
+        ("alone/page.html", "", "the file lightnets-live.js is not beside this page"),
+    ],
+)
+def test_what_cannot_be_is_said(opened, name, script, words):
+    page = opened(name, script)
+    page.locator("[data-action=start]").click()
+    wait_for_status(page, words)
+    assert page.locator("[data-live]").get_attribute("aria-busy") != "true"
+
+
+def test_memory_that_is_not_given_is_said(opened):
+    refuse = """
+      const url = URL.createObjectURL;
+      const grow = "WebAssembly.Memory.prototype.grow = () => { throw RangeError() };";
+      URL.createObjectURL = (blob) => url(new Blob([grow, blob]));
+    """
+    page = opened(script=refuse)
+    choose(page, FEW[:1])
+    page.locator("[data-action=start]").click()
+    wait_for_status(page, f"{FEW[0]} was not timed: it needs about")
+
+
+def test_a_network_that_does_not_fit_cannot_be_chosen(opened):
+    page = opened(script="Object.defineProperty(navigator, 'deviceMemory', { get: () => 0.5 });")
+    page.locator("[data-action=choose]").click()
+    page.locator("[data-live] fieldset").wait_for()
+    boxes = {box.get_attribute("value"): box.is_enabled() for box in page.locator("input[name=network]").all()}
+    for name, enabled in boxes.items():
+        weights = 4 * costs_of(name).params / 2**20
+        assert not (enabled and weights > 128), name
+    assert all(boxes[name] for name in CHOSEN) and not boxes["alexnet"]
+
+
+def test_a_hidden_page_pauses(opened):
+    """A block during which the page was hidden does not count, and none begins while it is."""
+    page = opened()
+    choose(page, FEW[:1])
+    page.evaluate(
+        """() => {
+          let hidden = true;
+          Object.defineProperty(document, "hidden", { get: () => hidden });
+          window.showAgain = () => { hidden = false; document.dispatchEvent(new Event("visibilitychange")); };
+        }"""
+    )
+    page.locator("[data-action=start]").click()
+    wait_for_status(page, f"Timing {FEW[0]}")
+    page.wait_for_timeout(1500)  # three times as long as it takes
+    assert read_rows(page) == {}
+    page.evaluate("() => showAgain()")
+    wait_for_status(page, "1 network was timed.")
+
+
+def test_the_summary_of_samples(page):
+    samples = np.random.default_rng(0).lognormal(size=9)
+    found = call(page, "live/clock.js", "({ summary }, samples) => summary(samples, 90)", samples.tolist())
+    low, median, high = np.percentile(samples, [25, 50, 75])
+    assert found == pytest.approx({"milliseconds": median, "spread": (high - low) / median, "runs": 90})
+
+
+def test_noise_is_refused_in_a_sentence(page):
+    said = call(
+        page,
+        "live/results.js",
+        "({ sentences }, times, networks) => sentences({ times }, networks, 0.1)",
+        {
+            "ghostnet": {"milliseconds": 6, "spread": 0.05},
+            "mobilenet_v1": {"milliseconds": 8, "spread": 0.01},
+            "alexnet": {"milliseconds": 9, "spread": 0.2},
+        },
+        {name: {"macs": macs} for name, macs in (("ghostnet", 100), ("mobilenet_v1", 400), ("alexnet", 700))},
+    )
+    assert said == [
+        "A MAC of ghostnet takes 3 times as long here as a MAC of mobilenet_v1.",
+        "The time of alexnet was refused: the middle half of the samples spans more than 10 % of the median. "
+        "Something else was running.",
+    ]
+
+
+def test_the_engine_is_small():
+    """Component, engine, kernels and all networks, as they are sent."""
+    assert len(gzip.compress(live_script().encode())) <= 40_000
