@@ -1,4 +1,4 @@
-"""Live in JupyterLab: a widget, where slider and Python object move each other, and a scoreboard."""
+"""Live in JupyterLab: a widget, where slider and Python object move each other; a scoreboard; networks timed here."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ NOTEBOOKS = {
         "explore(rows, columns, name='made', title='Made', x='cost', y='gain', label='name', pareto=True)",
         "explore(rows, columns, name='other', title='Other', x='cost', y='gain', label='name')",
     ),
+    "live": ("from lightnets_edu.pages.live import time_here\ntime_here()",),
 }
 FOLDERS = ("JUPYTER_CONFIG", "JUPYTER_DATA", "JUPYTER_RUNTIME", "JUPYTERLAB_SETTINGS", "JUPYTERLAB_WORKSPACES")
 HOMES = ("HOME", "IPYTHONDIR", *(f"{name}_DIR" for name in FOLDERS))
@@ -145,3 +146,13 @@ def test_the_scoreboard_is_live(notebook):
     other = page.locator("[data-explore=other][data-ready]")
     other.get_by_label("Find name").fill("a")  # its label names its own input
     expect(other.get_by_role("status")).to_have_text("1 of 4 networks.")
+
+
+def test_networks_are_timed(notebook):
+    page, _, run = notebook("live")
+    run(0)
+    live = page.locator("[data-live=time]")
+    live.locator("[data-action=start]").click()
+    live.locator("[data-live-row]").first.wait_for()
+    live.locator("[data-action=stop]").click()
+    expect(live.get_by_role("status")).to_contain_text("Stopped: ")

@@ -128,7 +128,8 @@ def test_times_are_shown_with_what_they_say(opened):
         seconds = [rows[name]["milliseconds"] for name in FEW]
         said = page.locator(".ln-live-words").text_content()
         for proxy in ("macs", "activations", "layers"):
-            assert f"{spearman([getattr(costs_of(name), proxy) for name in FEW], seconds):.2f}" in said
+            rank = spearman([getattr(costs_of(name), proxy) for name in FEW], seconds)
+            assert f"{rank:.2f}".replace("-", "−") in said
     assert page.evaluate("() => blockedShare()") < 0.1
     assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
     assert Axe().run(page).response["violations"] == []

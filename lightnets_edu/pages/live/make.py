@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from lightnets_edu.models import get_entry, get_model, list_models
 from lightnets_edu.pages.clocks import costs_of
@@ -50,7 +51,7 @@ def compiled_kernels() -> bytes:
 def described_networks() -> bytes:
     """All networks of the registry as JSON: side of the image, MACs, activations, layers, and rows."""
     networks = {}
-    for name in list_models():
+    for name in tqdm(list_models(), "Networks", disable=None):
         with torch.device("meta"):
             model = get_model(name)
         side, costs = get_entry(name).input_size, costs_of(name)
@@ -71,7 +72,7 @@ def packed(path: Path) -> bytes:
     Raises:
         ValueError: If it is not one of those that are made here.
     """
-    found = re.search(r'= "([A-Za-z0-9+/=]+)";', path.read_text(encoding="utf-8"))
+    found = re.search(r'=\s+"([A-Za-z0-9+/=]+)";', path.read_text(encoding="utf-8"))
     if found is None:
         raise ValueError(f"{path.name} holds no base64 text: python -m lightnets_edu.pages.live.make writes it")
     return gzip.decompress(base64.b64decode(found[1]))

@@ -32,11 +32,11 @@ export function sentences({ times }, networks, limit) {
   const ranked = /** @type {("macs" | "activations" | "layers")[]} */ (["macs", "activations", "layers"])
     .map((what) => rankCorrelation(names.map((name) => networks[name][what]), seconds));
   if (ranked.every((rank) => rank !== null)) {
-    const [macs, activations, layers] = ranked.map((rank) => rank.toFixed(2));
+    const [macs, activations, layers] = ranked.map((rank) => rank.toFixed(2).replace("-", "−"));
     found.push(
       `On this device the time of ${names.length} networks has a rank correlation of ${macs} with their MACs, of ` +
         `${activations} with their activations and of ${layers} with their number of layers: 1 means that both sort ` +
-        "the networks alike, 0 that the number says nothing.",
+        "the networks alike, 0 that the number says nothing, −1 that the two orders are opposite.",
     );
   }
   if (names.includes("ghostnet") && names.includes("mobilenet_v1")) {

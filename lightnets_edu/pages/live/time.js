@@ -50,12 +50,13 @@ function makeChoice(networks, chosen) {
   });
   const summary = make("summary");
   const legend = make("legend", {}, "Networks");
-  const details = make("details", {}, summary, make("fieldset", {}, legend, make("div", {}, ...labels)));
+  const fieldset = make("fieldset", {}, legend, make("div", {}, ...labels));
+  const details = make("details", {}, summary, fieldset);
   const names = () => inputs.filter(({ checked }) => checked).map(({ value }) => value);
   const say = () => setText(summary, `Networks: ${names().length} of ${inputs.length} chosen`);
   details.addEventListener("change", say);
   say();
-  return { details, names, inputs };
+  return { details, fieldset, names };
 }
 
 /** @param {Recorded[]} recorded */
@@ -64,10 +65,12 @@ function makeTable(recorded) {
   const row = make("tr", {}, make("th", { scope: "col" }, "network"));
   row.append(...heads.map((head) => make("th", { scope: "col" }, head)));
   const body = make("tbody");
-  const caption = make("caption", {}, "One image: your device, on one core, and this book's records");
-  const region = { role: "region", tabindex: 0, "aria-label": "Times of networks", class: "ln-live-times" };
-  const frame = make("div", region, make("table", {}, caption, make("thead", {}, row), body));
-  return { frame, body };
+  const title = "One image: your device, on one core, and this book's records";
+  const region = { role: "region", tabindex: 0, "aria-label": title };
+  const frame = make("div", region, make("table", { "aria-label": title }, make("thead", {}, row), body));
+  // Above the frame, which scrolls sideways on a phone.
+  const caption = make("p", { "aria-hidden": "true" }, make("strong", {}, title));
+  return { frame: make("div", { class: "ln-live-times" }, caption, frame), body };
 }
 
 /** @param {string} output @param {number} value @param {string} text */
@@ -143,7 +146,7 @@ function show({ el, networks, shared }) {
   const [start, stop] = [makeButton("start", "Time these networks"), makeButton("stop", "Stop")];
   const [saver, forget] = [makeButton("save", "Save as a file"), makeButton("forget", "Forget")];
   const loader = make("input", { type: "file", accept: ".json,application/json" });
-  const loading = make("label", {}, "Load a file ", loader);
+  const loading = make("label", {}, make("span", {}, "Load a file"), loader);
   const bar = make("progress", { "aria-label": "Networks timed", value: 0 });
   const status = make("p", { role: "status" });
   const table = makeTable(shared.recorded);
@@ -166,7 +169,7 @@ function show({ el, networks, shared }) {
     host.setAttribute("aria-busy", String(working));
     start.hidden = loading.hidden = working;
     stop.hidden = bar.hidden = !working;
-    for (const input of [...choice.inputs, saver, forget]) input.toggleAttribute("data-waits", working);
+    choice.fieldset.disabled = saver.disabled = forget.disabled = working;
     draw();
   };
 
