@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from lightnets_edu.formulas import conv2d
 from lightnets_edu.pages.clocks import costs_of, recorded_milliseconds
 from lightnets_edu.pages.live import time_here
 from lightnets_edu.pages.live.shown import CHOSEN, live_script
@@ -85,25 +86,26 @@ def wait_for_status(page: Page, words: str) -> None:
 def choose(page: Page, names: tuple[str, ...]) -> None:
     """Load the engine and check just these networks."""
     page.locator("[data-action=choose]").click()
-    page.locator("[data-live] fieldset").wait_for()
+    page.locator("[data-live] details fieldset").wait_for()
     for name in {*CHOSEN, *names}:
         page.locator(f"input[name=network][value={name}]").set_checked(name in names)
 
 
-def read_rows(page: Page) -> dict[str, dict[str, float]]:
-    """The numbers of each row, by network."""
+def read_rows(page: Page, kind: str = "network") -> dict[str, dict[str, float]]:
+    """The numbers of each row, by network or block."""
     return page.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll("[data-live-row]")].map((row) => [
-          row.dataset.network,
+        """(kind) => Object.fromEntries([...document.querySelectorAll(`[data-live-row][data-${kind}]`)].map((row) => [
+          row.dataset[kind],
           Object.fromEntries([...row.querySelectorAll("[data-output]")].map((e) =>
             [e.dataset.output, Number(e.dataset.value)])),
-        ]))"""
+        ]))""",
+        kind,
     )
 
 
 def time_chosen(page: Page, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
     page.locator("[data-action=start]").click()
-    wait_for_status(page, f"{len(names)} networks were timed.")
+    wait_for_status(page, f"Done: {len(names)} of {len(names)} networks")
     return read_rows(page)
 
 
@@ -117,7 +119,7 @@ def test_times_are_shown_with_what_they_say(opened):
     quiet = [name for name in rows if rows[name]["spread"] <= NOISE_LIMIT]
     for name, row in rows.items():
         if name not in quiet:
-            assert set(row) == {"spread"} and name in page.locator(".ln-live-words").text_content()
+            assert set(row) == {"spread"} and name in page.locator("div.ln-live-words").text_content()
             continue
         assert row["milliseconds"] > 0
         assert row["macs_per_second"] == pytest.approx(costs_of(name).macs / row["milliseconds"] * 1000)
@@ -126,7 +128,7 @@ def test_times_are_shown_with_what_they_say(opened):
         assert float(cells[3]) == pytest.approx(recorded, rel=0.01)
     if len(quiet) == len(FEW):
         seconds = [rows[name]["milliseconds"] for name in FEW]
-        said = page.locator(".ln-live-words").text_content()
+        said = page.locator("div.ln-live-words").text_content()
         for proxy in ("macs", "activations", "layers"):
             rank = spearman([getattr(costs_of(name), proxy) for name in FEW], seconds)
             assert f"{rank:.2f}".replace("-", "−") in said
@@ -210,13 +212,13 @@ def test_memory_that_is_not_given_is_said(opened):
     page = opened(script=refuse)
     choose(page, FEW[:1])
     page.locator("[data-action=start]").click()
-    wait_for_status(page, f"{FEW[0]} was not timed: it needs about")
+    wait_for_status(page, f"{FEW[0]} was not timed: this browser does not give so much memory: it needs about")
 
 
 def test_a_network_that_does_not_fit_cannot_be_chosen(opened):
     page = opened(script="Object.defineProperty(navigator, 'deviceMemory', { get: () => 0.5 });")
     page.locator("[data-action=choose]").click()
-    page.locator("[data-live] fieldset").wait_for()
+    page.locator("[data-live] details fieldset").wait_for()
     boxes = {box.get_attribute("value"): box.is_enabled() for box in page.locator("input[name=network]").all()}
     for name, enabled in boxes.items():
         weights = 4 * costs_of(name).params / 2**20
@@ -236,11 +238,11 @@ def test_a_hidden_page_pauses(opened):
         }"""
     )
     page.locator("[data-action=start]").click()
-    wait_for_status(page, f"Timing {FEW[0]}")
-    page.wait_for_timeout(1500)  # three times as long as it takes
+    wait_for_status(page, "Round 1 of 3.")
+    page.wait_for_timeout(1000)  # longer than the first round takes
     assert read_rows(page) == {}
     page.evaluate("() => showAgain()")
-    wait_for_status(page, "1 network was timed.")
+    wait_for_status(page, "Done: 1 of 1")
 
 
 def test_the_summary_of_samples(page):
@@ -248,6 +250,33 @@ def test_the_summary_of_samples(page):
     found = call(page, "live/clock.js", "({ summary }, samples) => summary(samples, 90)", samples.tolist())
     low, median, high = np.percentile(samples, [25, 50, 75])
     assert found == pytest.approx({"milliseconds": median, "spread": (high - low) / median, "runs": 90})
+
+
+def test_one_layer_four_ways(opened):
+    """The speeds are those of the formulas' MACs, and the sentence is made from them."""
+    page = opened(viewport={"width": 390, "height": 800})
+    choose(page, ())
+    for name, value in (("channels", "64"), ("map", "14"), ("kernel", "5"), ("groups", "8")):
+        page.locator(f"select[name={name}]").select_option(value)
+    page.locator("[data-action=start-convolutions]").click()
+    wait_for_status(page, "Done: 4 of 4 convolutions were timed.")
+    layer = {"in_channels": 64, "out_channels": 64, "out_height": 14, "out_width": 14}
+    wanted = {
+        "standard": conv2d(**layer, kernel_size=5).macs,
+        "grouped": conv2d(**layer, kernel_size=5, groups=8).macs,
+        "depthwise": conv2d(**layer, kernel_size=5, groups=64).macs,
+        "pointwise": conv2d(**layer, kernel_size=1).macs,
+    }
+    rows = read_rows(page, "block")
+    assert list(rows) == list(wanted)
+    for name, row in rows.items():
+        if row["spread"] <= NOISE_LIMIT:
+            assert row["macs_per_second"] * row["milliseconds"] / 1000 == pytest.approx(wanted[name])
+    if all(rows[name]["spread"] <= NOISE_LIMIT for name in ("standard", "depthwise")):
+        cost = {name: rows[name]["milliseconds"] / wanted[name] for name in ("standard", "depthwise")}
+        said = page.locator(".ln-live-words", has_text="A MAC of the depthwise").text_content()
+        assert f"takes {cost['depthwise'] / cost['standard']:.3g} times" in said
+    assert Axe().run(page).response["violations"] == []
 
 
 def test_noise_is_refused_in_a_sentence(page):

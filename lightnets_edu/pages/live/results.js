@@ -3,17 +3,13 @@
 /** @import { Row } from "./worker.js" */
 import { round } from "../script/axes.js";
 import { rankCorrelation } from "../script/statistics.js";
+import { isNoise } from "./clock.js";
 
 const FORMAT = "lightnets-live-times";
 
 /** @typedef {{ side: number, macs: number, activations: number, layers: number, rows: Row[] }} Network */
 /** @typedef {Record<string, Network>} Networks */
 /** Timings by network's name, with the day and the browser. @typedef {{ date: string, browser: string, times: Record<string, Timing> }} Results */
-
-/** Whether a timing says too little to be shown. @param {Timing} timing @param {number} limit */
-export function isNoise({ spread }, limit) {
-  return spread > limit;
-}
 
 /** @param {string[]} names */
 function listed(names) {

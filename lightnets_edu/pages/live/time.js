@@ -1,12 +1,15 @@
 // "Time it": the reader's own device times the book's networks, with the book's own engine.
 /** @import { Component } from "../script/mount.js" */
+/** @import { Timed, Timing } from "./clock.js" */
 /** @import { Networks, Results } from "./results.js" */
-import { round, withLetter } from "../script/axes.js";
+import { round } from "../script/axes.js";
 import { make, setText } from "../script/dom.js";
-import { timeNetwork } from "./clock.js";
+import { makeTable, timingCells } from "./cells.js";
+import { ROUNDS, timeInTurns } from "./clock.js";
+import { makeConvolutions } from "./convolutions.js";
 import { Engine, EngineError, StoppedError, unpack } from "./engine.js";
 import { NETWORKS } from "./networks.js";
-import { fromText, isNoise, sentences, toText } from "./results.js";
+import { fromText, sentences, toText } from "./results.js";
 
 const KEY = "lightnets.live.time";
 const MEGABYTE = 2 ** 20;
@@ -59,35 +62,8 @@ function makeChoice(networks, chosen) {
   return { details, fieldset, names };
 }
 
-/** @param {Recorded[]} recorded */
-function makeTable(recorded) {
-  const heads = ["here, ms", "spread", "MACs a second", ...recorded.map(({ words }) => `${words}, ms`)];
-  const row = make("tr", {}, make("th", { scope: "col" }, "network"));
-  row.append(...heads.map((head) => make("th", { scope: "col" }, head)));
-  const body = make("tbody");
-  const title = "One image: your device, on one core, and this book's records";
-  const region = { role: "region", tabindex: 0, "aria-label": title };
-  const frame = make("div", region, make("table", { "aria-label": title }, make("thead", {}, row), body));
-  // Above the frame, which scrolls sideways on a phone.
-  const caption = make("p", { "aria-hidden": "true" }, make("strong", {}, title));
-  return { frame: make("div", { class: "ln-live-times" }, caption, frame), body };
-}
-
-/** @param {string} output @param {number} value @param {string} text */
-const makeNumber = (output, value, text) =>
-  make("td", {}, make("span", { "data-output": output, "data-value": value }, text));
-
 /** @param {string} name @param {Results} results @param {Networks} networks @param {Shared} shared */
 function makeRow(name, { times }, networks, { noise, recorded }) {
-  const { milliseconds, spread } = times[name];
-  const speed = networks[name].macs / milliseconds * 1000;
-  const cells = isNoise(times[name], noise)
-    ? [make("td", {}, "noise"), makeNumber("spread", spread, `${round(100 * spread, 2)} %`), make("td", {}, "–")]
-    : [
-      makeNumber("milliseconds", milliseconds, round(milliseconds, 3)),
-      makeNumber("spread", spread, `${round(100 * spread, 2)} %`),
-      makeNumber("macs_per_second", speed, withLetter(speed, 3)),
-    ];
   const others = recorded.map((one) =>
     make("td", {}, name in one.milliseconds ? round(one.milliseconds[name], 3) : "–")
   );
@@ -95,7 +71,7 @@ function makeRow(name, { times }, networks, { noise, recorded }) {
     "tr",
     { "data-live-row": "", "data-network": name },
     make("th", { scope: "row" }, name),
-    ...cells,
+    ...timingCells(times[name], networks[name].macs, noise),
     ...others,
   );
 }
@@ -130,12 +106,16 @@ const kept = {
 /** @param {string} action @param {string} text */
 const makeButton = (action, text) => make("button", { type: "button", "data-action": action }, text);
 
-/** A sentence on what went wrong. @param {unknown} error @param {string} name @param {Networks[string]} network */
+/**
+ * A sentence on what went wrong.
+ * @param {unknown} error @param {string} name @param {Networks[string] | undefined} network
+ */
 function explain(error, name, network) {
   if (error instanceof EngineError) return error.message;
   const { name: kind, message } = /** @type {Error} */ (error);
   if (kind !== "RangeError") return `${name} was not timed: ${message}.`;
-  return `${name} was not timed: it needs about ${megabytesOf(network)} MB of memory, and this browser gives less.`;
+  const needed = network ? `: it needs about ${megabytesOf(network)} MB` : "";
+  return `${name} was not timed: this browser does not give so much memory${needed}.`;
 }
 
 /** @param {{ el: HTMLElement, networks: Networks, shared: Shared }} place */
@@ -147,9 +127,13 @@ function show({ el, networks, shared }) {
   const [saver, forget] = [makeButton("save", "Save as a file"), makeButton("forget", "Forget")];
   const loader = make("input", { type: "file", accept: ".json,application/json" });
   const loading = make("label", {}, make("span", {}, "Load a file"), loader);
-  const bar = make("progress", { "aria-label": "Networks timed", value: 0 });
+  const bar = make("progress", { "aria-label": "How much is timed", value: 0 });
+  const now = make("p", { "aria-hidden": "true", class: "ln-live-words" });
   const status = make("p", { role: "status" });
-  const table = makeTable(shared.recorded);
+  const heads = shared.recorded.map(({ words }) => `${words}, ms`);
+  const title = "One image: your device, on one core, and this book's records";
+  const table = makeTable(title, ["network", "here, ms", "spread", "MACs a second", ...heads]);
+  const convolutions = makeConvolutions(shared.noise);
   const words = make("div", { class: "ln-live-words" });
   /** @type {Results} */
   let results = { date: "", browser: "", times: {} };
@@ -168,41 +152,82 @@ function show({ el, networks, shared }) {
   const setWorking = (working) => {
     host.setAttribute("aria-busy", String(working));
     start.hidden = loading.hidden = working;
-    stop.hidden = bar.hidden = !working;
-    choice.fieldset.disabled = saver.disabled = forget.disabled = working;
+    stop.hidden = bar.hidden = now.hidden = !working;
+    choice.fieldset.disabled =
+      convolutions.fieldset.disabled =
+      saver.disabled =
+      forget.disabled =
+        working;
     draw();
   };
 
-  const run = async () => {
-    const names = choice.names();
-    if (!names.length) return setText(status, "No network is chosen: choose at least one above.");
-    results = { date: new Date().toISOString(), browser: navigator.userAgent, times: {} };
+  /**
+   * Time some things in turns, and say so; gives how many were timed.
+   * @param {Timed[]} things @param {(name: string, timing: Timing) => void} take
+   * @param {string} what They are, in the plural. @param {HTMLElement} button The one that was pressed.
+   */
+  const work = async (things, take, what, button) => {
     const mine = engine = new Engine();
     setWorking(true);
     stop.focus();
-    bar.max = names.length;
-    let at = 0;
+    bar.max = ROUNDS * things.length;
+    bar.value = 0;
+    let current = 0;
+    const timed = new Set();
     let said = "";
     try {
       await mine.start();
-      for (; at < names.length; at++) {
-        bar.value = at;
-        setText(status, `Timing ${names[at]}, ${at + 1} of ${names.length}.`);
-        results.times[names[at]] = await timeNetwork(mine, networks[names[at]], shared.noise);
-        draw();
-      }
-      said = `${at} ${at === 1 ? "network was" : "networks were"} timed.`;
+      await timeInTurns(mine, things, shared.noise, {
+        begin: (round, at) => {
+          current = at;
+          setText(status, round > ROUNDS ? "Timing those again that were disturbed." : `Round ${round} of ${ROUNDS}.`);
+          setText(now, `${things[at].name}, ${at + 1} of ${things.length}`);
+        },
+        end: (at, timing) => {
+          timed.add(at);
+          take(things[at].name, timing);
+          bar.value += 1;
+        },
+      });
+      said = `Done: ${timed.size} of ${things.length} ${what} were timed.`;
     } catch (error) {
       said = error instanceof StoppedError
-        ? `Stopped: ${at} of ${names.length} networks were timed.`
-        : explain(error, names[at], networks[names[at]]);
+        ? `Stopped: ${timed.size} of ${things.length} ${what} were timed.`
+        : explain(error, things[current].name, networks[things[current].name]);
     }
     mine.stop();
     engine = null;
     setWorking(false);
     setText(status, said);
-    start.focus();
-    if (at) kept.write(toText(results));
+    button.focus();
+    return timed.size;
+  };
+
+  const timeNetworks = async () => {
+    const names = choice.names();
+    if (!names.length) return setText(status, "No network is chosen: choose at least one above.");
+    results = { date: new Date().toISOString(), browser: navigator.userAgent, times: {} };
+    const things = names.map((name) => {
+      const { rows, side } = networks[name];
+      return { name, rows, shape: [3, side, side] };
+    });
+    const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => {
+      results.times[name] = timing;
+      draw();
+    };
+    if (await work(things, take, "networks", start)) kept.write(toText(results));
+  };
+
+  const timeConvolutions = () => {
+    const four = convolutions.described();
+    /** @type {Record<string, Timing>} */
+    const times = {};
+    convolutions.draw(four, times);
+    const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => {
+      times[name] = timing;
+      convolutions.draw(four, times);
+    };
+    return work(four, take, "convolutions", convolutions.start);
   };
 
   /** @param {string} text @param {string} where */
@@ -219,7 +244,8 @@ function show({ el, networks, shared }) {
     }
   };
 
-  start.addEventListener("click", run);
+  start.addEventListener("click", timeNetworks);
+  convolutions.start.addEventListener("click", timeConvolutions);
   stop.addEventListener("click", () => engine?.stop());
   saver.addEventListener("click", () => save(toText(results), "lightnets-times.json"));
   forget.addEventListener("click", () => {
@@ -238,7 +264,7 @@ function show({ el, networks, shared }) {
   const buttons = make("div", { class: "ln-live-buttons" }, start, stop, saver, forget, loading);
   el.classList.add("ln-live");
   const introduction = make("p", {}, shared.introduction);
-  el.append(introduction, choice.details, buttons, bar, status, table.frame, words);
+  el.append(introduction, choice.details, buttons, bar, now, status, table.frame, words, convolutions.el);
   setWorking(false);
   const before = kept.read();
   if (before) take(before, "this browser");
