@@ -80,7 +80,7 @@ function makeRow(name, { times }, networks, { noise, recorded }) {
 function save(text, name) {
   const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   make("a", { href: url, download: name }).click();
-  URL.revokeObjectURL(url);
+  setTimeout(() => URL.revokeObjectURL(url), 1000); // when the browser has begun to read it
 }
 
 /** What this browser keeps; it may keep nothing. */
