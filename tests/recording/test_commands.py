@@ -200,7 +200,9 @@ def test_export_and_time_in_two_commands(tmp_path, capsys):
     timing = ["time", file, "--runtime", "onnxruntime", "--threads", "1,2", "--batch-size", "3", "--seconds", "0.001"]
     status, out, _ = run(capsys, *timing, "--json")
     rows = json.loads(out)["timings"]
-    assert status == 0 and [(row["threads"], row["input_size"]) for row in rows] == [(n, [3, 3, 32, 32]) for n in (1, 2)]
+    assert status == 0 and [(row["threads"], row["input_size"]) for row in rows] == [
+        (n, [3, 3, 32, 32]) for n in (1, 2)
+    ]
     status, _, err = run(capsys, "time", file)
     assert status == 2 and "add --runtime onnxruntime" in err
     status, _, err = run(capsys, "export", f"{tmp_path}/mine.py:net", "--out", str(tmp_path))
@@ -218,7 +220,7 @@ def test_networks_are_recorded_in_onnxruntime(tmp_path, capsys):
     assert {(amp, batch) for amp, _, batch in settings} == {(a, b) for a in ("off", "int8") for b in (1, 16)}
     assert {row["runtime"] for row in record["timings"]} == {"onnxruntime"}
     assert record["timing_environment"]["onnxruntime"]
-    status, out, _ = run(capsys, "record", "--operations", "--only", "squeezenet1_1", "--out", str(tmp_path))
+    status, _, _ = run(capsys, "record", "--operations", "--only", "squeezenet1_1", "--out", str(tmp_path))
     (row,) = load_record(tmp_path / "cpu-onnxruntime" / "operations.json")["networks"]
     assert status == 0 and row["classes"]["pointwise"]["operations"] == 8 + 8 + 1  # squeezes, expands, the classifier
     assert sum(entry["seconds"] for entry in row["classes"].values()) == pytest.approx(row["seconds"])
