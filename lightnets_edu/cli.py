@@ -53,6 +53,10 @@ def _options(args: argparse.Namespace, name: str) -> dict[str, Any]:
     """The options of ``--set``, of the kinds that a network wants; one that it does not have stays as it was typed."""
     from lightnets_edu.models import model_options
 
+    if name.endswith(".onnx"):
+        if args.options:
+            raise ValueError(f"--set has no use for {name!r}: a file is what it was exported as")
+        return {}
     known = model_options(name)
     return {option: like(known[option].default, option, t) if option in known else t for option, t in args.options}
 

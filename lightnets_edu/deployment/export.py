@@ -31,7 +31,7 @@ CALIBRATION = 32  # images that tell the ranges of the maps
 
 
 class ExportError(ValueError):
-    """The file's outputs are not those of the network."""
+    """The network cannot be exported, or the file's outputs are not those of the network."""
 
 
 @dataclass(frozen=True)
@@ -71,26 +71,16 @@ def export_onnx(model: nn.Module, path: str | os.PathLike, input_size: tuple[int
         input_size: (C, H, W) of an image.
 
     Raises:
-        ExportError: If ONNX Runtime computes other outputs from the file than PyTorch from the network.
+        ExportError: If PyTorch cannot export the network, or ONNX Runtime computes other outputs from the file.
         ImportError: If onnx, onnxscript or onnxruntime is not installed.
         OSError: If the file cannot be written.
     """
     onnx(), onnxruntime()
     network = copy.deepcopy(model).cpu().eval()
     images = torch.randn(2, *input_size, generator=torch.Generator().manual_seed(0))
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore")  # the exporter's, about its own insides
-        program = torch.onnx.export(
-            network,
-            (images,),
-            dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            verbose=False,
-        )
-    assert program is not None
-    proto = program.model_proto
+    with torch.inference_mode():
+        network(images)  # what the network itself refuses is said in its own words
+    proto = _exported(network, images)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "draft.onnx")
         draft.write_bytes(proto.SerializeToString())
@@ -103,6 +93,29 @@ def export_onnx(model: nn.Module, path: str | os.PathLike, input_size: tuple[int
         with atomic_file(path) as handle:
             handle.write(draft.read_bytes())
     return Export(Path(path), input_size, len(proto.graph.node), difference)
+
+
+def _exported(network: nn.Module, images: Tensor) -> Any:
+    """The network as an ONNX model for any number of images."""
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # the exporter's, about its own insides
+        try:
+            program = torch.onnx.export(
+                network,
+                (images,),
+                dynamo=True,
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            cause = " ".join(str(error.__cause__ or error).split())
+            raise ExportError(
+                f"PyTorch cannot export this network, whose forward pass does more than operations on tensors: {cause}"
+            ) from error
+    assert program is not None
+    return program.model_proto
 
 
 @torch.inference_mode()

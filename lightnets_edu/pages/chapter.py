@@ -233,7 +233,7 @@ def recorded_times(names: Sequence[str], *, batch_size: int = 1) -> NumberTable:
         raise ValueError(f"no device has a record of a forward pass of {', '.join(names)} with {batch_size} images")
     where, device_column = "", ["device"]
     if len({device for _, device, *_ in rows}) == 1:  # a column that says the same in every row is a column too many
-        where, device_column = f" on {rows[0][1]}", []
+        where, device_column = f", {rows[0][1]}", []
         rows = [(name, *numbers) for name, _, *numbers in rows]
     first, *_, last = RUNGS
     return NumberTable(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -13,6 +13,7 @@ from torch import nn
 from lightnets_edu.counting import count
 from lightnets_edu.models import get_entry, get_model
 from lightnets_edu.records import (
+    PublishedClock,
     clock_words,
     forward_timings,
     load_record,
@@ -60,14 +61,14 @@ class Clock:
         words: What the reader sees.
         milliseconds: Network's label to milliseconds for one image.
         costs: The same labels to what they cost.
-        citation: Where it is published; None if it was recorded for this book.
+        published: The published clock; None if it was recorded for this book.
     """
 
     name: str
     words: str
     milliseconds: Mapping[str, float]
     costs: Mapping[str, Costs] = field(repr=False)
-    citation: str | None = None
+    published: PublishedClock | None = None
 
 
 @cache
@@ -115,8 +116,17 @@ def all_clocks() -> dict[str, Clock]:
         if published.step == "forward":
             timed = {network.label: published.milliseconds(network) for network in published.quoted}
             known = {one.label: Costs(one.macs, one.activations, one.layers, one.params) for one in published.quoted}
-            clocks[name] = Clock(name, f"{published.kind}: {published.how}", timed, known, published.citation)
+            clocks[name] = Clock(name, published.words, timed, known, published)
     return clocks
+
+
+def sources(clocks: Iterable[Clock]) -> list[str]:
+    """Where the published ones among some clocks are quoted from: a sentence for each source."""
+    by_source: dict[str, list[str]] = {}
+    for clock in clocks:
+        if clock.published is not None:
+            by_source.setdefault(clock.published.source, []).append(f"{clock.published.short}: {clock.published.how}")
+    return [f"Quoted from {source}. {'; '.join(files)}." for source, files in by_source.items()]
 
 
 class SideBySide:
@@ -187,13 +197,12 @@ class SideBySide:
             (clock.words, *self.times[name], self.ratio(name), {"draw": "a draw"}.get(v := self.verdict(name), v))
             for name, clock in self.clocks.items()
         ]
-        sources = dict.fromkeys(clock.citation for clock in self.clocks.values() if clock.citation)
         columns = [Column(f"{name}, ms", digits=2) for name in self.names]
         return NumberTable(
             title,
             ("clock", *columns, Column("ratio", digits=2), f"{self.names[0]} is"),
             rows,
-            [self.sentence, "Milliseconds for one image.", *(f"Quoted from: {source}." for source in sources)],
+            [self.sentence, "Milliseconds for one image.", *sources(self.clocks.values())],
             words=[f"{self.names[0]} is"],
         )
 
@@ -268,7 +277,7 @@ def rankings_table(found: Sequence[Ranking], title: str) -> NumberTable:
         [
             "ρ is Spearman's rank correlation with the time: 1 if both sort alike, 0 if the number says nothing. The "
             "errors are mean ones, each network predicted from the others.",
-            *dict.fromkeys(f"Quoted from: {one.clock.citation}." for one in found if one.clock.citation),
+            *sources(one.clock for one in found),
         ],
     )
 

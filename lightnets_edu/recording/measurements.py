@@ -204,10 +204,9 @@ def measure_file(
         ImportError: If ONNX Runtime is not installed.
         ValueError: If the file cannot be loaded, or takes another input.
     """
-    device = torch.device("cpu")
     size = input_shape(open_session(path), setting.batch_size, setting.image_size or 224)
     row = {"step": "forward", "options": {}, "input_size": list(size), "amp": "as in the file", "channels_last": False}
-    row |= {"runtime": "onnxruntime", "threads": setting.describe("", {}, device)["threads"]}
+    row |= {"runtime": "onnxruntime", "threads": setting.threads or torch.get_num_threads()}
     row |= {"predicted_seconds": None, "peak_bytes": None, "predicted_peak_bytes": None}
     return row | _measured_file(path, size, setting, instruments)
 

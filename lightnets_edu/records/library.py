@@ -63,7 +63,7 @@ def forward_timings(
         device: A folder of ``results/``.
         batch_size: Number of images.
         amp: Number format; "off" is float32.
-        threads: Of one operation (None: as many as the record's environment names).
+        threads: Of one operation (None: the most that were recorded).
 
     Raises:
         ValueError: If nothing was recorded on such a device.
@@ -104,9 +104,10 @@ def recorded_batches(device: str = "cpu") -> list[int]:
 def _forwards(device: str, amp: str = "off", threads: int | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
     plain = {"step": "forward", "amp": amp, "channels_last": False, "options": {}}
     for name, record in recorded_networks(device).items():
-        usual = record["timings"] and record["timing_environment"]["threads"]
-        for row in record["timings"] or ():
-            asked = row["threads"] in (None, threads or usual) and row["runtime"] != "compile"
+        rows = record["timings"] or ()
+        most = max((row["threads"] or 0 for row in rows), default=0)
+        for row in rows:
+            asked = row["threads"] in (None, threads or most) and row["runtime"] != "compile"
             if asked and plain.items() <= row.items():
                 yield name, row
 

@@ -51,25 +51,29 @@ class PublishedClock:
     Attributes:
         name: What it is called here.
         device: Its name.
+        short: The name as a table has room for.
         kind: What it is, such as "phone".
         precision: Number format.
         runtime: Who ran the networks.
         step: forward or training.
         batch: Images at a time; None if that differs from network to network.
         unit: Of the quoted figures: "ms" or "images/s".
-        citation: Where they are printed, with the commit.
+        source: Where they are printed, with the commit and the licence.
+        file: The file there.
         quoted: Network to the figure as printed.
     """
 
     name: str
     device: str
+    short: str
     kind: str
     precision: str
     runtime: str
     step: str
     batch: int | None
     unit: str
-    citation: str
+    source: str
+    file: str
     quoted: dict[PublishedNetwork, float]
 
     def milliseconds(self, network: PublishedNetwork) -> float:
@@ -83,10 +87,20 @@ class PublishedClock:
         return {network.name: self.milliseconds(network) for network in ours}
 
     @property
-    def how(self) -> str:
-        """Device, number of images, number format and runtime in a clause."""
+    def words(self) -> str:
+        """Kind, short name and number of images, for a line of a table."""
         images = "batches" if self.batch is None else f"{self.batch} image{'s' if self.batch > 1 else ''}"
-        return f"{self.device}, {images}, {self.precision}, {self.runtime}"
+        return f"{self.kind}: {self.short}, {images}"
+
+    @property
+    def how(self) -> str:
+        """Device, number format, runtime and file in a clause."""
+        return f"{self.device}, {self.precision}, {self.runtime}, {self.file}"
+
+    @property
+    def citation(self) -> str:
+        """Everything that a quotation needs."""
+        return f"{self.how}; {self.source}"
 
 
 @cache
@@ -97,12 +111,10 @@ def published_clocks() -> dict[str, PublishedClock]:
     clocks = {}
     for name, clock in data["clocks"].items():
         source = data["sources"][clock["source"]]
-        where = (
-            f"{source['title']}, {clock['file']}, commit {source['commit']} ({source['licence']}), {source['where']}"
-        )
-        known = {field: value for field, value in clock.items() if field not in ("source", "file")}
+        where = f"{source['title']}, commit {source['commit']} ({source['licence']}), {source['where']}"
+        known = {field: value for field, value in clock.items() if field != "source"}
         quoted = {network: figures[name] for network, figures in networks if name in figures}
-        clocks[name] = PublishedClock(name=name, citation=where, quoted=quoted, **known)
+        clocks[name] = PublishedClock(name=name, source=where, quoted=quoted, **known)
     return clocks
 
 

@@ -68,19 +68,34 @@ def test_the_file_computes_what_the_network_computes(tmp_path, number):
 # One of each kind of difficulty: local response norm, concatenations, gates with sums, a shuffle of groups.
 @pytest.mark.parametrize("name", ["alexnet_2012", "ghostnet", "shufflenet_v1"])
 def test_networks_of_the_book(name):
-    exported = exported_network(name, (("num_classes", 7),), 64)
+    exported = exported_network(name, (("num_classes", 7),), 96)
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         model = get_model(name, num_classes=7).eval()
-        wanted = model(torch.from_numpy(images_of(64, 2))).numpy()
-    found = run(exported.path, images_of(64, 2))
+        wanted = model(torch.from_numpy(images_of(96, 2))).numpy()
+    found = run(exported.path, images_of(96, 2))
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
-    assert exported.path == exported_network(name, (("num_classes", 7),), 64).path  # exported once
+    assert exported.path == exported_network(name, (("num_classes", 7),), 96).path  # exported once
 
 
 def test_a_file_that_computes_something_else_is_not_written(tmp_path):
     with pytest.raises(ExportError, match="nothing was written"):
         export_onnx(Noisy(), tmp_path / "net.onnx", (3, 8, 8))
+    assert not list(tmp_path.iterdir())
+
+
+class Deciding(nn.Module):
+    """Does something else for bright images: no graph can say that."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3)) if x.mean().item() > 0 else x.amax((2, 3))
+
+
+def test_what_cannot_be_exported_is_said_in_a_sentence(tmp_path):
+    with pytest.raises(ExportError, match="cannot export this network"):
+        export_onnx(Deciding(), tmp_path / "net.onnx", (3, 8, 8))
+    with pytest.raises(ValueError, match="at least 67 x 67 pixels"):  # the network's own words
+        export_onnx(get_model("alexnet_2012"), tmp_path / "net.onnx", (3, 64, 64))
     assert not list(tmp_path.iterdir())
 
 

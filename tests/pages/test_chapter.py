@@ -85,10 +85,10 @@ def test_recorded_times_and_errors(results):
     table = shared.recorded_times(names)
     assert [row[0] for row in table.rows] == names
     assert all(row[-1] == f"{10 * (EVALUATION_NETWORKS.index(row[0]) + 1):.1f}" for row in table.rows)
-    assert "on cpu" in table.caption and "device" not in [column.heading for column in table.columns]
+    assert "passes, PyTorch," in table.caption and "device" not in [column.heading for column in table.columns]
     shutil.copytree(results / "cpu", results / "gpu")
     both = shared.recorded_times(names)
-    assert both.columns[1].heading == "device" and {row[1] for row in both.rows} == {"cpu", "gpu"}
+    assert both.columns[1].heading == "device" and {row[1] for row in both.rows} == {"PyTorch", "gpu"}
     assert len(both.rows) == 2 * len(table.rows)
     shutil.rmtree(results / "gpu")
     errors = shared.prediction_errors("cpu")

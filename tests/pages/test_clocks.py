@@ -6,13 +6,17 @@ import pytest
 
 from lightnets_edu.pages import clocks
 from lightnets_edu.pages.clocks import Clock, Costs, SideBySide, rankings, rankings_table, runtimes_table
+from lightnets_edu.records import PublishedClock
+
+QUOTED = ("chip", "A chip", "chip", "GPU", "float16", "a runtime", "forward", 1, "ms", "Somebody", "f.csv", {})
+FILE = PublishedClock(*QUOTED)
 
 
-def clock(name: str, milliseconds: dict[str, float], citation: str | None = None) -> Clock:
-    """Eight light networks and a heavy one; the costs grow with the number in the name, and layers fall."""
-    costs = {f"n{i}": Costs(macs=10**7 * i, activations=1000 * i * i, layers=100 - i, params=50) for i in range(1, 9)}
+def clock(name: str, milliseconds: dict[str, float], published: PublishedClock | None = None) -> Clock:
+    """Eight light networks and a heavy one; costs grow with the number in the name, and layers fall."""
+    costs = {f"n{i}": Costs(10**7 * i, 1000 * i * i, layers=100 - i, params=50 + i) for i in range(1, 9)}
     costs |= {"heavy": Costs(10**10, 10**6, 50, 10**6)}
-    return Clock(name, f"the clock {name}", milliseconds, costs, citation)
+    return Clock(name, f"the clock {name}", milliseconds, costs, published)
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def made_up(monkeypatch):
     by_layers = {f"n{i}": 0.5 * (100 - i) for i in range(1, 9)} | {"heavy": 25.0}
     found = {
         "phone": clock("phone", by_macs),
-        "chip": clock("chip", by_layers, "a file, commit 0"),
+        "chip": clock("chip", by_layers, FILE),
         "few": clock("few", {"n1": 1.0, "n2": 1.05}),
     }
     monkeypatch.setattr(clocks, "all_clocks", lambda: found)
@@ -35,7 +39,7 @@ def test_side_by_side(made_up):
     assert pair.sentence.startswith("Of 3 clocks One is faster than Two on 1, slower on 0, and within 10% of it on 2.")
     assert "0.50 (the clock phone) to 1.01 (the clock chip) of Two's" in pair.sentence
     text = str(pair)
-    assert "Quoted from: a file, commit 0." in text and "a draw" in text
+    assert "Quoted from Somebody. chip: A chip, float16, a runtime, f.csv." in text and "a draw" in text
     pair.expect(faster=["phone"], draw=["chip", "few"])
     with pytest.raises(ValueError, match="One is said to be slower on 'chip', but the verdict there is draw"):
         pair.expect(slower=["chip"])
@@ -53,7 +57,7 @@ def test_rankings(made_up):
     assert chip.three_error < 1e-3 < 0.2 < chip.macs_error
     (everything,) = [one for one in rankings(lambda costs: True) if one.clock.name == "phone"]
     assert everything.networks == 9
-    assert "Quoted from: a file, commit 0." in str(rankings_table([phone, chip], "Ranks"))
+    assert "Quoted from Somebody. chip: A chip" in str(rankings_table([phone, chip], "Ranks"))
 
 
 def test_runtimes(monkeypatch):

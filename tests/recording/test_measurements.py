@@ -89,7 +89,14 @@ def test_each_network_is_compiled_anew():
 
 def test_settings():
     assert StepSetting().input_size("wide_resnet28_10", {}) == (1, 3, 32, 32)  # as in its paper
-    for settings in ({"step": "backward"}, {"batch_size": 0}, {"image_size": 1.5}, {"amp": "bf16"}, {"runtime": "jit"}, {"threads": 0}):
+    for settings in (
+        {"step": "backward"},
+        {"batch_size": 0},
+        {"image_size": 1.5},
+        {"amp": "bf16"},
+        {"runtime": "jit"},
+        {"threads": 0},
+    ):
         with pytest.raises(ValueError, match=next(iter(settings))):
             StepSetting(**settings)
 

@@ -1,4 +1,4 @@
-"""Published clocks: the counts beside the quoted figures are those of the networks' own code, and each has its source."""
+"""Published clocks: the counts beside quoted figures are those of the networks' own code, and each has its source."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def test_counts_are_those_of_the_code(network):
 
 @pytest.mark.parametrize("clock", CLOCKS.values(), ids=list(CLOCKS))
 def test_every_figure_has_file_commit_and_licence(clock):
-    assert re.search(r", commit [0-9a-f]{8} \(Apache-2\.0\), https://github\.com/", clock.citation)
+    assert re.search(r", commit [0-9a-f]{8} \(Apache-2\.0\), https://github\.com/", clock.source)
+    assert clock.file.startswith(("results/benchmark-", "docs/")) and clock.file in clock.citation
     assert clock.unit in ("ms", "images/s") and clock.step in ("forward", "training")
     assert all(figure > 0 for figure in clock.quoted.values())
     for network, figure in clock.quoted.items():
@@ -50,5 +51,5 @@ def test_some_figures_as_they_are_printed():
     assert (CLOCKS["t4"].quoted[ghostnet], CLOCKS["snapdragon855"].quoted[small]) == (2.6312, 3.22)
     assert CLOCKS["snapdragon855"].of_book()["ghostnet"] == 13.558
     assert "mobilenet_v1 ×0.25" not in CLOCKS["snapdragon855"].of_book()
-    assert CLOCKS["i9_10940x"].how == "Intel Core i9-10940X, 1 image, float32, PyTorch 2.4, torch.compile"
-    assert "batches" in CLOCKS["rtx3090_training"].how
+    assert CLOCKS["i9_10940x"].how.startswith("Intel Core i9-10940X, float32, PyTorch 2.4, torch.compile, results/")
+    assert CLOCKS["rtx4090"].words == "GPU: RTX 4090, 512 images" and "batches" in CLOCKS["rtx3090_training"].words

@@ -61,7 +61,8 @@ def change(record: dict, where: str, value: object) -> dict:
         (
             "kind",
             "guess",
-            "has kind='guess', but only 'training', 'network', 'guidelines', 'races', 'designs', 'study' are known",
+            "has kind='guess', but only 'training', 'network', 'guidelines', 'races', 'operations', 'designs', "
+            "'study' are known",
         ),
         ("environment.torch", KeyError, "lacks the field environment.torch"),
         ("environment.commit", 7, "environment.commit must be str or null, not int"),

@@ -142,7 +142,7 @@ def scoreboard_columns(batches: Sequence[int]) -> list[Column]:
             columns.append(Column(f"{rung}_{batch}", f"{rung}, {images}", "ms", help=predicted, **cost))
     for clock in map(all_clocks().get, OTHER_CLOCKS):
         assert clock is not None
-        source = f"Quoted from {clock.citation}." if clock.citation else "Recorded for this book."
+        source = f"Quoted from {clock.published.citation}." if clock.published else "Recorded for this book."
         columns.append(Column(f"clock_{clock.name}", clock.words, "ms", help=f"One image. {source}", **cost))
     return columns
 

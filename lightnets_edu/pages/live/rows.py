@@ -20,7 +20,7 @@ Shape = tuple[int, int, int]
 NONE, RELU, RELU6 = 0, 1, 2  # activations, the last setting of the rows that can have one
 ACTIVE = ("conv", "linear", "affine", "add", "gate")  # these can
 # Functions that change nothing in a network that predicts.
-THROUGH = ("dropout", "contiguous")
+THROUGH = ("dropout",)
 
 
 class UnknownOperationError(ValueError):
