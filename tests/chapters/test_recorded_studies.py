@@ -15,7 +15,6 @@ from lightnets_edu.records.verdicts import judged
 from lightnets_edu.runtime import resolve_device
 
 MOST_BYTES = 60_000
-NOT_YET = ("design",)  # declared: their pages say so
 RECORDED = [(name, device) for name in list_studies() for device in studied_devices(name)]
 
 
@@ -23,7 +22,7 @@ def test_every_study_is_declared_once_and_recorded_on_a_cpu():
     assert "senet" in list_studies()
     assert list_studies() == sorted(name for module in chapter_modules("study") for name in studies_in(module))
     recorded = [name for name, device in RECORDED if device == "cpu"]
-    assert sorted([*recorded, *NOT_YET]) == list_studies()
+    assert sorted(recorded) == list_studies()
     files = sorted(path.stem for path in (results_folder() / "studies" / "cpu").glob("*.json"))
     assert files == recorded  # no record of a study that is gone
     assert "studies" not in recorded_devices()

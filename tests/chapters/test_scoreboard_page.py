@@ -112,3 +112,24 @@ def test_widget_shows_the_rank_correlation(widget, among, batch):
 def test_widget_says_what_was_not_recorded(widget):
     with pytest.raises(ValueError, match="nothing was recorded on cpu with 256 images"):
         widget.evaluate(device="cpu", batch_size=256)
+
+
+def test_the_front_on_a_clock_names_what_nothing_beats():
+    """Networks with a time there and a printed accuracy; one that is slower and no better than another is not named."""
+    rows = [
+        {"network": name, "top1": top1, "clock_t4": ms}
+        for name, top1, ms in (
+            ("a", 70.0, 1.0),
+            ("b", 69.0, 2.0),
+            ("c", 75.0, 3.0),
+            ("d", None, 0.1),
+            ("e", 80.0, None),
+        )
+    ]
+    sentence = scoreboard.front_sentence(rows, "t4")
+    assert (
+        sentence.startswith("GPU: T4, 1 image. Of 3 networks") and "none beats a (1.0 ms, 70.0 %), c (3.0" in sentence
+    )
+    assert " b (" not in sentence and "longer" not in sentence
+    many = [{"network": f"n{i}", "top1": 50.0 + i, "clock_t4": 1.0 + i} for i in range(9)]
+    assert scoreboard.front_sentence(many, "t4").endswith("n5 (6.0 ms, 55.0 %) and 3 that take longer.")

@@ -37,6 +37,7 @@ HEADINGS = {quantity: ledger.HEADINGS[quantity] for quantity in COUNTED} | {
 SHOWN_RUNGS = ("flops", "microbenchmarks")  # the lowest and the highest of the ladder
 # Clocks that the board shows beside the recorded PyTorch's, by the names of lightnets_edu.pages.clocks.
 OTHER_CLOCKS = ("cpu-onnxruntime/1", "cpu-onnxruntime/int8/1", "rtx4090", "t4", "snapdragon855")
+MOST_NAMED = 6  # networks in a sentence
 FEWEST = 3  # networks, for a rank correlation
 LARGE_IMAGES = 224  # networks for smaller images are not compared in time with the others
 
@@ -313,8 +314,13 @@ def front_sentence(rows: Sequence[Mapping[str, Any]], clock: str) -> str:
     key = f"clock_{clock}"
     known = [row for row in rows if row[key] is not None and row["top1"] is not None]
     best = pareto_front(known, key, "top1")
-    names = ", then ".join(f"{row['network']} ({row[key]:.1f} ms, {row['top1']:.1f} %)" for row in best)
-    return f"{all_clocks()[clock].words}: of {len(known)} networks that have a time and a printed accuracy, {names}."
+    names = ", ".join(f"{row['network']} ({row[key]:.1f} ms, {row['top1']:.1f} %)" for row in best[:MOST_NAMED])
+    more = f" and {len(best) - MOST_NAMED} that take longer" if len(best) > MOST_NAMED else ""
+    words = all_clocks()[clock].words
+    return (
+        f"{words[0].upper()}{words[1:]}. Of {len(known)} networks that have a time there and a printed accuracy, none "
+        f"beats {names}{more}."
+    )
 
 
 def trained_rows() -> list[dict[str, Any]]:
