@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import logging
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from lightnets_edu.counting import count
-from lightnets_edu.deployment.session import onnx, onnxruntime, open_session, session_step
+from lightnets_edu.deployment.session import BATCH, onnx, onnxruntime, open_session, session_step
 from lightnets_edu.models import get_model
 from lightnets_edu.runtime.files import atomic_file
 from lightnets_edu.training.fashion_mnist import load_fashion_mnist
@@ -97,14 +98,15 @@ def export_onnx(model: nn.Module, path: str | os.PathLike, input_size: tuple[int
 
 def _exported(network: nn.Module, images: Tensor) -> Any:
     """The network as an ONNX model for any number of images."""
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore")  # the exporter's, about its own insides
+    # The exporter warns of its own insides, and some versions print about them.
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(
                 network,
                 (images,),
                 dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                dynamic_shapes=({0: torch.export.Dim(BATCH)},),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
                 verbose=False,

@@ -58,7 +58,7 @@ def graph_operations(path: str | os.PathLike, size: Sequence[int]) -> list[Opera
     """
     with tempfile.TemporaryDirectory() as folder:
         optimised = Path(folder, "optimised.onnx")
-        open_session(path, optimised=optimised)
+        open_session(path, optimised=optimised, images=size[0])
         graph = onnx().load(optimised).graph
     return _Graph(graph, tuple(size)).operations()
 
@@ -85,7 +85,9 @@ def timed_operations(
     with tempfile.TemporaryDirectory() as folder:
         optimised = Path(folder, "optimised.onnx")
         # One session for both: another one would give the nodes that it makes other names.
-        session = open_session(path, threads=threads, optimised=optimised, profile=Path(folder, "profile"))
+        session = open_session(
+            path, threads=threads, optimised=optimised, profile=Path(folder, "profile"), images=size[0]
+        )
         step = session_step(session, np.random.default_rng(0).standard_normal(size, dtype=np.float32))
         for _ in range(WARMUP + passes):
             step()

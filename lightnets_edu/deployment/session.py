@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
+BATCH = "batch"  # the name that export_onnx gives the number of images
+
+
 def onnxruntime() -> ModuleType:
     """The library.
 
@@ -47,6 +50,7 @@ def open_session(
     threads: int = 1,
     optimised: str | os.PathLike | None = None,
     profile: str | os.PathLike | None = None,
+    images: int | None = None,
 ) -> InferenceSession:
     """Load a file for the CPU, with all of ONNX Runtime's optimisations.
 
@@ -55,6 +59,8 @@ def open_session(
         threads: Threads of one operation; operations run one after the other.
         optimised: Write the graph that is really run there.
         profile: Note the time of every node; the file's name begins with this.
+        images: How many images it will get (None: any number), so that shapes are computed beforehand; for files that
+            ``export_onnx`` wrote.
 
     Raises:
         ImportError: If ONNX Runtime is not installed.
@@ -65,6 +71,8 @@ def open_session(
     options.intra_op_num_threads = whole_number("threads", threads, 1)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: that an optimised graph suits this machine only is known
+    if images is not None:
+        options.add_free_dimension_override_by_name(BATCH, images)
     if optimised is not None:
         options.optimized_model_filepath = str(optimised)
     if profile is not None:
