@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -209,19 +209,23 @@ class Exported:
         return self.quantised if amp == "int8" else self.path
 
 
-@lru_cache(maxsize=1)
-def exported_network(name: str, options: tuple[tuple[str, Any], ...], side: int) -> Exported:
+def exported_network(name: str, options: Mapping[str, Any], side: int) -> Exported:
     """A network of the registry with fresh weights, exported once as long as no other is asked for.
 
     Args:
         name: As for ``get_model``.
-        options: Its options, sorted.
+        options: Its options.
         side: Of the images, in pixels.
 
     Raises:
         ValueError: If there is no such network or option.
         ImportError: If onnx, onnxscript or onnxruntime is not installed.
     """
+    return _exported_once(name, tuple(sorted(options.items())), side)
+
+
+@lru_cache(maxsize=1)
+def _exported_once(name: str, options: tuple[tuple[str, Any], ...], side: int) -> Exported:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = get_model(name, **dict(options))

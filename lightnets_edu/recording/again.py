@@ -50,7 +50,7 @@ def _predicted(name: str, row: dict[str, Any], profile: DeviceProfile) -> dict[s
     same = {field: row[field] for field in ("amp", "channels_last", "runtime", "threads")}
     setting = StepSetting(row["step"], batch, side, **same)
     if setting.runtime == "onnxruntime":
-        exported = exported_network(name, tuple(sorted(row["options"].items())), side)
+        exported = exported_network(name, row["options"], side)
         return row | predict_file(exported, row["input_size"], setting, profile)
     with torch.device("meta"):
         model = get_model(name, **row["options"]).eval()

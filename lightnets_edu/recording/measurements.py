@@ -168,9 +168,10 @@ def measure_step(
         size = setting.input_size(name, options)
         row = setting.describe(name, options, device)
         row |= {"keeps_memory": kept, "measured": None, "refused": None, "peak_bytes": None}
+        row |= {"predicted_seconds": None, "predicted_peak_bytes": None}
         try:
             if setting.runtime == "onnxruntime":
-                exported = exported_network(name, tuple(sorted(options.items())), size[-1])
+                exported = exported_network(name, options, size[-1])
                 row |= {"macs": exported.macs, **predict_file(exported, size, setting, profile)}
                 return row | _measured_file(exported.file(setting.amp), size, setting, instruments)
             model = get_model(name, **options)
@@ -284,7 +285,7 @@ def predict_network(
     size = setting.input_size(name, options)
     row = {"step": setting.step, "options": dict(options), "input_size": list(size), "amp": setting.amp, **given}
     if setting.runtime == "onnxruntime":
-        exported = exported_network(name, tuple(sorted(options.items())), size[-1])
+        exported = exported_network(name, options, size[-1])
         return row | {"macs": exported.macs, **predict_file(exported, size, setting, profile)}
     with torch.device("meta"):
         model = get_model(name, **options).eval()

@@ -57,7 +57,7 @@ def record_operations(
 def _row(name: str, threads: int, passes: int) -> dict[str, Any]:
     side = default_input_size(name)
     size = (1, 3, side, side)
-    exported = exported_network(name, (), side)
+    exported = exported_network(name, {}, side)
     images = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
     step = session_step(open_session(exported.path, threads=threads), images)
     whole = measure(step, device="cpu", warmup=3, repeats=20, min_seconds=SECONDS).median

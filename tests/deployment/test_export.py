@@ -68,14 +68,14 @@ def test_the_file_computes_what_the_network_computes(tmp_path, number):
 # One of each kind of difficulty: local response norm, concatenations, gates with sums, a shuffle of groups.
 @pytest.mark.parametrize("name", ["alexnet_2012", "ghostnet", "shufflenet_v1"])
 def test_networks_of_the_book(name):
-    exported = exported_network(name, (("num_classes", 7),), 96)
+    exported = exported_network(name, {"num_classes": 7}, 96)
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         model = get_model(name, num_classes=7).eval()
         wanted = model(torch.from_numpy(images_of(96, 2))).numpy()
     found = run(exported.path, images_of(96, 2))
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
-    assert exported.path == exported_network(name, (("num_classes", 7),), 96).path  # exported once
+    assert exported.path == exported_network(name, {"num_classes": 7}, 96).path  # exported once
 
 
 def test_a_file_that_computes_something_else_is_not_written(tmp_path):

@@ -12,7 +12,7 @@ from lightnets_edu.models import default_input_size, list_models
 def test_export(name):
     """The export itself compares ONNX Runtime's outputs with PyTorch's; here its work is compared with ``count``'s."""
     side = default_input_size(name)
-    exported = exported_network(name, (), side)
+    exported = exported_network(name, {}, side)
     ops = graph_operations(exported.path, (2, 3, side, side))
     # What ONNX Runtime computes on whole blocks of channels is more, by no more than the blocks that are not full.
     assert 2 * exported.macs <= sum(op.macs for op in ops) < 2 * 1.5 * exported.macs

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from lightnets_edu.pages.live.rows import Row, compact
+from lightnets_edu.models import get_entry, get_model
+from lightnets_edu.pages.live.rows import Row, compact, network_rows
 from lightnets_edu.pages.live.weights import hashed_image, put_hashed_weights
 
 from .conftest import call
@@ -44,3 +45,13 @@ def error(found: np.ndarray, model: nn.Module, rows: list[Row], shape: tuple) ->
     wanted = wanted_outputs(model, rows, shape)
     assert found.shape == wanted.shape
     return float(np.abs(found - wanted).max() / wanted.std())
+
+
+def network_error(page, name: str) -> float:
+    """The same for a network of the registry, at its own size."""
+    side = get_entry(name).input_size
+    shape = (3, side, side)
+    model = get_model(name)
+    rows = network_rows(model, shape)
+    (found,) = outputs(page, [(rows, shape)])
+    return error(found, model, rows, shape)

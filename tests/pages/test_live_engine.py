@@ -16,7 +16,7 @@ from lightnets_edu.pages.live import make
 from lightnets_edu.pages.live.rows import UnknownOperationError, network_rows
 
 from .conftest import call
-from .live_outputs import error, outputs, wanted_outputs
+from .live_outputs import error, network_error, outputs, wanted_outputs
 
 
 def random_convolution(draw: random.Random) -> tuple[nn.Conv2d, tuple[int, int, int]]:
@@ -52,12 +52,7 @@ def test_random_convolutions(page):
 @pytest.mark.parametrize("name", ["ghostnet", "shufflenet_v1", "efficientnet_lite0"])
 def test_networks(page, name):
     """Gates and concatenations; groups, shuffles and average pools; uneven zeros and ReLU6."""
-    side = get_entry(name).input_size
-    shape = (3, side, side)
-    model = get_model(name)
-    rows = network_rows(model, shape)
-    (found,) = outputs(page, [(rows, shape)])
-    assert error(found, model, rows, shape) < 1e-4
+    assert network_error(page, name) < 1e-4
 
 
 def test_what_the_three_networks_do_not_have(page):
