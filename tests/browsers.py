@@ -1,7 +1,8 @@
-"""The tests' browser: which one, and how it is started. ``python tests/browsers.py`` makes sure that there is one.
+"""The tests' browsers: which, and how they are started. ``python tests/browsers.py`` makes sure that they are there.
 
-In this order: a Chromium or Chrome of the machine; Playwright's own, downloaded if it can be; the system's package,
-where the user may install it (Debian and its kin).
+All that needs a browser is tested in Chromium or Chrome, and what runs networks inside a page in Firefox too. In this
+order: a browser of the machine; Playwright's own, downloaded if it can be; the system's package, where the user may
+install it (Debian and its kin).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
@@ -24,11 +26,24 @@ PLACES = (
 )
 OFF = ("gpu", "quic", "background-networking", "component-update", "sync")
 ARGUMENTS = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in OFF)]
-DRIVER_NEEDS = "libatomic1"  # Playwright's driver is a Node.js, which no bare Debian can start
-ADVICE = (
-    "The tests need Chromium or Chrome, and none is here that starts, none could be downloaded, and this user cannot "
-    "install the system's package: install Chromium, or run `playwright install --with-deps chromium` on a network."
+FIREFOX_NAMES = ("firefox", "firefox-esr")
+FIREFOX_PLACES = (
+    "/Applications/Firefox.app/Contents/MacOS/firefox",
+    r"C:\Program Files\Mozilla Firefox\firefox.exe",
 )
+FIREFOX_CHANNEL = "moz-firefox"  # a Firefox as it is delivered, which Playwright drives by the standard protocol
+DRIVER_NEEDS = "libatomic1"  # Playwright's driver is a Node.js, which no bare Debian can start
+PACKAGES = ("chromium", "firefox-esr")
+ADVICE = (
+    "The tests need Chromium or Chrome, and Firefox. One of them is not here or does not start, could not be "
+    "downloaded, and this user cannot install the system's package: install both, or run "
+    "`playwright install --with-deps chromium firefox` on a network."
+)
+
+
+def _found(names: Sequence[str], places: Sequence[str]) -> list[str]:
+    on_the_path = [shutil.which(name) for name in names]
+    return [*filter(None, on_the_path), *(place for place in places if os.path.isfile(place))]
 
 
 def launch(playwright: Playwright, crashes: Path) -> Browser:
@@ -41,8 +56,7 @@ def launch(playwright: Playwright, crashes: Path) -> Browser:
     Raises:
         Error: If none starts.
     """
-    found = [shutil.which(name) for name in NAMES] + [place for place in PLACES if os.path.isfile(place)]
-    for path in [*filter(None, found), None]:  # None is Playwright's own
+    for path in [*_found(NAMES, PLACES), None]:  # None is Playwright's own
         try:
             return playwright.chromium.launch(
                 executable_path=path, args=ARGUMENTS, env={**os.environ, "XDG_CONFIG_HOME": str(crashes)}
@@ -52,11 +66,27 @@ def launch(playwright: Playwright, crashes: Path) -> Browser:
     raise problem
 
 
+def launch_firefox(playwright: Playwright) -> Browser:
+    """Start the machine's Firefox, else Playwright's own.
+
+    Raises:
+        Error: If none starts.
+    """
+    for path in [*_found(FIREFOX_NAMES, FIREFOX_PLACES), None]:
+        try:
+            channel = FIREFOX_CHANNEL if path else None
+            return playwright.firefox.launch(executable_path=path, channel=channel)
+        except Error as error:
+            problem = error
+    raise problem
+
+
 def starts() -> bool:
-    """Whether there is a browser that starts, and Playwright's driver, which starts it."""
+    """Whether there are browsers that start, and Playwright's driver, which starts them."""
     try:
         with tempfile.TemporaryDirectory() as crashes, sync_playwright() as playwright:
             launch(playwright, Path(crashes)).close()
+            launch_firefox(playwright).close()
     except Exception as error:  # a driver that lacks a library of the system's raises this very class
         print(error)
         return False
@@ -73,19 +103,20 @@ def as_root() -> list[str] | None:
 
 
 def install_steps() -> list[tuple[str, list[str]]]:
-    """Ways to get a browser: what is said, and the command; the later ones only if those before did not help."""
-    steps = [("downloading Playwright's Chromium", [sys.executable, "-m", "playwright", "install", "chromium"])]
+    """Ways to get the browsers: what is said, and the command; the later ones only if those before did not help."""
+    download = [sys.executable, "-m", "playwright", "install", "chromium", "firefox"]
+    steps = [("downloading Playwright's browsers", download)]
     root = as_root()
     if root is not None and shutil.which("apt-get"):
         apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]
         steps.append(("looking for the system's packages", [*apt, "update"]))
-        install = [*apt, "install", "--yes", "--no-install-recommends", "chromium", DRIVER_NEEDS]
-        steps.append(("installing the system's Chromium", install))
+        install = [*apt, "install", "--yes", "--no-install-recommends", *PACKAGES, DRIVER_NEEDS]
+        steps.append(("installing the system's browsers", install))
     return steps
 
 
 def main() -> int:
-    """Make sure that there is a browser; the exit status is 1 if there is none, and a sentence says what to do."""
+    """Make sure that there are browsers; the exit status is 1 if there is none, and a sentence says what to do."""
     if starts():
         return 0
     output = []

@@ -1,4 +1,4 @@
-"""Shared by all tests: one thread (two cores are shared with the browser), hypothesis without a clock, one browser."""
+"""Shared by all tests: one thread (two cores are shared with the browser), hypothesis without a clock, the browsers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import browsers
 import pytest
 import torch
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 settings.register_profile("lightnets", deadline=None, max_examples=60)
 settings.load_profile("lightnets")
@@ -21,9 +21,35 @@ def _one_thread_and_a_seed():
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """See browsers.py (Playwright allows one session a process)."""
+def playwright() -> Iterator[Playwright]:
+    """Playwright allows one session a process."""
     with sync_playwright() as playwright:
-        browser = browsers.launch(playwright, tmp_path_factory.mktemp("browser"))
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """See browsers.py."""
+    browser = browsers.launch(playwright, tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def firefox(playwright: Playwright) -> Iterator[Browser]:
+    """See browsers.py."""
+    browser = browsers.launch_firefox(playwright)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Browser) -> Browser:
+    """The browser of a test; a module whose tests are for both takes `both_browsers` under this name."""
+    return chromium
+
+
+@pytest.fixture(scope="session", params=["chromium", "firefox"])
+def both_browsers(request: pytest.FixtureRequest) -> Browser:
+    """One after the other."""
+    return request.getfixturevalue(request.param)

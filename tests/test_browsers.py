@@ -1,4 +1,4 @@
-"""How the tests find their browser, on machines that have one, can get one, or cannot."""
+"""How the tests find their browsers, on machines that have one, can get one, or cannot."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Playwright:
     def __init__(self, *working: str | None) -> None:
         self.tried: list[str | None] = []
         self.working = working
-        self.chromium = self
+        self.chromium = self.firefox = self
 
-    def launch(self, executable_path: str | None, args: list[str], env: dict[str, str]) -> str:
+    def launch(self, executable_path: str | None, **options: object) -> str:
         self.tried.append(executable_path)
         if executable_path not in self.working:
             raise Error(f"{executable_path} does not start")
@@ -29,7 +29,8 @@ class Playwright:
 @pytest.fixture
 def two_on_the_path(monkeypatch):
     monkeypatch.setattr(browsers, "PLACES", ())
-    found = {"chromium": "/bin/chromium", "google-chrome": "/bin/google-chrome"}
+    monkeypatch.setattr(browsers, "FIREFOX_PLACES", ())
+    found = {name: f"/bin/{name}" for name in ("chromium", "google-chrome", "firefox-esr")}
     monkeypatch.setattr(browsers.shutil, "which", found.get)
 
 
@@ -45,11 +46,24 @@ def test_the_first_that_starts_is_taken(two_on_the_path, working, taken):
     assert browsers.launch(Playwright(*working), Path("crashes")) == taken
 
 
+@pytest.mark.parametrize(("working", "channel"), [("/bin/firefox-esr", "moz-firefox"), (None, None)])
+def test_a_firefox_of_the_machine_is_driven_as_it_is(two_on_the_path, monkeypatch, working, channel):
+    asked = {}
+    playwright = Playwright(working)
+    monkeypatch.setattr(
+        playwright, "launch", lambda **options: asked.update(options) or Playwright.launch(playwright, **options)
+    )
+    assert browsers.launch_firefox(playwright) == f"browser {working}"
+    assert asked == {"executable_path": working, "channel": channel}
+
+
 def test_none_starts(two_on_the_path):
     playwright = Playwright()
     with pytest.raises(Error, match="None does not start"):
         browsers.launch(playwright, Path("crashes"))
-    assert playwright.tried == ["/bin/chromium", "/bin/google-chrome", None]
+    with pytest.raises(Error, match="None does not start"):
+        browsers.launch_firefox(playwright)
+    assert playwright.tried == ["/bin/chromium", "/bin/google-chrome", None, "/bin/firefox-esr", None]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import Browser
 from torch import Tensor, nn
 
 from lightnets_edu.counting import count
@@ -17,6 +18,11 @@ from lightnets_edu.pages.live.rows import UnknownOperationError, network_rows
 
 from .conftest import call
 from .live_outputs import error, network_error, outputs, wanted_outputs
+
+
+@pytest.fixture(scope="module")
+def browser(both_browsers: Browser) -> Browser:
+    return both_browsers
 
 
 def random_convolution(draw: random.Random) -> tuple[nn.Conv2d, tuple[int, int, int]]:

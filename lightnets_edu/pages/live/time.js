@@ -78,9 +78,7 @@ function makeRow(name, { times }, networks, { noise, recorded }) {
 
 /** Let the browser save a text. @param {string} text @param {string} name */
 function save(text, name) {
-  const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  make("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000); // when the browser has begun to read it
+  make("a", { href: `data:application/json,${encodeURIComponent(text)}`, download: name }).click();
 }
 
 /** What this browser keeps; it may keep nothing. */
