@@ -1,8 +1,8 @@
 """The book's Sphinx extension: widgets without a kernel, mathematics without a network, never a stale number.
 
-In the order of a build it keys the cache of executed notebooks on this package's sources; refuses outputs that a
-reader could not see; adds the scripts of widgets, exercises and studies to the pages that have them, and lays that of
-the engine beside them; copies MathJax beside the pages; and keeps only the icons in use.
+In the order of a build it keys the cache of executed notebooks on this package's sources; refuses outputs that a reader
+could not see; folds code; adds the scripts of widgets, exercises and studies to the pages that have them, and lays that
+of the engine beside them; copies MathJax beside the pages; and keeps only the icons in use.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lightnets_edu.pages.board.explore import static_script as explore_script
 from lightnets_edu.pages.exercise.shown import exercise_script
 from lightnets_edu.pages.live.shown import live_script
 from lightnets_edu.pages.site.build import code_digest
+from lightnets_edu.pages.site.folding import fold
 from lightnets_edu.pages.site.icons import shrink_fonts
 from lightnets_edu.pages.study.switches import study_script
 from lightnets_edu.pages.widget.widgets import static_script
@@ -124,12 +125,15 @@ def lighten_icons(app: Sphinx, error: Exception | None) -> None:
     shrink_fonts(html)
 
 
-def load_figures_late(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """A figure is fetched when the reader comes near it: a long chapter opens quickly on a phone."""
+def mend_body(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Change what other extensions write.
+
+    A figure is fetched when the reader comes near it: a long chapter opens quickly on a phone. And the line above
+    folded code is its own label.
+    """
     if "body" in context:
-        context["body"] = context["body"].replace("<img ", '<img loading="lazy" ')
+        body = context["body"].replace("<img ", '<img loading="lazy" ')
+        context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -138,8 +142,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", serve_mathjax_locally)
     app.connect("builder-inited", write_scripts)
     app.connect("doctree-read", refuse_blank_outputs)
+    app.connect("doctree-read", fold)
     app.connect("html-page-context", add_scripts, priority=100)
-    app.connect("html-page-context", load_figures_late)
+    app.connect("html-page-context", mend_body)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", lighten_icons)
     app.setup_extension("lightnets_edu.pages.site.publish")
