@@ -1,9 +1,9 @@
 """What of a chapter is open, and what lies under a line that says what it is.
 
-A notebook keeps all of its code in sight; a page keeps what teaches. Cells that only install, check or assert are not
-on the page at all. Code of more than `OPEN_LINES` lines is folded, as is the code of what is shown as a picture or a
-table (its cell has the tag ``hide-input``). The line above it is the cell's first comment. A section whose first words
-are ``<!-- folded: what is in it -->`` opens at a press.
+A notebook keeps all of its code in sight; a page keeps what teaches. Cells that only install, import or assert are not
+on the page at all, and neither is a call whose result is all there is to see. Folded are code of more than `OPEN_LINES`
+lines and code that makes a picture or a table, unless its cell has the tag ``show-input``. The line above is the cell's
+first comment. A section whose first words are ``<!-- folded: what is in it -->`` opens at a press.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ from sphinx.application import Sphinx
 OPEN_LINES = 12
 FOLDED = re.compile(r"<!--\s*folded:\s*(?P<line>.+?)\s*-->", re.DOTALL)
 # What a cell's code does, where it begins without a comment.
-LINES = {"image": "The code of this figure", "output": "The code of what follows", "nothing": "Code"}
+LINES = {
+    "figure": "The code of this figure",
+    "table": "The code of this table",
+    "text": "The code of these lines",
+    "nothing": "Code that the next cells need",
+}
 # A link into a closed section opens it, and paper shows everything. Browsers that do so themselves find nothing to do.
 SCRIPT = """<script>
 (() => {
@@ -52,10 +57,16 @@ def _fold_cell(cell: nodes.container) -> None:
     if source is None:
         return
     code = source.astext()
-    if is_upkeep(code) and output is None:
+    if output is None and is_upkeep(code):
         cell.parent.remove(cell)
         return
-    if "hide_mode" not in cell and len(code.strip().splitlines()) > OPEN_LINES:
+    kept_open = "tag_show-input" in cell["classes"]
+    if output is not None and is_call(code) and not kept_open:
+        cell.remove(source)
+        cell.attributes.pop("hide_mode", None)
+        return
+    long = len(code.strip().splitlines()) > OPEN_LINES
+    if "hide_mode" not in cell and not kept_open and (long or _kind(output) in ("figure", "table")):
         cell["hide_mode"] = "input"
     if "hide_mode" in cell:
         metadata = cell.get("cell_metadata", {}).get("mystnb", {})
@@ -69,20 +80,39 @@ def _part(cell: nodes.container, name: str) -> nodes.container | None:
 
 
 def _kind(output: nodes.container | None) -> str:
+    """What a reader sees of it."""
     if output is None:
         return "nothing"
-    return "image" if next(output.findall(nodes.image), None) else "output"
+    if next(output.findall(nodes.image), None):
+        return "figure"
+    markup = "".join(one.astext() for one in output.findall(nodes.raw))
+    if "<table" in markup:
+        return "table"
+    return "figure" if "<svg" in markup or "<div" in markup else "text"
+
+
+def _statements(code: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(code).body
+    except SyntaxError:  # a command of IPython's
+        return []
 
 
 def is_upkeep(code: str) -> bool:
     """Whether all that a cell does is to install, to import or to assert: readers of the page miss nothing."""
-    if "%pip" in code:
-        return True
-    try:
-        statements = ast.parse(code).body
-    except SyntaxError:  # a command of IPython's
-        return False
-    return bool(statements) and all(isinstance(one, ast.Assert | ast.Import | ast.ImportFrom) for one in statements)
+    statements = _statements(code)
+    upkeep = (ast.Assert, ast.Import, ast.ImportFrom)
+    return "%pip" in code or (bool(statements) and all(isinstance(one, upkeep) for one in statements))
+
+
+def is_call(code: str) -> bool:
+    """Whether a cell is a single call, whose result is all there is to see; what is printed is read beside its code."""
+    match _statements(code):
+        case [ast.Expr(ast.Call(ast.Name(name)))]:
+            return name != "print"
+        case [ast.Expr(ast.Call())]:
+            return True
+    return False
 
 
 def first_comment(code: str) -> str:
