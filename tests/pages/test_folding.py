@@ -19,6 +19,9 @@ kernelspec: {{display_name: Python 3, language: python, name: python3}}
 # Title
 
 ## Layers
+
+Before.
+
 <!-- folded: All "53" layers & more -->
 
 Inside.
@@ -26,6 +29,17 @@ Inside.
 ### Deeper
 
 Still inside.
+
+## Two
+
+<!-- folded: One -->
+
+First.
+
+<!-- folded: The other,
+on two lines -->
+
+Second.
 
 ## After
 
@@ -80,12 +94,15 @@ def doctree(tmp_path_factory) -> nodes.document:
 
 
 def test_a_section_opens_at_a_press(doctree):
-    before, _, inside = doctree["html"].partition('<details class="ln-fold">')
-    inside, _, after = inside.partition("</details>")
-    assert "<h2>Layers" in before
-    assert inside.startswith("<summary>All &quot;53&quot; layers &amp; more</summary>")
-    assert "Inside." in inside and "Still inside." in inside and "Outside." not in inside
-    assert "Outside." in after and "<h2>After" in after
+    before, first, second, third = doctree["html"].split('<details class="ln-fold">')
+    assert "<h2>Layers" in before and "Before." in before
+    assert first.startswith("<summary>All &quot;53&quot; layers &amp; more</summary>")
+    inside, _, after = first.partition("</details>")
+    assert "Inside." in inside and "Still inside." in inside and "<h2>Two" in after
+    assert second.startswith("<summary>One</summary>") and second.endswith("</details>")
+    assert third.startswith("<summary>The other, on two lines</summary>")
+    inside, _, after = third.partition("</details>")
+    assert "Second." in inside and "<h2>After" in after
     assert doctree["html"].count("beforeprint") == 1
 
 

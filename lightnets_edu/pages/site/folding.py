@@ -3,7 +3,8 @@
 A notebook keeps all of its code in sight; a page keeps what teaches. Cells that only install, import or assert are not
 on the page at all, and neither is a call whose result is all there is to see. Folded are code of more than `OPEN_LINES`
 lines and code that makes a picture or a table, unless its cell has the tag ``show-input``. The line above is the cell's
-first comment. A section whose first words are ``<!-- folded: what is in it -->`` opens at a press.
+first comment. The words ``<!-- folded: what is in it -->`` in a section fold everything from there to the section's
+end, or to the next such words.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import ast
 import html
 import re
-from collections.abc import Iterator
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -42,10 +42,7 @@ def fold(app: Sphinx, doctree: nodes.document) -> None:
     for cell in list(doctree.findall(nodes.container)):
         if cell.get("nb_element") == "cell_code":
             _fold_cell(cell)
-    sections = [*_marked_sections(doctree)]
-    for section, mark, line in sections:
-        _fold_section(section, mark, line)
-    if sections:
+    if any([_fold_section(section) for section in doctree.findall(nodes.section)]):
         doctree.append(_html(SCRIPT))
 
 
@@ -128,17 +125,19 @@ def first_comment(code: str) -> str:
 # --- Sections -------------------------------------------------------------------------------------------------------
 
 
-def _marked_sections(doctree: nodes.document) -> Iterator[tuple[nodes.section, nodes.Node, str]]:
-    for section in doctree.findall(nodes.section):
-        for child in section.children[1:2]:
-            if isinstance(child, nodes.raw) and (found := FOLDED.fullmatch(child.astext().strip())):
-                yield section, child, found["line"]
-
-
-def _fold_section(section: nodes.section, mark: nodes.Node, line: str) -> None:
-    summary = f'<details class="ln-fold"><summary>{html.escape(line)}</summary>'
-    section.replace(mark, _html(summary))
-    section.append(_html("</details>"))
+def _fold_section(section: nodes.section) -> bool:
+    """Fold what stands after each mark; gives whether there is one."""
+    folded = False
+    for child in list(section.children):
+        found = FOLDED.fullmatch(child.astext().strip()) if isinstance(child, nodes.raw) else None
+        if found:
+            before = "</details>" if folded else ""
+            line = html.escape(" ".join(found["line"].split()))
+            section.replace(child, _html(f'{before}<details class="ln-fold"><summary>{line}</summary>'))
+            folded = True
+    if folded:
+        section.append(_html("</details>"))
+    return folded
 
 
 def _html(text: str) -> nodes.raw:
