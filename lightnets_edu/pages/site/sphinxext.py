@@ -1,8 +1,9 @@
 """The book's Sphinx extension: widgets without a kernel, mathematics without a network, never a stale number.
 
 In the order of a build it keys the cache of executed notebooks on this package's sources; refuses outputs that a reader
-could not see; folds code; adds the scripts of widgets, exercises and studies to the pages that have them, and lays that
-of the engine beside them; copies MathJax beside the pages; and keeps only the icons in use.
+could not see; folds code; links the glossary's terms; adds the scripts of widgets, exercises and studies to the pages
+that have them, and lays that of the engine beside them; copies MathJax beside the pages; and keeps only the icons in
+use.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from lightnets_edu.pages.exercise.shown import exercise_script
 from lightnets_edu.pages.live.shown import live_script
 from lightnets_edu.pages.site.build import code_digest
 from lightnets_edu.pages.site.folding import fold
+from lightnets_edu.pages.site.glossary import link_terms
 from lightnets_edu.pages.site.icons import shrink_fonts
 from lightnets_edu.pages.study.switches import study_script
 from lightnets_edu.pages.widget.widgets import static_script
@@ -143,6 +145,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", write_scripts)
     app.connect("doctree-read", refuse_blank_outputs)
     app.connect("doctree-read", fold)
+    app.connect("doctree-resolved", link_terms)
     app.connect("html-page-context", add_scripts, priority=100)
     app.connect("html-page-context", mend_body)
     app.connect("build-finished", copy_mathjax)
