@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import json
+
+import pytest
 
 from lightnets_edu.pages.live import time_here
 
 from .conftest import CHAPTERS, PAGES, accessibility_faults, fits
 
 CHAPTER = next(page for page in CHAPTERS if page.startswith("notebooks/02_"))
+# Where the reader can ask the device at hand.
+TIMED = ["index.html", *(page for page in CHAPTERS if page[10:12] in "02 05 07 08 10 12 13 14 16".split())]
 SCRIPT = "lightnets-live.js"
 
 
@@ -16,7 +21,7 @@ def test_no_page_loads_the_engine(html):
     for page in PAGES:
         text = (html / page).read_text(encoding="utf-8")
         assert f'src="../_static/{SCRIPT}' not in text, page
-        assert (SCRIPT in text) == (page == CHAPTER), page  # there its name is in the words of the button
+        assert (SCRIPT in text) == (page in TIMED), page  # there its name is in the words of the button
     assert len(gzip.compress(time_here().static_html().encode())) <= 2500
 
 
@@ -36,3 +41,27 @@ def test_a_press_is_enough(visit, base):
     assert host.get_attribute("aria-busy") == "false"
     assert fits(page), "scrolls sideways"
     assert accessibility_faults(page, include="[data-live]") == []
+
+
+@pytest.mark.parametrize("chapter", TIMED)
+def test_each_page_times_what_it_is_about(visit, html, chapter):
+    """All that it checks at first is run once, and what it compares is among that."""
+    page = visit((html / chapter).as_uri(), viewport={"width": 1400, "height": 900}).page
+    host = page.locator("[data-live=time]")
+    spec = json.loads(host.locator("script[type='application/json']").text_content())["spec"]
+    assert {name for pair in spec["pairs"] for name in pair} <= set(spec["chosen"])
+    host.locator("[data-action=choose]").click()
+    host.locator("details fieldset").wait_for()
+    checked = host.locator("input[name=network]:checked")
+    assert set(checked.evaluate_all("inputs => inputs.map((input) => input.value)")) == set(spec["chosen"])
+    heavy = [name for name in spec["chosen"] if name.startswith(("resnet", "wide_resnet"))]
+    for name in heavy:
+        host.locator(f"input[value={name}]").uncheck()
+    light = len(spec["chosen"]) - len(heavy)
+    host.locator("[data-action=start]").click()
+    if light:
+        host.locator("[data-live-row]").nth(light - 1).wait_for(timeout=60_000)
+        host.locator("[data-action=stop]").click()
+        host.locator("[role=status]", has_text=f"Stopped: {light} of {light}").wait_for()
+    else:
+        host.locator("[role=status]", has_text="No network is chosen").wait_for()

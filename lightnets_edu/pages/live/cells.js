@@ -14,8 +14,8 @@ export function makeTable(title, heads) {
   return { frame: make("div", { class: "ln-live-times" }, caption, frame), body };
 }
 
-/** @param {string} output @param {number} value @param {string} text */
-function makeNumber(output, value, text) {
+/** A cell that holds a raw number beside its text. @param {string} output @param {number} value @param {string} text */
+export function makeNumber(output, value, text) {
   return make("td", {}, make("span", { "data-output": output, "data-value": value }, text));
 }
 

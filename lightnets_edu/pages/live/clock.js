@@ -6,7 +6,7 @@ const WARM = 150; // milliseconds before the clock counts: the browser translate
 const BLOCK = 40; // milliseconds that a block takes at least
 const BLOCKS = 3; // in each round
 export const ROUNDS = 3;
-const MOST_ROUNDS = 5; // for those that were disturbed
+const MORE_ROUNDS = 2; // for those that were disturbed
 
 /** @typedef {{ milliseconds: number, spread: number, runs: number }} Timing */
 
@@ -64,19 +64,35 @@ export function isNoise({ spread }, limit) {
 /** What is timed. @typedef {{ name: string, rows: Row[], shape: number[] }} Timed */
 
 /**
+ * What is told while things are timed: one is begun, one was timed, one does not fit into memory.
+ * @typedef {object} Listener
+ * @property {(round: number, at: number) => void} begin
+ * @property {(at: number, timing: Timing) => void} end
+ * @property {(at: number) => void} refuse
+ */
+
+/**
  * Time some things in turns: a while in which the device is slow then disturbs all of them a little, and shows in their
  * spread, instead of one of them unseen.
  * @param {Engine} engine @param {Timed[]} things @param {number} limit The spread above which a timing is noise.
- * @param {{ begin(round: number, at: number): void, end(at: number, timing: Timing): void }} tell
+ * @param {Listener} tell
+ * @param {number} [rounds]
  */
-export const timeInTurns = async (engine, things, limit, tell) => {
-  const found = things.map(() => ({ samples: /** @type {number[]} */ ([]), runs: 0, noisy: true }));
-  for (let round = 1; round <= MOST_ROUNDS; round++) {
+export const timeInTurns = async (engine, things, limit, tell, rounds = ROUNDS) => {
+  const found = things.map(() => ({ samples: /** @type {number[]} */ ([]), runs: 0, noisy: true, refused: false }));
+  for (let round = 1; round <= rounds + MORE_ROUNDS; round++) {
     for (const [at, { rows, shape }] of things.entries()) {
       const one = found[at];
-      if (round > ROUNDS && !one.noisy) continue;
+      if (one.refused || (round > rounds && !one.noisy)) continue;
       tell.begin(round, at);
-      await engine.ask("build", { rows, shape });
+      try {
+        await engine.ask("build", { rows, shape });
+      } catch (error) {
+        if (/** @type {Error} */ (error).name !== "RangeError") throw error;
+        one.refused = true; // the browser does not give so much memory
+        tell.refuse(at);
+        continue;
+      }
       let last = 0;
       for (let spent = 0; spent < (round === 1 ? WARM : BLOCK); spent += last) {
         last = Math.max(await runVisible(engine, 1), 0.1);

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import html
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import traitlets
+from torch import nn
 
+from lightnets_edu.counting import count
+from lightnets_edu.models import list_models
 from lightnets_edu.pages.clocks import recorded_milliseconds
+from lightnets_edu.pages.live.rows import Shape, compact, network_rows
 from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.pages.script.bundle import bundle, page_script
 from lightnets_edu.pages.script.component import PageWidget
@@ -35,11 +41,8 @@ CHOSEN = (
 )
 # The book's records that stand beside the reader's times: folders of results/.
 RECORDED = ("cpu", "cpu-onnxruntime")
-INTRODUCTION = (
-    f"This page can time {len(CHOSEN)} of the book's networks, or others that you choose, on the device that you are "
-    "reading it on. They run in the book's own small engine, which is loaded when you press. It uses one core. "
-    "Nothing is sent anywhere: this browser keeps the times, and you can save them as a file."
-)
+# Two whose times are compared where a page names no others.
+PAIRS = (("ghostnet", "mobilenet_v1"),)
 
 
 @cache
@@ -47,9 +50,7 @@ def _shared() -> dict[str, Any]:
     """What the component has to know from Python."""
     devices = [device for device in RECORDED if device in recorded_devices()]
     return {
-        "introduction": INTRODUCTION,
         "noise": NOISE_LIMIT,
-        "chosen": list(CHOSEN),
         "recorded": [
             {"words": f"{clock_words(device)}, recorded", "milliseconds": recorded_milliseconds(device)}
             for device in devices
@@ -69,12 +70,21 @@ def _where(devices: Sequence[str]) -> str:
     return f"The recorded times are those of {' and '.join(machines)}."
 
 
+def _introduction(networks: int) -> str:
+    return (
+        f"This page can time {networks} networks, or others that you choose, on the device that you are reading it on. "
+        "They run in the book's own small engine, which is loaded when you press. It uses one core. "
+        "Nothing is sent anywhere: this browser keeps the times, and you can save them as a file."
+    )
+
+
 class TimeHere(PageWidget):
     """Times networks with the page's engine: in a built page when a button is pressed, in Jupyter at once."""
 
     _esm = bundle(_HERE / "time.js")
     _css = _HERE / "live.css"
     shared = traitlets.Dict().tag(sync=True)
+    spec = traitlets.Dict().tag(sync=True)
 
     def static_html(self) -> str:
         """The element for a page without a kernel: words and two buttons. The rest is loaded by a press."""
@@ -83,18 +93,57 @@ class TimeHere(PageWidget):
             '<button type="button" data-action="start">Time the networks on this device</button>'
             '<button type="button" data-action="choose">Choose networks first</button>'
         )
+        spec = json.dumps({"spec": self.spec}).replace("</", "<\\/")
+        words = html.escape(self.spec["introduction"])
         return (
-            f'<div data-live="time"><style>{style}</style><script type="application/json">{{"spec": null}}</script>'
-            f'<div class="ln-live" data-fallback><p>{html.escape(INTRODUCTION)}</p>'
+            f'<div data-live="time"><style>{style}</style><script type="application/json">{spec}</script>'
+            f'<div class="ln-live" data-fallback><p>{words}</p>'
             f'<div class="ln-live-buttons">{buttons}</div><p role="status"></p></div><script>{press}</script></div>'
         )
 
 
-def time_here() -> TimeHere:
-    """Let the reader time the book's networks on the reader's device."""
-    return TimeHere(shared=_shared())
+def time_here(
+    networks: Sequence[str] = CHOSEN,
+    pairs: Sequence[tuple[str, str]] = PAIRS,
+    own: Mapping[str, tuple[nn.Module, Shape]] | None = None,
+    layer: bool = True,
+) -> TimeHere:
+    """Let the reader time networks on the reader's device.
+
+    Args:
+        networks: Those of the registry that are checked at first; the reader can choose others.
+        pairs: Which two are compared in words, where both were timed.
+        own: Networks or blocks of the page's own, checked at first too: name to module, and (C, H, W) of its input.
+        layer: Whether single convolutions can be timed as well.
+
+    Raises:
+        UnknownOperationError: If the engine cannot run one of the page's own.
+        ValueError: If a name is neither one of the registry's nor one of the page's own.
+    """
+    described = {name: _describe(module, shape) for name, (module, shape) in (own or {}).items()}
+    known = {*list_models(), *described}
+    for name in (*networks, *(name for pair in pairs for name in pair)):
+        if name not in known:
+            raise ValueError(f"{name!r} cannot be timed: it is neither in list_models() nor among the page's own")
+    chosen = [*described, *networks]
+    spec = {
+        "introduction": _introduction(len(chosen)),
+        "chosen": chosen,
+        "pairs": [list(pair) for pair in pairs],
+        "own": described,
+        "layer": layer,
+    }
+    return TimeHere(shared=_shared(), spec=spec)
+
+
+def _describe(module: nn.Module, shape: Shape) -> dict[str, Any]:
+    """What the page has to know of a network: as make.py describes those of the registry."""
+    table = count(module, (1, *shape))
+    layers = sum(isinstance(one, nn.Conv2d | nn.Linear) for one in module.modules())
+    sizes = {"macs": table.macs, "activations": table.activations, "layers": layers}
+    return {"shape": list(shape), **sizes, "rows": compact(network_rows(copy.deepcopy(module), shape))}
 
 
 def live_script() -> str:
     """What a page loads when the reader asks for it: component, engine and networks."""
-    return page_script(_HERE / "time.js", "live", shared={"shared": _shared()})
+    return page_script(_HERE / "time.js", 'live="time"', shared={"shared": _shared()})

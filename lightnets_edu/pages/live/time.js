@@ -1,161 +1,128 @@
 // "Time it": the reader's own device times the book's networks, with the book's own engine.
 /** @import { Component } from "../script/mount.js" */
+/** @import { Clock } from "./chart.js" */
 /** @import { Timed, Timing } from "./clock.js" */
-/** @import { Networks, Results } from "./results.js" */
+/** @import { Profile } from "./profile.js" */
+/** @import { Network, Networks, Results } from "./results.js" */
 import { round } from "../script/axes.js";
 import { make, setText } from "../script/dom.js";
-import { makeTable, timingCells } from "./cells.js";
-import { ROUNDS, timeInTurns } from "./clock.js";
+import { makeNumber, makeTable, timingCells } from "./cells.js";
+import { makeChart } from "./chart.js";
+import { makeChoice, megabytesOf } from "./choice.js";
+import { isNoise, ROUNDS, timeInTurns } from "./clock.js";
 import { makeConvolutions } from "./convolutions.js";
+import { judge, makeDevice } from "./device.js";
 import { Engine, EngineError, StoppedError, unpack } from "./engine.js";
+import { kept, save, takeDropped } from "./kept.js";
 import { NETWORKS } from "./networks.js";
-import { fromText, sentences, toText } from "./results.js";
+import { makeProbes, makeProfile, predict } from "./profile.js";
+import { compareSpeeds, dayOf, fromText, nameDevice, sentences, toText } from "./results.js";
 
-const KEY = "lightnets.live.time";
-const MEGABYTE = 2 ** 20;
-const MOST_MEGABYTES = 2048; // what browsers give to one page's kernels everywhere
-const DEVICE_SHARE = 0.25; // the part of the device's memory that a page may take
+const PROFILE_ROUNDS = 1;
 
-/** Milliseconds by network. @typedef {{ words: string, milliseconds: Record<string, number> }} Recorded */
-/** @typedef {{ introduction: string, noise: number, chosen: string[], recorded: Recorded[], where: string }} Shared */
-
-/** How many megabytes a network needs at most: its weights, and all maps of which three are in use at once. */
-function megabytesOf(/** @type {Networks[string]} */ { rows, side }) {
-  let weights = 0;
-  /** @type {number[][]} */
-  const shapes = [[3, side, side]];
-  rows.forEach(([op, [back], shape, [kernel, , , groups]], at) => {
-    const [channels] = shapes[at + 1 - back];
-    if (op === "linear") weights += channels * shape[0];
-    if (op === "conv") weights += channels / groups * kernel ** 2 * shape[0];
-    shapes.push(shape);
-  });
-  const maps = shapes.map(([channels, height, width]) => channels * height * width).sort((a, b) => b - a);
-  return Math.ceil(4 * (weights + maps[0] + maps[1] + maps[2]) / MEGABYTE);
-}
-
-/** What the reader can time: a checkbox for each network. @param {Networks} networks @param {string[]} chosen */
-function makeChoice(networks, chosen) {
-  const device = /** @type {{ deviceMemory?: number }} */ (navigator).deviceMemory;
-  const most = Math.min(MOST_MEGABYTES, (device ?? Infinity) * 1024 * DEVICE_SHARE);
-  const inputs = Object.keys(networks).map((name) => {
-    const input = make("input", { type: "checkbox", name: "network", value: name, autocomplete: "off" });
-    input.checked = chosen.includes(name);
-    return input;
-  });
-  const labels = inputs.map((input) => {
-    const { macs, side } = networks[input.value];
-    const needed = megabytesOf(networks[input.value]);
-    input.disabled = needed > most;
-    const why = input.disabled ? `: needs ${needed} MB of memory, more than this device can spare` : "";
-    const words = `${input.value} (${Math.round(macs / 1e6)} M MACs, ${side} × ${side}${why})`;
-    return make("label", {}, input, make("span", {}, words));
-  });
-  const summary = make("summary");
-  const legend = make("legend", {}, "Networks");
-  const fieldset = make("fieldset", {}, legend, make("div", {}, ...labels));
-  const details = make("details", {}, summary, fieldset);
-  const names = () => inputs.filter(({ checked }) => checked).map(({ value }) => value);
-  const say = () => setText(summary, `Networks: ${names().length} of ${inputs.length} chosen`);
-  details.addEventListener("change", say);
-  say();
-  return { details, fieldset, names };
-}
-
-/** @param {string} name @param {Results} results @param {Networks} networks @param {Shared} shared */
-function makeRow(name, { times }, networks, { noise, recorded }) {
-  const others = recorded.map((one) =>
-    make("td", {}, name in one.milliseconds ? round(one.milliseconds[name], 3) : "–")
-  );
-  return make(
-    "tr",
-    { "data-live-row": "", "data-network": name },
-    make("th", { scope: "row" }, name),
-    ...timingCells(times[name], networks[name].macs, noise),
-    ...others,
-  );
-}
-
-/** Let the browser save a text. @param {string} text @param {string} name */
-function save(text, name) {
-  make("a", { href: `data:application/json,${encodeURIComponent(text)}`, download: name }).click();
-}
-
-/** What this browser keeps; it may keep nothing. */
-const kept = {
-  read() {
-    try {
-      return localStorage.getItem(KEY);
-    } catch {
-      return null;
-    }
-  },
-  /** @param {string | null} text */
-  write(text) {
-    try {
-      if (text === null) localStorage.removeItem(KEY);
-      else localStorage.setItem(KEY, text);
-    } catch {
-      // Then it lasts as long as the page.
-    }
-  },
-};
+/** What all pages share. @typedef {{ noise: number, recorded: Clock[], where: string }} Shared */
+/**
+ * What this page asks for: which networks are checked at first, which two are compared, and networks of its own.
+ * @typedef {{ introduction: string, chosen: string[], pairs: [string, string][], own: Networks, layer: boolean }} Spec
+ */
+/** @typedef {{ el: HTMLElement, book: Networks, spec: Spec, shared: Shared }} Place */
 
 /** @param {string} action @param {string} text */
 const makeButton = (action, text) => make("button", { type: "button", "data-action": action }, text);
 
-/**
- * A sentence on what went wrong.
- * @param {unknown} error @param {string} name @param {Networks[string] | undefined} network
- */
-function explain(error, name, network) {
-  if (error instanceof EngineError) return error.message;
-  const { name: kind, message } = /** @type {Error} */ (error);
-  if (kind !== "RangeError") return `${name} was not timed: ${message}.`;
-  const needed = network ? `: it needs about ${megabytesOf(network)} MB` : "";
-  return `${name} was not timed: this browser does not give so much memory${needed}.`;
+/** @param {string} words */
+function makeLoader(words) {
+  const input = make("input", { type: "file", accept: ".json,application/json" });
+  return { input, label: make("label", {}, make("span", {}, words), input) };
 }
 
-/** @param {{ el: HTMLElement, networks: Networks, shared: Shared }} place */
-function show({ el, networks, shared }) {
+/** A sentence on what went wrong. @param {unknown} error @param {string} name */
+function explain(error, name) {
+  if (error instanceof EngineError) return error.message;
+  return `${name} was not timed: ${/** @type {Error} */ (error).message}.`;
+}
+
+/** @param {Network | undefined} network @param {string} name */
+function explainMemory(network, name) {
+  const needed = network ? `: it needs about ${megabytesOf(network)} MB` : "";
+  return ` ${name} was not timed: this browser does not give so much memory${needed}.`;
+}
+
+/** @returns {Results} */
+const nothing = () => ({ date: "", browser: "", times: {} });
+
+/** @param {Place} place */
+function show({ el, book, spec, shared }) {
   const host = /** @type {HTMLElement} */ (el.closest("[data-live]") ?? el);
   host.dataset.live = "time";
-  const choice = makeChoice(networks, shared.chosen);
+  const { noise } = shared;
+  /** @type {Networks} */
+  const networks = { ...spec.own, ...book };
+  const choice = makeChoice(networks, spec.chosen);
   const [start, stop] = [makeButton("start", "Time these networks"), makeButton("stop", "Stop")];
   const [saver, forget] = [makeButton("save", "Save as a file"), makeButton("forget", "Forget")];
-  const loader = make("input", { type: "file", accept: ".json,application/json" });
-  const loading = make("label", {}, make("span", {}, "Load a file"), loader);
+  const [mine, other] = [makeLoader("Load a file"), makeLoader("Compare with another device's file")];
   const bar = make("progress", { "aria-label": "How much is timed", value: 0 });
   const now = make("p", { "aria-hidden": "true", class: "ln-live-words" });
   const status = make("p", { role: "status" });
-  const heads = shared.recorded.map(({ words }) => `${words}, ms`);
-  const title = "One image: your device, on one core, and this book's records";
-  const table = makeTable(title, ["network", "here, ms", "spread", "MACs a second", ...heads]);
-  const convolutions = makeConvolutions(shared.noise);
+  const times = make("div");
+  const chart = makeChart(networks);
   const words = make("div", { class: "ln-live-words" });
-  /** @type {Results} */
-  let results = { date: "", browser: "", times: {} };
+  const device = makeDevice();
+  const convolutions = spec.layer ? makeConvolutions(noise) : null;
+  let results = nothing();
+  /** @type {Clock[]} */
+  let others = [];
+  /** @type {Profile | null} */
+  let profile = null;
   /** @type {Engine | null} */
   let engine = null;
 
+  /** @param {string} name @param {Clock[]} clocks */
+  const makeRow = (name, clocks) => {
+    const predicted = profile && predict(networks[name].rows, networks[name].shape, profile.costs);
+    const timing = results.times[name];
+    return make(
+      "tr",
+      { "data-live-row": "", "data-network": name },
+      make("th", { scope: "row" }, name),
+      ...(timing
+        ? timingCells(timing, networks[name].macs, noise)
+        : ["–", "–", "–"].map((text) => make("td", {}, text))),
+      predicted === null ? null : makeNumber("predicted", predicted, round(predicted, 3)),
+      ...clocks.map(({ milliseconds }) => make("td", {}, name in milliseconds ? round(milliseconds[name], 3) : "–")),
+    );
+  };
+
   const draw = () => {
-    const names = Object.keys(networks).filter((name) => name in results.times);
-    table.body.replaceChildren(...names.map((name) => makeRow(name, results, networks, shared)));
-    table.frame.hidden = saver.hidden = forget.hidden = !names.length;
-    const found = engine || !names.length ? [] : [...sentences(results, networks, shared.noise), shared.where];
+    const chosen = profile ? choice.names() : [];
+    const names = Object.keys(networks).filter((name) => name in results.times || chosen.includes(name));
+    const clocks = [...shared.recorded, ...others];
+    const heads = ["network", "here, ms", "spread", "MACs a second"];
+    if (profile) heads.push("predicted, ms");
+    const title = "One image: your device, on one core, and others";
+    const table = makeTable(title, [...heads, ...clocks.map((clock) => `${clock.words}, ms`)]);
+    table.body.append(...names.map((name) => makeRow(name, clocks)));
+    times.replaceChildren(...(names.length ? [table.frame] : []));
+    const timed = Object.keys(results.times);
+    saver.hidden = forget.hidden = !timed.length;
+    const quiet = timed.filter((name) => !isNoise(results.times[name], noise));
+    const own = Object.fromEntries(quiet.map((name) => [name, results.times[name].milliseconds]));
+    chart.show([{ words: "this device", milliseconds: own }, ...clocks]);
+    const found = engine || !timed.length ? [] : [...sentences(results, networks, noise, spec.pairs), shared.where];
+    const compared = found.length ? compareSpeeds(results, networks, noise, shared.recorded) : "";
+    if (compared) found.splice(-1, 0, compared);
+    if (profile && !engine) found.unshift(judge(profile, networks, results, noise));
     words.replaceChildren(...found.map((sentence) => make("p", {}, sentence)));
   };
 
   /** @param {boolean} working */
   const setWorking = (working) => {
     host.setAttribute("aria-busy", String(working));
-    start.hidden = loading.hidden = working;
+    start.hidden = mine.label.hidden = other.label.hidden = working;
     stop.hidden = bar.hidden = now.hidden = !working;
-    choice.fieldset.disabled =
-      convolutions.fieldset.disabled =
-      saver.disabled =
-      forget.disabled =
-        working;
+    for (const part of [choice, device, convolutions]) if (part) part.fieldset.disabled = working;
+    saver.disabled = forget.disabled = working;
     draw();
   };
 
@@ -163,22 +130,23 @@ function show({ el, networks, shared }) {
    * Time some things in turns, and say so; gives how many were timed.
    * @param {Timed[]} things @param {(name: string, timing: Timing) => void} take
    * @param {string} what They are, in the plural. @param {HTMLElement} button The one that was pressed.
+   * @param {number} [rounds]
    */
-  const work = async (things, take, what, button) => {
-    const mine = engine = new Engine();
+  const work = async (things, take, what, button, rounds = ROUNDS) => {
+    const worker = engine = new Engine();
     setWorking(true);
     stop.focus();
-    bar.max = ROUNDS * things.length;
+    bar.max = rounds * things.length;
     bar.value = 0;
     let current = 0;
     const timed = new Set();
-    let said = "";
+    let said = "", refused = "";
     try {
-      await mine.start();
-      await timeInTurns(mine, things, shared.noise, {
+      await worker.start();
+      await timeInTurns(worker, things, noise, {
         begin: (round, at) => {
           current = at;
-          setText(status, round > ROUNDS ? "Timing those again that were disturbed." : `Round ${round} of ${ROUNDS}.`);
+          setText(status, round > rounds ? "Timing those again that were disturbed." : `Round ${round} of ${rounds}.`);
           setText(now, `${things[at].name}, ${at + 1} of ${things.length}`);
         },
         end: (at, timing) => {
@@ -186,17 +154,18 @@ function show({ el, networks, shared }) {
           take(things[at].name, timing);
           bar.value += 1;
         },
-      });
+        refuse: (at) => refused += explainMemory(networks[things[at].name], things[at].name),
+      }, rounds);
       said = `Done: ${timed.size} of ${things.length} ${what} were timed.`;
     } catch (error) {
       said = error instanceof StoppedError
         ? `Stopped: ${timed.size} of ${things.length} ${what} were timed.`
-        : explain(error, things[current].name, networks[things[current].name]);
+        : explain(error, things[current].name);
     }
-    mine.stop();
+    worker.stop();
     engine = null;
     setWorking(false);
-    setText(status, said);
+    setText(status, said + refused);
     button.focus();
     return timed.size;
   };
@@ -204,36 +173,48 @@ function show({ el, networks, shared }) {
   const timeNetworks = async () => {
     const names = choice.names();
     if (!names.length) return setText(status, "No network is chosen: choose at least one above.");
-    results = { date: new Date().toISOString(), browser: navigator.userAgent, times: {} };
-    const things = names.map((name) => {
-      const { rows, side } = networks[name];
-      return { name, rows, shape: [3, side, side] };
-    });
+    // Times of this browser stay until they are taken again; those of a file were another's.
+    const before = results.browser === navigator.userAgent ? results.times : {};
+    const others = Object.entries(before).filter(([name]) => !names.includes(name));
+    results = { date: new Date().toISOString(), browser: navigator.userAgent, times: Object.fromEntries(others) };
     const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => {
       results.times[name] = timing;
       draw();
     };
-    if (await work(things, take, "networks", start)) kept.write(toText(results));
+    const things = names.map((name) => ({ name, ...networks[name] }));
+    if (await work(things, take, "networks", start)) kept.write(toText(results, book));
   };
 
   const timeConvolutions = () => {
-    const four = convolutions.described();
+    if (!convolutions) return;
+    const { described, draw: drawLayers, start: button } = convolutions;
+    const four = described();
     /** @type {Record<string, Timing>} */
-    const times = {};
-    convolutions.draw(four, times);
+    const found = {};
+    drawLayers(four, found);
     const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => {
-      times[name] = timing;
-      convolutions.draw(four, times);
+      found[name] = timing;
+      drawLayers(four, found);
     };
-    return work(four, take, "convolutions", convolutions.start);
+    return work(four, take, "convolutions", button);
+  };
+
+  const measureDevice = async () => {
+    const probes = makeProbes();
+    /** @type {Record<string, Timing>} */
+    const found = {};
+    const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => found[name] = timing;
+    if (await work(probes, take, "layers", device.start, PROFILE_ROUNDS) < probes.length) return;
+    profile = makeProfile(probes, found);
+    device.draw(profile);
+    draw();
   };
 
   /** @param {string} text @param {string} where */
   const take = (text, where) => {
     try {
-      results = fromText(text, networks);
-      const day = new Date(results.date).toLocaleDateString("en-GB", { dateStyle: "long" });
-      setText(status, `These times are of ${day}, from ${where}.`);
+      results = fromText(text, book);
+      setText(status, `These times are of ${dayOf(results.date)}, from ${where}.`);
       draw();
       return true;
     } catch (error) {
@@ -242,27 +223,55 @@ function show({ el, networks, shared }) {
     }
   };
 
+  /** @param {File} file */
+  const compare = async (file) => {
+    try {
+      const read = fromText(await file.text(), book);
+      const milliseconds = Object.fromEntries(
+        Object.entries(read.times).filter(([, one]) => !isNoise(one, noise)).map((
+          [name, one],
+        ) => [name, one.milliseconds]),
+      );
+      const clock = { words: nameDevice(read), milliseconds };
+      others = [...others.filter((one) => one.words !== clock.words), clock];
+      const many = Object.keys(milliseconds).length;
+      setText(status, `Compared with ${clock.words}: ${many} ${many === 1 ? "network" : "networks"}.`);
+      draw();
+    } catch (error) {
+      setText(status, /** @type {Error} */ (error).message);
+    }
+  };
+
   start.addEventListener("click", timeNetworks);
-  convolutions.start.addEventListener("click", timeConvolutions);
+  device.start.addEventListener("click", measureDevice);
+  convolutions?.start.addEventListener("click", timeConvolutions);
   stop.addEventListener("click", () => engine?.stop());
-  saver.addEventListener("click", () => save(toText(results), "lightnets-times.json"));
+  saver.addEventListener("click", () => save(toText(results, book), "lightnets-times.json"));
   forget.addEventListener("click", () => {
     kept.write(null);
-    results = { date: "", browser: "", times: {} };
+    [results, others] = [nothing(), []];
     draw();
     setText(status, "This browser has forgotten the times.");
     start.focus();
   });
-  loader.addEventListener("change", async () => {
-    const [file] = loader.files ?? [];
-    if (file && take(await file.text(), "a file")) kept.write(toText(results));
-    loader.value = "";
+  mine.input.addEventListener("change", async () => {
+    const [file] = mine.input.files ?? [];
+    if (file && take(await file.text(), "a file")) kept.write(toText(results, book));
+    mine.input.value = "";
   });
+  other.input.addEventListener("change", async () => {
+    const [file] = other.input.files ?? [];
+    if (file) await compare(file);
+    other.input.value = "";
+  });
+  takeDropped(host, (file) => engine ?? compare(file));
 
-  const buttons = make("div", { class: "ln-live-buttons" }, start, stop, saver, forget, loading);
+  const buttons = make("div", { class: "ln-live-buttons" }, start, stop, saver, forget);
+  const files = make("div", { class: "ln-live-buttons" }, mine.label, other.label);
   el.classList.add("ln-live");
-  const introduction = make("p", {}, shared.introduction);
-  el.append(introduction, choice.details, buttons, bar, now, status, table.frame, words, convolutions.el);
+  const introduction = make("p", {}, spec.introduction);
+  el.append(introduction, choice.details, buttons, bar, now, status, times, chart.el, words, files, device.el);
+  if (convolutions) el.append(convolutions.el);
   setWorking(false);
   const before = kept.read();
   if (before) take(before, "this browser");
@@ -280,8 +289,10 @@ function render({ model, el }) {
   let end = () => {};
   unpack(NETWORKS).then(
     (bytes) => {
-      const networks = JSON.parse(new TextDecoder().decode(bytes));
-      end = /** @type {() => void} */ (show({ el, networks, shared: model.get("shared") }));
+      const book = JSON.parse(new TextDecoder().decode(bytes));
+      for (const network of Object.values(book)) network.shape = [3, network.side, network.side];
+      const place = { el, book, spec: model.get("spec"), shared: model.get("shared") };
+      end = /** @type {() => void} */ (show(place));
     },
     (error) => el.append(make("p", { role: "status" }, error.message)),
   );

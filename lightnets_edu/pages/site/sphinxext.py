@@ -18,10 +18,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 
 from lightnets_edu.pages.board.explore import static_script as explore_script
 from lightnets_edu.pages.exercise.shown import exercise_script
-from lightnets_edu.pages.live.shown import live_script
+from lightnets_edu.pages.live.shown import live_script, time_here
 from lightnets_edu.pages.site.build import code_digest
 from lightnets_edu.pages.site.folding import fold
 from lightnets_edu.pages.site.glossary import link_terms
@@ -138,8 +139,17 @@ def mend_body(app: Sphinx, page: str, template: str, context: dict[str, Any], do
         context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
 
 
+class TimeHereDirective(SphinxDirective):
+    """``{time-here}``: on a page without cells, what `time_here` shows."""
+
+    def run(self) -> list[nodes.Node]:
+        """The element as it stands in a page."""
+        return [nodes.raw("", time_here(layer=False).static_html(), format="html")]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything with Sphinx."""
+    app.add_directive("time-here", TimeHereDirective)
     app.connect("config-inited", key_cache)
     app.connect("config-inited", serve_mathjax_locally)
     app.connect("builder-inited", write_scripts)
