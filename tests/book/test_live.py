@@ -13,7 +13,7 @@ from .conftest import CHAPTERS, PAGES, accessibility_faults, fits
 
 CHAPTER = next(page for page in CHAPTERS if page.startswith("notebooks/02_"))
 # Where the reader can ask the device at hand.
-TIMED = ["index.html", *(page for page in CHAPTERS if page[10:12] in "02 05 07 08 10 12 13 14 16".split())]
+TIMED = ["book/index.html", *(page for page in CHAPTERS if page[10:12] in "02 05 07 08 10 12 13 14 16".split())]
 SCRIPT = "lightnets-live.js"
 
 
