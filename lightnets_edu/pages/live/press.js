@@ -7,12 +7,19 @@
     if (!button || host.dataset.pressed) return;
     host.dataset.pressed = button.dataset.action;
     status.textContent = "Loading the engine.";
-    const script = document.createElement("script");
-    script.src = `${document.documentElement.dataset.content_root ?? ""}_static/lightnets-live.js`;
-    script.onerror = () => {
-      delete host.dataset.pressed;
-      status.textContent = "The engine could not be loaded: the file lightnets-live.js is not beside this page.";
+    const names = /** @type {string} */ (host.dataset.scripts).split(" ");
+    const load = () => {
+      const name = names.shift();
+      if (!name) return;
+      const script = document.createElement("script");
+      script.src = `${document.documentElement.dataset.content_root ?? ""}_static/${name}`;
+      script.onload = load;
+      script.onerror = () => {
+        delete host.dataset.pressed;
+        status.textContent = `The engine could not be loaded: the file ${name} is not beside this page.`;
+      };
+      document.head.append(script);
     };
-    document.head.append(script);
+    load();
   });
 })();

@@ -78,6 +78,29 @@ def _introduction(networks: int) -> str:
     )
 
 
+def pressed_html(
+    kind: str, spec: Mapping[str, Any], buttons: Mapping[str, str], scripts: Sequence[str], more_css: str = ""
+) -> str:
+    """An element of which a page has no more than words and buttons before one of them is pressed.
+
+    Args:
+        kind: What is live: "time" or "look".
+        spec: What the component has to know; its "introduction" is what the reader sees first.
+        buttons: Action to text.
+        scripts: Files beside the page that a press loads, in this order; the last one completes the element.
+        more_css: Rules beside those of live.css.
+    """
+    style, press = ((_HERE / name).read_text(encoding="utf-8") for name in ("live.css", "press.js"))
+    made = "".join(f'<button type="button" data-action="{action}">{text}</button>' for action, text in buttons.items())
+    content = json.dumps({"spec": spec}).replace("</", "<\\/")
+    return (
+        f'<div data-live="{kind}" data-scripts="{" ".join(scripts)}"><style>{style}{more_css}</style>'
+        f'<script type="application/json">{content}</script>'
+        f'<div class="ln-live" data-fallback><p>{html.escape(spec["introduction"])}</p>'
+        f'<div class="ln-live-buttons">{made}</div><p role="status"></p></div><script>{press}</script></div>'
+    )
+
+
 class TimeHere(PageWidget):
     """Times networks with the page's engine: in a built page when a button is pressed, in Jupyter at once."""
 
@@ -88,18 +111,8 @@ class TimeHere(PageWidget):
 
     def static_html(self) -> str:
         """The element for a page without a kernel: words and two buttons. The rest is loaded by a press."""
-        style, press = ((_HERE / name).read_text(encoding="utf-8") for name in ("live.css", "press.js"))
-        buttons = (
-            '<button type="button" data-action="start">Time the networks on this device</button>'
-            '<button type="button" data-action="choose">Choose networks first</button>'
-        )
-        spec = json.dumps({"spec": self.spec}).replace("</", "<\\/")
-        words = html.escape(self.spec["introduction"])
-        return (
-            f'<div data-live="time"><style>{style}</style><script type="application/json">{spec}</script>'
-            f'<div class="ln-live" data-fallback><p>{words}</p>'
-            f'<div class="ln-live-buttons">{buttons}</div><p role="status"></p></div><script>{press}</script></div>'
-        )
+        buttons = {"start": "Time the networks on this device", "choose": "Choose networks first"}
+        return pressed_html("time", self.spec, buttons, ["lightnets-live.js"])
 
 
 def time_here(

@@ -31,10 +31,10 @@ export function engineWorker(scope) {
   let memory;
   let start = 0; // the first number that is free
   let top = 0; // the first one that is still free
-  /** The network that was built last. @type {(() => void)[]} */
-  let steps = [];
-  /** @type {Storage} */
-  let result;
+  /** The network that was built last: a function for each row, or null where there is nothing to do. */
+  let steps = /** @type {((() => void) | null)[]} */ ([]);
+  /** Where each value's numbers lie, the image's first. @type {Storage[]} */
+  let places = [];
 
   const count = (/** @type {number[]} */ shape) => shape.reduce((product, side) => product * side, 1);
 
@@ -59,12 +59,12 @@ export function engineWorker(scope) {
 
   /**
    * Where each value's numbers lie. A map that nobody reads any more gives its place to a later one, as in every
-   * program that runs networks.
-   * @param {Row[]} rows @param {Value[]} values
+   * program that runs networks, unless somebody wants to look at it later.
+   * @param {Row[]} rows @param {Value[]} values @param {boolean} keep
    */
-  const placeValues = (rows, values) => {
-    const lastReader = values.map(() => -1);
-    rows.forEach(([, inputs], at) => inputs.forEach((back) => lastReader[values[at + 1 - back].owner] = at));
+  const placeValues = (rows, values, keep) => {
+    const lastReader = values.map(() => keep ? Infinity : -1);
+    if (!keep) rows.forEach(([, inputs], at) => inputs.forEach((back) => lastReader[values[at + 1 - back].owner] = at));
     lastReader[0] = lastReader[values[rows.length].owner] = Infinity; // the image and the result stay
     /** @type {Map<number, Storage>} */
     const used = new Map();
@@ -117,6 +117,32 @@ export function engineWorker(scope) {
     place += outs * depth;
     kernels.fill(outs, place, biased ? BIAS_BOUND : 0, bias);
     return biased ? place + outs : place;
+  };
+
+  /**
+   * Given weights instead of hashed ones, in the same order.
+   * @param {Row} row @param {number} ins @param {Weights} to @param {Float32Array} given @param {number} place
+   */
+  const putWeights = ([op, , [outs], settings], ins, { weights, bias }, given, place) => {
+    if (!weights) return place;
+    const [kernel, , , groups, biased] = op === "conv" ? settings : [1, 1, 0, 1, 1];
+    const depth = op === "affine" ? 1 : (ins / groups) * kernel ** 2;
+    const numbers = new Float32Array(memory.buffer);
+    if (op === "affine" || isDepthwise(groups, ins)) {
+      numbers.set(given.subarray(place, place + outs * depth), weights / BYTES);
+    } else {
+      const rows = outs / groups, room = Math.ceil(rows / 4) * 4;
+      for (let out = 0; out < outs; out++) {
+        // As fill_rows lays them out: four rows side by side.
+        const group = Math.floor(out / rows), row = out % rows;
+        const first = weights / BYTES + (group * room + row - row % 4) * depth + row % 4;
+        for (let p = 0; p < depth; p++) numbers[first + 4 * p] = given[place + out * depth + p];
+      }
+    }
+    place += outs * depth;
+    if (!biased) return place;
+    numbers.set(given.subarray(place, place + outs), bias / BYTES);
+    return place + outs;
   };
 
   const isDepthwise = (/** @type {number} */ groups, /** @type {number} */ ins) => groups === ins && groups > 1;
@@ -215,11 +241,15 @@ export function engineWorker(scope) {
       start = Math.ceil(/** @type {any} */ (exports).__heap_base.value / 64) * 16;
     },
 
-    /** Take a network in place of the one before. @param {{ rows: Row[], shape: number[] }} args */
-    build({ rows, shape }) {
+    /**
+     * Take a network in place of the one before, with hashed weights or given ones.
+     * @param {{ rows: Row[], shape: number[], weights?: Float32Array, keep?: boolean }} args
+     */
+    build({ rows, shape, weights, keep = false }) {
       top = start;
       const values = describeValues(rows, shape);
-      const places = placeValues(rows, values);
+      const bytes = placeValues(rows, values, keep);
+      places = values.map(({ shape: sides }, value) => ({ at: bytes[value] / BYTES, size: count(sides) }));
       const inputsOf = (/** @type {number} */ at) => rows[at][1].map((back) => at + 1 - back);
       const ins = rows.map((_, at) => values[inputsOf(at)[0]].shape);
       const own = rows.map((row, at) => placeWeights(row, ins[at][0]));
@@ -227,27 +257,52 @@ export function engineWorker(scope) {
       const missing = BYTES * top - memory.buffer.byteLength;
       if (missing > 0) memory.grow(Math.ceil(missing / 65536));
       let place = 0;
-      rows.forEach((row, at) => place = fillWeights(row, ins[at][0], own[at], place));
-      kernels.fill(count(shape), IMAGE, 1, places[0]);
+      rows.forEach((row, at) => {
+        if (weights) place = putWeights(row, ins[at][0], own[at], weights, place);
+        else place = fillWeights(row, ins[at][0], own[at], place);
+      });
+      kernels.fill(count(shape), IMAGE, 1, bytes[0]);
       steps = rows.map((row, at) => {
         const inputs = inputsOf(at);
         const shapes = inputs.map((value) => values[value].shape);
-        return makeStep(row, shapes, inputs.map((value) => places[value]), places[at + 1], own[at], scratch);
-      }).filter((step) => step !== null);
-      result = { at: places[rows.length] / BYTES, size: count(values[rows.length].shape) };
+        return makeStep(row, shapes, inputs.map((value) => bytes[value]), bytes[at + 1], own[at], scratch);
+      });
     },
 
     /** Run it so many times; gives milliseconds. @param {{ times: number }} args */
     run({ times }) {
       const begin = performance.now();
       for (let i = 0; i < times; i++) {
-        for (const step of steps) step();
+        for (const step of steps) step?.();
       }
       return performance.now() - begin;
     },
 
     /** What the last run made of the image. */
-    output: () => new Float32Array(memory.buffer).slice(result.at, result.at + result.size),
+    output: () => numbersOf(places.length - 1),
+
+    /**
+     * Run it once on an image, with some channels held at numbers, and give all values; it was built to keep them.
+     * @param {{ image: Float32Array, held: [value: number, channel: number, channels: number, number: number][] }} args
+     */
+    look({ image, held }) {
+      new Float32Array(memory.buffer).set(image, places[0].at);
+      steps.forEach((step, at) => {
+        step?.();
+        const numbers = new Float32Array(memory.buffer);
+        for (const [value, channel, channels, number] of held) {
+          if (value !== at + 1) continue;
+          const size = places[value].size / channels;
+          numbers.fill(number, places[value].at + channel * size, places[value].at + (channel + 1) * size);
+        }
+      });
+      return places.map((_, value) => numbersOf(value));
+    },
+  };
+
+  const numbersOf = (/** @type {number} */ value) => {
+    const { at, size } = places[value];
+    return new Float32Array(memory.buffer).slice(at, at + size);
   };
 
   scope.onmessage = async ({ data: { id, job, args } }) => {

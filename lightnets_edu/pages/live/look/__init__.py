@@ -1,0 +1,5 @@
+"""What does a trained network see? Its maps, gates and ghosts for a picture of the reader's own."""
+
+from lightnets_edu.pages.live.look.shown import look_here
+
+__all__ = ["look_here"]

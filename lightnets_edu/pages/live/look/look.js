@@ -1,0 +1,130 @@
+// "Look inside": a picture of the reader's own goes through a small trained network, and everything in it can be seen.
+/** @import { Component } from "../../script/mount.js" */
+/** @import { Part } from "./maps.js" */
+/** @import { Trained } from "./network.js" */
+import { round } from "../../script/axes.js";
+import { make, setText } from "../../script/dom.js";
+import { Engine, EngineError } from "../engine.js";
+import { makeLayer } from "./maps.js";
+import { imageOf, layersOf, placesOf, samplesOf, SIDE, softmax, weightsOf } from "./network.js";
+import { makePicture } from "./picture.js";
+
+/** @typedef {{ introduction: string, name: string, first: string }} Spec */
+
+/** @param {HTMLElement} el @param {Spec} spec @param {Trained} trained @param {Engine} engine */
+function show(el, spec, trained, engine) {
+  const { rows, classes } = trained;
+  const shape = [1, SIDE, SIDE];
+  const shapes = [shape, ...rows.map(([, , made]) => made)];
+  const weights = weightsOf(trained), places = placesOf(rows, shape);
+  const layers = layersOf(trained);
+  const status = make("p", { role: "status" });
+  const answers = make("ol", { class: "ln-look-answers" });
+  const select = make("select", { name: "layer", autocomplete: "off" });
+  select.append(...layers.map(({ words }, i) => make("option", { value: i }, words)));
+  select.value = String(Math.max(0, layers.findIndex(({ kind }) => kind === spec.first)));
+  const reset = make("button", { type: "button", "data-action": "reset" }, "Switch everything on again");
+  const inside = make("div");
+  /** What is held: value, channel, number. @type {Map<string, [number, number, number]>} */
+  const held = new Map();
+  /** @type {Float32Array[]} */
+  let values = [];
+  let busy = false, again = false;
+
+  /** @type {Part | null} */
+  let layer = null;
+  const makeInside = () => {
+    layer = makeLayer(layers[Number(select.value)], {
+      shapes,
+      filterOf: ({ value, row: [, , , [kernel]] }, channel) => {
+        const first = places[value - 1] + channel * kernel ** 2;
+        return weights.subarray(first, first + kernel ** 2);
+      },
+      hold: (value, channel, number) => {
+        if (number === undefined) held.delete(`${value} ${channel}`);
+        else held.set(`${value} ${channel}`, [value, channel, number]);
+        run();
+      },
+    });
+    inside.replaceChildren(layer.el);
+    drawInside();
+  };
+  const drawInside = () => {
+    layer?.update({ values, heldAt: (value, channel) => held.get(`${value} ${channel}`)?.[2] });
+    reset.hidden = !held.size;
+  };
+
+  const drawAnswers = () => {
+    const shares = softmax(values[values.length - 1]);
+    answers.replaceChildren(...classes.map((name, i) => {
+      const bar = make("span", { class: "ln-look-bar" });
+      bar.style.setProperty("--ln-share", `${100 * shares[i]}%`);
+      const text = make(
+        "span",
+        { "data-output": "probability", "data-value": shares[i] },
+        `${round(100 * shares[i], 2)} %`,
+      );
+      return make("li", { "data-live-row": "", "data-block": name }, make("span", {}, name), bar, text);
+    }));
+    const best = shares.indexOf(Math.max(...shares));
+    const off = held.size ? ` ${held.size} ${held.size === 1 ? "channel is" : "channels are"} held by you.` : "";
+    setText(status, `The network's answer: ${classes[best]}, ${round(100 * shares[best], 2)} %.${off}`);
+  };
+
+  /** Run the network on the picture; while it runs, one more wish is kept. */
+  const run = async () => {
+    if (busy) return void (again = true);
+    busy = true;
+    const image = imageOf(pane.pixels, trained);
+    const wanted = [...held.values()].map(([value, channel, number]) => [value, channel, shapes[value][0], number]);
+    values = await engine.ask("look", { image, held: wanted });
+    busy = false;
+    drawAnswers();
+    drawInside();
+    if (again) {
+      again = false;
+      run();
+    }
+  };
+
+  const pane = makePicture(samplesOf(trained), classes, (text) => setText(status, text), () => run());
+  select.addEventListener("change", makeInside);
+  reset.addEventListener("click", () => {
+    held.clear();
+    run();
+  });
+  const layerLabel = make("label", {}, make("span", {}, "Layer"), select);
+  const words = `${trained.words[0].toUpperCase()}${trained.words.slice(1)}: this one has ` +
+    `${trained.parameters.toLocaleString("en-US")} parameters, and ${round(100 * trained.accuracy, 3)} % of the test ` +
+    "images are right. A press on a map switches its channel off.";
+  el.append(
+    make("p", {}, spec.introduction),
+    make("div", { class: "ln-look-top" }, pane.el, answers),
+    status,
+    make("p", { class: "ln-live-words" }, words),
+    make("div", { class: "ln-live-buttons" }, layerLabel, reset),
+    inside,
+  );
+  return engine.ask("build", { rows, shape, weights, keep: true }).then(run).then(makeInside);
+}
+
+/** @type {Component["render"]} */
+function render({ model, el }) {
+  const spec = /** @type {Spec} */ (model.get("spec"));
+  const host = /** @type {HTMLElement} */ (el.closest("[data-live]") ?? el);
+  host.dataset.live = "look";
+  host.setAttribute("aria-busy", "true");
+  el.classList.add("ln-live");
+  // In a page it came as a script of its own, in Jupyter with the widget.
+  const page = /** @type {{ lightnetsTrained?: Record<string, Trained> }} */ (globalThis);
+  const trained = /** @type {Trained} */ (model.get("trained") ?? page.lightnetsTrained?.[spec.name]);
+  const engine = new Engine();
+  engine.start().then(() => show(el, spec, trained, engine)).catch((error) => {
+    const why = error instanceof EngineError ? error.message : `The network was not run: ${error.message}.`;
+    el.append(make("p", { role: "status" }, why.replace("so nothing was timed", "so there is nothing to see")));
+  }).finally(() => host.setAttribute("aria-busy", "false"));
+  return () => engine.stop();
+}
+
+const look = { render };
+export default look;

@@ -1,0 +1,77 @@
+"""A trained network that a reader looks into: what a page shows, and what it loads after a press."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import traitlets
+
+from lightnets_edu.checks import one_of
+from lightnets_edu.pages.live.look.trained import LOOKED_INTO, load
+from lightnets_edu.pages.live.shown import pressed_html
+from lightnets_edu.pages.script.bundle import bundle, page_script
+from lightnets_edu.pages.script.component import PageWidget
+
+_HERE = Path(__file__).parent
+KINDS = ("maps", "filters", "gates")
+UNUSED = ("environment",)  # of a trained network: what the page does not need
+
+
+class LookInside(PageWidget):
+    """A trained network, a picture, and all that is between: in a built page when a button is pressed."""
+
+    _esm = bundle(_HERE / "look.js")
+    _css = (_HERE.parent / "live.css").read_text(encoding="utf-8") + (_HERE / "look.css").read_text(encoding="utf-8")
+    spec = traitlets.Dict().tag(sync=True)
+    trained = traitlets.Dict().tag(sync=True)
+
+    def static_html(self) -> str:
+        """The element for a page without a kernel: words and a button. The rest is loaded by a press."""
+        scripts = [_file_of(self.spec["name"]), "lightnets-look.js"]
+        css = (_HERE / "look.css").read_text(encoding="utf-8")
+        return pressed_html("look", self.spec, {"start": "Look inside"}, scripts, css)
+
+
+def look_here(name: str, first: str = "maps") -> LookInside:
+    """Let the reader send a picture through a small trained network and see what is inside.
+
+    Args:
+        name: The folder of a chapter, one of `LOOKED_INTO`.
+        first: What is shown at first: the first layer's "maps", depthwise "filters" between maps, or "gates".
+
+    Raises:
+        ValueError: If no network was trained for this chapter, or there is nothing of this kind.
+    """
+    one_of("first", first, KINDS)
+    trained = _needed(name)
+    kilobytes = len(_data_script(name)) / 1000
+    introduction = (
+        "Draw something to wear, choose a picture, or bring one of your own: a small trained network says what it is, "
+        f"and shows all that it computes on the way. A press loads the network ({kilobytes:.0f} kB) and the engine. "
+        "The picture stays in this page; nothing is sent anywhere."
+    )
+    return LookInside(spec={"introduction": introduction, "name": name, "first": first}, trained=trained)
+
+
+def _needed(name: str) -> dict[str, Any]:
+    return {key: value for key, value in asdict(load(name)).items() if key not in UNUSED}
+
+
+def _file_of(name: str) -> str:
+    return f"lightnets-look-{name}.js"
+
+
+def _data_script(name: str) -> str:
+    content = json.dumps(_needed(name), separators=(",", ":"))
+    return f"(globalThis.lightnetsTrained ??= {{}}).{name} = {content};\n"
+
+
+def look_scripts() -> Iterator[tuple[str, str]]:
+    """Files that pages load on a press: name and content."""
+    yield "lightnets-look.js", page_script(_HERE / "look.js", 'live="look"')
+    for name in LOOKED_INTO:
+        yield _file_of(name), _data_script(name)
