@@ -1,0 +1,303 @@
+"""A trained network in a page computes what PyTorch computes of a picture, and everything in it can be changed."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
+from PIL import Image
+from playwright.sync_api import Browser, Page
+from torch import nn
+
+from lightnets_edu.pages.live.look import look_here
+from lightnets_edu.pages.live.look.shown import look_scripts
+from lightnets_edu.pages.live.look.trained import LOOKED_INTO, describe, fold, image_of, load
+from lightnets_edu.pages.live.rows import network_rows
+from lightnets_edu.recording.studies import get_study
+from lightnets_edu.recording.studies.runs import image_sets
+from lightnets_edu.training import evaluate
+from lightnets_edu.training.data import Normalisation
+
+POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'"
+FIRST = {"ghostnet": "filters", "senet": "gates", "mobilenet_v1": "filters", "squeezenet": "maps"}
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser(both_browsers: Browser) -> Browser:
+    return both_browsers
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("look")
+    (folder / "_static").mkdir()
+    for name, text in look_scripts():
+        (folder / "_static" / name).write_text(text, encoding="utf-8")
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}; worker-src blob:; img-src \'self\' blob:">'
+    for name, first in FIRST.items():
+        body = f"<main><h1>Look</h1>{look_here(name, first).static_html()}</main>"
+        page = f'<!doctype html><html lang="en"><meta charset="utf-8">{policy}<title>Look</title>{body}'
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def opened(browser: Browser, folder: Path) -> Iterator[Open]:
+    """Open a page from the disk and press; nothing may go wrong on it."""
+    contexts, problems = [], []
+
+    def open_page(name: str, **options) -> Page:
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto((folder / f"{name}.html").as_uri())
+        page.locator("[data-action=start]").click()
+        page.locator("[role=status]", has_text="The network's answer").wait_for()
+        assert page.locator("[data-live=look]").get_attribute("aria-busy") == "false"
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def rebuilt(name: str) -> nn.Module:
+    """The study's network in PyTorch, with the numbers that the page has."""
+    trained = load(name)
+    study = get_study(name)
+    model = fold(study.variant(LOOKED_INTO[name]).build())
+    numbers = torch.from_numpy(np.frombuffer(base64.b64decode(trained.weights), np.float16).astype(np.float32))
+    named, place = dict(model.named_parameters()), 0
+    with torch.no_grad():
+        for row in network_rows(model, (1, 28, 28)):
+            for key in filter(None, row.parameters):
+                named[key].copy_(numbers[place : place + named[key].numel()].view_as(named[key]))
+                place += named[key].numel()
+    assert place == len(numbers) and place == sum(one.numel() for one in named.values())
+    return model.eval()
+
+
+def normalisation(name: str) -> Normalisation:
+    trained = load(name)
+    return Normalisation((trained.mean,), (trained.std,))
+
+
+def samples(name: str) -> torch.Tensor:
+    """The pictures that the page has, as the network takes them."""
+    pixels = np.frombuffer(base64.b64decode(load(name).samples), np.uint8).reshape(-1, 1, 28, 28)
+    return image_of(normalisation(name), torch.from_numpy(pixels.copy()))
+
+
+def shares(page: Page) -> np.ndarray:
+    rows = page.locator("[data-live-row] [data-output=probability]")
+    return np.array(rows.evaluate_all("all => all.map((one) => Number(one.dataset.value))"))
+
+
+def wait_until(page: Page, before: np.ndarray) -> np.ndarray:
+    """The shares, when they are no longer what they were."""
+    page.wait_for_function(
+        "(before) => Math.abs(document.querySelector('[data-output=probability]').dataset.value - before) > 1e-9",
+        arg=float(before[0]),
+    )
+    return shares(page)
+
+
+@pytest.mark.parametrize("name", LOOKED_INTO)
+def test_accuracy_is_that_of_the_stored_numbers(name):
+    _, test_set = image_sets(get_study(name))
+    found = evaluate(
+        rebuilt(name), test_set, device="cpu", image_size=28, channels=1, normalisation=normalisation(name)
+    )
+    assert found[1] == pytest.approx(load(name).accuracy, abs=1.5 / len(test_set))  # one image may be on the edge
+    assert load(name).accuracy > 0.85
+
+
+@pytest.mark.parametrize("name", LOOKED_INTO)
+@torch.inference_mode()
+def test_answers_are_pytorchs(opened, name):
+    page = opened(name)
+    wanted = rebuilt(name)(samples(name)).softmax(1).numpy()
+    np.testing.assert_allclose(shares(page), wanted[0], atol=1e-4)
+    for place in (1, 7):
+        before = shares(page)
+        page.locator(".ln-look-shelf button").nth(place).click()
+        np.testing.assert_allclose(wait_until(page, before), wanted[place], atol=1e-4)
+    best = load(name).classes[int(wanted[7].argmax())]
+    assert best in page.locator("[role=status]").text_content()
+
+
+@torch.inference_mode()
+def test_a_map_is_switched_off(opened):
+    """The ghost of channel 3 is zero for all that reads it; pressing again brings it back."""
+    page = opened("ghostnet")
+    before = shares(page)
+    page.locator("button[data-channel='3']").click()
+    model = rebuilt("ghostnet")
+    ghosts = model.features[2].cheap_operation
+
+    def silence(module, inputs, output):
+        output[:, 3] = 0
+        return output
+
+    hook = ghosts.register_forward_hook(silence)
+    wanted = model(samples("ghostnet")[:1]).softmax(1)[0].numpy()
+    hook.remove()
+    np.testing.assert_allclose(wait_until(page, before), wanted, atol=1e-4)
+    assert page.locator("button[data-channel='3']").get_attribute("aria-pressed") == "true"
+    assert "1 channel is held by you" in page.locator("[role=status]").text_content()
+    changed = shares(page)
+    page.locator("[data-action=reset]").click()
+    np.testing.assert_allclose(wait_until(page, changed), before, atol=1e-9)
+
+
+@torch.inference_mode()
+def test_gates_are_dragged(opened):
+    """Each slider stands where PyTorch has the gate; one that is dragged holds it for the layers behind."""
+    page = opened("senet")
+    model, image = rebuilt("senet"), samples("senet")[:1]
+    module = next(one for one in model.modules() if isinstance(one, SqueezeExcitation))
+    gates = []
+    hook = module.register_forward_hook(lambda module, inputs, output: gates.append(output / inputs[0]))
+    model(image)
+    hook.remove()
+    wanted = gates[0].nanmedian(3).values.nanmedian(2).values[0]  # where a map is zero, so is its gated one
+    shown = page.locator("[data-output=gate]").evaluate_all("all => all.map((one) => Number(one.dataset.value))")
+    seen = ~wanted.isnan()
+    np.testing.assert_allclose(np.array(shown)[seen], wanted[seen], atol=1e-3)
+    before = shares(page)
+    for channel in (0, 5):
+        page.locator(f"input[data-channel='{channel}']").fill("1")
+        after = wait_until(page, before)
+        before = after
+
+    def open_two(module, inputs, output):
+        output[:, [0, 5]] = inputs[0][:, [0, 5]]
+        return output
+
+    hook = module.register_forward_hook(open_two)
+    np.testing.assert_allclose(after, model(image).softmax(1)[0], atol=1e-4)
+    hook.remove()
+
+
+def picture(light: bool) -> bytes:
+    """A bright square on dark paper, or the reverse, 60 x 40."""
+    pixels = np.full((40, 60, 3), 240 if light else 10, np.uint8)
+    pixels[12:28, 22:38] = 20 if light else 250
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+PIXELS = """() => {
+  const canvas = document.querySelector(".ln-look-drawn");
+  return [...canvas.getContext("2d").getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0);
+}"""
+
+
+def test_a_picture_is_chosen_dropped_and_drawn(opened):
+    page = opened("mobilenet_v1", viewport={"width": 390, "height": 900})
+    for light in (False, True):
+        before = shares(page)
+        file = {"name": "mine.png", "mimeType": "image/png", "buffer": picture(light)}
+        page.locator("input[type=file]").set_input_files(file)
+        page.locator("[role=status]", has_text="answer").wait_for()
+        wait_until(page, before)
+        seen = np.array(page.evaluate(PIXELS)).reshape(28, 28)
+        assert seen[14, 14] > 200 and seen[1, 1] < 40, "clothes are light on black"
+        page.locator("[data-action=clear]").click()
+    before = shares(page)
+    drop = """(bytes) => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(bytes)], "dropped.png", { type: "image/png" }));
+      const event = new DragEvent("drop", { dataTransfer: data, bubbles: true });
+      document.querySelector(".ln-look-picture").dispatchEvent(event);
+    }"""
+    page.evaluate(drop, list(picture(False)))
+    dropped = wait_until(page, before)
+    page.evaluate(drop, [1, 2, 3])
+    page.locator("[role=status]", has_text="dropped.png is no picture that this browser can read").wait_for()
+    np.testing.assert_array_equal(shares(page), dropped)
+    page.locator("[data-action=clear]").click()
+    assert sum(page.evaluate(PIXELS)) == 0
+    box = page.locator(".ln-look-drawn").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 20, steps=12)
+    page.mouse.up()
+    drawn = np.array(page.evaluate(PIXELS)).reshape(28, 28)
+    assert (drawn[4:24, 14] > 100).all() and drawn[:, 3].max() == 0
+    page.locator("[data-action=clear]").click()
+    page.locator(".ln-look-drawn").focus()
+    for key in ("ArrowRight", "ArrowRight", "Space", "ArrowDown", "Space"):
+        page.keyboard.press(key)
+    typed = np.array(page.evaluate(PIXELS)).reshape(28, 28)
+    assert typed[14, 16] > 200 and typed[15, 16] > 200 and typed[14, 10] == 0
+    assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
+    assert Axe().run(page).response["violations"] == []
+
+
+@pytest.mark.parametrize("name", LOOKED_INTO)
+def test_every_layer_can_be_seen(opened, name):
+    page = opened(name)
+    rows = load(name).rows
+    options = page.locator("select[name=layer] option").count()
+    convolutions = [row for row in rows if row[0] == "conv" and row[2][1] >= 3]
+    gates = [row for row in rows if row[0] == "gate"]
+    assert options == len(convolutions) + len(gates)
+    for place in range(options):
+        page.locator("select[name=layer]").select_option(str(place))
+        assert page.locator("[data-live] [data-channel]").count() >= 4
+        assert page.locator("[role=group][aria-label] canvas").count() >= 4
+    assert Axe().run(page).response["violations"] == []
+
+
+def test_half_numbers_are_read(browser):
+    page = browser.new_page()
+    halves = np.array([0, 1, -2.5, 6e-8, 65504, 1 / 3, -1e-5], np.float16)
+    text = base64.b64encode(halves.tobytes()).decode()
+    source = (Path(look_here.__code__.co_filename).with_name("network.js")).read_text().replace("export ", "")
+    found = page.evaluate(f"(weights) => {{ {source} return [...weightsOf({{ weights }})]; }}", text)
+    np.testing.assert_array_equal(np.array(found, np.float32), halves.astype(np.float32))
+    page.close()
+
+
+def test_what_loads_on_a_press_is_small():
+    scripts = dict(look_scripts())
+    assert len(gzip.compress(scripts["lightnets-look.js"].encode())) <= 40_000
+    for name in LOOKED_INTO:
+        kilobytes = len(scripts[f"lightnets-look-{name}.js"]) / 1000
+        assert kilobytes < 250 and f"({kilobytes:.0f} kB)" in look_here(name).static_html()
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match="no trained network 'lenet'"):
+        look_here("lenet")
+    with pytest.raises(ValueError, match="first"):
+        look_here("senet", first="ghosts")
+
+
+def test_a_norm_that_belongs_elsewhere_is_not_folded():
+    """Between the two stands something that the order of the modules does not show."""
+
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(1, 10, 3), nn.BatchNorm2d(10)
+            self.norm.weight.data.fill_(3)
+
+        def forward(self, x):
+            return self.norm(self.conv(x).square()).mean((2, 3))
+
+    _, test_set = image_sets(get_study("ghostnet"))
+    with pytest.raises(ValueError, match="does not belong to the convolution"):
+        describe("odd", "odd", Odd(), normalisation("ghostnet"), test_set)
