@@ -12,19 +12,24 @@ import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from torch import nn
 
-from lightnets_edu.pages.live.look import look_here
-from lightnets_edu.pages.live.look.shown import look_scripts
+from lightnets_edu.models import get_model
+from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
+from lightnets_edu.pages.live.look import look_at_photos, look_here
+from lightnets_edu.pages.live.look import shown as shown_module
+from lightnets_edu.pages.live.look.photo_network import LARGEST, quantised
+from lightnets_edu.pages.live.look.shown import PHOTO_NAME, look_scripts, photo_network
 from lightnets_edu.pages.live.look.trained import LOOKED_INTO, describe, fold, image_of, load
 from lightnets_edu.pages.live.rows import network_rows
 from lightnets_edu.recording.studies import get_study
 from lightnets_edu.recording.studies.runs import image_sets
 from lightnets_edu.training import evaluate
 from lightnets_edu.training.data import Normalisation
+
+from .conftest import call
 
 POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'"
 FIRST = {"ghostnet": "filters", "senet": "gates", "mobilenet_v1": "filters", "squeezenet": "maps"}
@@ -43,8 +48,9 @@ def folder(tmp_path_factory) -> Path:
     for name, text in look_scripts():
         (folder / "_static" / name).write_text(text, encoding="utf-8")
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}; worker-src blob:; img-src \'self\' blob:">'
-    for name, first in FIRST.items():
-        body = f"<main><h1>Look</h1>{look_here(name, first).static_html()}</main>"
+    shown = {name: look_here(name, first) for name, first in FIRST.items()}
+    for name, widget in {**shown, PHOTO_NAME: look_at_photos()}.items():
+        body = f"<main><h1>Look</h1>{widget.static_html()}</main>"
         page = f'<!doctype html><html lang="en"><meta charset="utf-8">{policy}<title>Look</title>{body}'
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     return folder
@@ -61,7 +67,8 @@ def opened(browser: Browser, folder: Path) -> Iterator[Open]:
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto((folder / f"{name}.html").as_uri())
         page.locator("[data-action=start]").click()
-        page.locator("[role=status]", has_text="The network's answer").wait_for()
+        page.locator("[role=status]", has_text="The network's answer").wait_for(timeout=60_000)
+        page.locator("[data-channel]").first.wait_for()
         assert page.locator("[data-live=look]").get_attribute("aria-busy") == "false"
         return page
 
@@ -89,7 +96,7 @@ def rebuilt(name: str) -> nn.Module:
 
 def normalisation(name: str) -> Normalisation:
     trained = load(name)
-    return Normalisation((trained.mean,), (trained.std,))
+    return Normalisation(tuple(trained.mean), tuple(trained.std))
 
 
 def samples(name: str) -> torch.Tensor:
@@ -198,6 +205,10 @@ def picture(light: bool) -> bytes:
     return file.getvalue()
 
 
+PHOTO_PIXELS = """() => {
+  const canvas = document.querySelector(".ln-look-board canvas");
+  return [...canvas.getContext("2d").getImageData(0, 0, 224, 224).data];
+}"""
 PIXELS = """() => {
   const canvas = document.querySelector(".ln-look-drawn");
   return [...canvas.getContext("2d").getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0);
@@ -261,14 +272,114 @@ def test_every_layer_can_be_seen(opened, name):
     assert Axe().run(page).response["violations"] == []
 
 
-def test_half_numbers_are_read(browser):
-    page = browser.new_page()
+def test_a_photograph_is_seen_as_in_pytorch(opened):
+    """Eight bits a weight, the same pixels: the five best answers are PyTorch's; another photograph has others."""
+    page = opened(PHOTO_NAME, viewport={"width": 390, "height": 900})
+    network = photo_network()
+    model = get_model(PHOTO_NAME, weights="imagenet").eval()
+    mean, std = (torch.tensor(network[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    for place in (0, 4):
+        page.locator(".ln-look-shelf button").nth(place).click()
+        name = network["photos"][place]["name"]
+        page.locator(".ln-look-board [role=img]").and_(page.locator(f"[aria-label^='{name}']")).wait_for()
+        pixels = np.array(page.evaluate(PHOTO_PIXELS), np.uint8).reshape(1, 224, 224, 4)[..., :3]
+        image = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+        with torch.inference_mode():
+            wanted = model((image - mean) / std).softmax(1)[0]
+        best = network["classes"][int(wanted.argmax())]
+        page.locator("[role=status]", has_text=f"answer: {best}").wait_for()
+        rows = page.locator("[data-live-row] [data-output=probability]")
+        assert rows.count() == 5
+        # The weights here are the full ones, so the answers differ by what eight bits change.
+        assert shares(page)[0] == pytest.approx(float(wanted.max()), abs=0.1)
+    assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
+    assert Axe().run(page).response["violations"] == []
+
+
+@torch.inference_mode()
+def test_eight_bits_are_what_they_say(opened):
+    """Every value of the network is PyTorch's with the same rounded weights, on the hashed image."""
+    page = opened(PHOTO_NAME)
+    network = photo_network()
+    model = fold(get_model(PHOTO_NAME, weights="imagenet"))
+    weights, *_ = quantised(model)
+    assert weights.min() >= -LARGEST and weights.max() == LARGEST and weights.dtype == np.int8
+    assert gzip.decompress(base64.b64decode(network["weights"])) == weights.tobytes()
+    pixels = np.array(page.evaluate(PHOTO_PIXELS), np.uint8).reshape(1, 224, 224, 4)[..., :3]
+    image = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    mean, std = (torch.tensor(network[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    wanted = model((image - mean) / std).softmax(1)[0].numpy()
+    np.testing.assert_allclose(shares(page), np.sort(wanted)[::-1][:5], atol=2e-4)
+
+
+def test_twins_are_those_of_least_squares(page):
+    """For each map the best source, its kernel and R2, against NumPy; a map without any change has no twin."""
+    draw = np.random.default_rng(0)
+    channels, height, width = 7, 9, 12
+    maps = draw.standard_normal((channels, height, width)).astype(np.float32)
+    kernel = draw.standard_normal((3, 3))
+    padded = np.pad(maps[2], 1)
+    made = sum(kernel[i, j] * padded[i : i + height, j : j + width] for i in range(3) for j in range(3))
+    maps[5] = made + 0.25 + 0.01 * draw.standard_normal((height, width))
+    maps[6] = 3.0
+    twins = call(page, "live/look/twins.js", FIND, maps.ravel().tolist(), channels, width)
+    found = {twin["target"]: twin for twin in twins}
+    assert set(found) == set(range(6))
+    assert [twin["r2"] for twin in twins] == sorted((twin["r2"] for twin in twins), reverse=True)
+    for target, twin in found.items():
+        best = max((fit(maps, source, target), source) for source in range(6) if source != target)
+        assert twin["source"] == best[1] and twin["r2"] == pytest.approx(best[0], abs=1e-5)
+    np.testing.assert_allclose(found[5]["kernel"], kernel.ravel(), atol=0.02)
+    assert found[5]["source"] == 2 and found[5]["r2"] > 0.999
+
+
+FIND = """async ({ findTwins }, maps, channels, width) => {
+  const twins = await findTwins(new Float32Array(maps), channels, width, async () => false);
+  return twins.map((twin) => ({ ...twin, kernel: [...twin.kernel] }));
+}"""
+
+
+def fit(maps: np.ndarray, source: int, target: int) -> float:
+    """R2 of the best 3 x 3 kernel with a constant."""
+    _, height, width = maps.shape
+    padded = np.pad(maps[source].astype(np.float64), 1)
+    columns = [padded[i : i + height, j : j + width].ravel() for i in range(3) for j in range(3)]
+    design = np.stack([*columns, np.ones(height * width)], 1)
+    wanted = maps[target].astype(np.float64).ravel()
+    solution, *_ = np.linalg.lstsq(design, wanted, rcond=None)
+    return 1 - ((design @ solution - wanted) ** 2).sum() / ((wanted - wanted.mean()) ** 2).sum()
+
+
+def test_twins_are_shown(opened):
+    page = opened("ghostnet")
+    assert page.locator("[data-action=twins]").count() == 0  # its ghosts are made by the network itself
+    page = opened(PHOTO_NAME)
+    page.locator("select[name=layer]").select_option("0")
+    page.locator("[data-action=twins]").click()
+    page.locator("[role=status]", has_text="can be made from another one").wait_for(timeout=60_000)
+    rows = page.locator(".ln-look-twins [data-live-row]")
+    assert 1 <= rows.count() <= 12
+    shown = rows.locator("[data-output=r2]").evaluate_all("all => all.map((one) => Number(one.dataset.value))")
+    assert shown == sorted(shown, reverse=True) and shown[0] <= 1
+    assert rows.first.locator("canvas").count() == 3
+    page.locator("select[name=layer]").select_option("3")
+    page.locator("[data-action=twins]").click()
+    page.locator("[data-action=stop]").click()
+    page.locator("[role=status]", has_text="Stopped: the maps were not compared").wait_for()
+
+
+def test_a_build_without_the_packages_says_so(monkeypatch):
+    monkeypatch.setattr(shown_module, "photo_network", lambda: None)
+    said = look_at_photos()
+    assert "built without the packages" in said._repr_html_() and "<button" not in said._repr_html_()
+    assert f"lightnets-look-{PHOTO_NAME}.js" not in dict(look_scripts())
+
+
+def test_half_numbers_are_read(page):
     halves = np.array([0, 1, -2.5, 6e-8, 65504, 1 / 3, -1e-5], np.float16)
     text = base64.b64encode(halves.tobytes()).decode()
-    source = (Path(look_here.__code__.co_filename).with_name("network.js")).read_text().replace("export ", "")
-    found = page.evaluate(f"(weights) => {{ {source} return [...weightsOf({{ weights }})]; }}", text)
+    found = call(page, "live/look/network.js", "({ halvesOf }, text) => [...halvesOf(text)]", text)
     np.testing.assert_array_equal(np.array(found, np.float32), halves.astype(np.float32))
-    page.close()
 
 
 def test_what_loads_on_a_press_is_small():

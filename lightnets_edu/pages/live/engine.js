@@ -8,13 +8,30 @@ export class EngineError extends Error {}
 /** The reader pressed the button. */
 export class StoppedError extends Error {}
 
+const LETTERS_AT_ONCE = 2 ** 18; // a multiple of 4, as base64 needs
+
+/** Let the page do what waits for it. */
+export const breathe = () => new Promise((resolve) => setTimeout(resolve));
+
+/** The bytes behind base64, piece by piece, so that the page stays alive. @param {string} text */
+export const decode = async (text) => {
+  const pieces = [];
+  for (let at = 0; at < text.length; at += LETTERS_AT_ONCE) {
+    if (at) await breathe();
+    const letters = atob(text.slice(at, at + LETTERS_AT_ONCE));
+    const bytes = new Uint8Array(letters.length);
+    for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+    pieces.push(bytes);
+  }
+  return new Blob(pieces);
+};
+
 /** The bytes behind gzip in base64. @param {string} text */
 export const unpack = async (text) => {
   if (typeof DecompressionStream === "undefined") {
     throw new EngineError("This browser is too old to unpack the engine: it has no DecompressionStream.");
   }
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const stream = (await decode(text)).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 };
 

@@ -4,20 +4,26 @@
 /** @import { Trained } from "./network.js" */
 import { round } from "../../script/axes.js";
 import { make, setText } from "../../script/dom.js";
-import { Engine, EngineError } from "../engine.js";
+import { Engine, EngineError, StoppedError } from "../engine.js";
 import { makeLayer } from "./maps.js";
 import { imageOf, layersOf, placesOf, samplesOf, SIDE, softmax, weightsOf } from "./network.js";
+import { makePhotos } from "./photos.js";
 import { makePicture } from "./picture.js";
+import { makeTwins } from "./twins_shown.js";
+
+const PHOTO_SIDE = 224;
+const MOST_ANSWERS = 10;
+const BEST_ANSWERS = 5; // of more classes than that
 
 /** @typedef {{ introduction: string, name: string, first: string }} Spec */
 
-/** @param {HTMLElement} el @param {Spec} spec @param {Trained} trained @param {Engine} engine */
-function show(el, spec, trained, engine) {
-  const { rows, classes } = trained;
-  const shape = [1, SIDE, SIDE];
+/** @param {{ el: HTMLElement, host: HTMLElement, spec: Spec, trained: Trained, engine: Engine }} place */
+const show = async ({ el, host, spec, trained, engine }) => {
+  const { rows, classes, photos } = trained;
+  const shape = photos ? [3, PHOTO_SIDE, PHOTO_SIDE] : [1, SIDE, SIDE];
   const shapes = [shape, ...rows.map(([, , made]) => made)];
-  const weights = weightsOf(trained), places = placesOf(rows, shape);
-  const layers = layersOf(trained);
+  const weights = await weightsOf(trained, shape), places = placesOf(rows, shape);
+  const layers = layersOf(trained, shape);
   const status = make("p", { role: "status" });
   const answers = make("ol", { class: "ln-look-answers" });
   const select = make("select", { name: "layer", autocomplete: "off" });
@@ -56,7 +62,9 @@ function show(el, spec, trained, engine) {
 
   const drawAnswers = () => {
     const shares = softmax(values[values.length - 1]);
-    answers.replaceChildren(...classes.map((name, i) => {
+    const order = shares.map((_, i) => i);
+    if (classes.length > MOST_ANSWERS) order.sort((a, b) => shares[b] - shares[a]).splice(BEST_ANSWERS);
+    answers.replaceChildren(...order.map((i) => {
       const bar = make("span", { class: "ln-look-bar" });
       bar.style.setProperty("--ln-share", `${100 * shares[i]}%`);
       const text = make(
@@ -64,7 +72,7 @@ function show(el, spec, trained, engine) {
         { "data-output": "probability", "data-value": shares[i] },
         `${round(100 * shares[i], 2)} %`,
       );
-      return make("li", { "data-live-row": "", "data-block": name }, make("span", {}, name), bar, text);
+      return make("li", { "data-live-row": "", "data-block": classes[i] }, make("span", {}, classes[i]), bar, text);
     }));
     const best = shares.indexOf(Math.max(...shares));
     const off = held.size ? ` ${held.size} ${held.size === 1 ? "channel is" : "channels are"} held by you.` : "";
@@ -87,16 +95,25 @@ function show(el, spec, trained, engine) {
     }
   };
 
-  const pane = makePicture(samplesOf(trained), classes, (text) => setText(status, text), () => run());
+  const say = (/** @type {string} */ text) => setText(status, text);
+  const pane = photos
+    ? await makePhotos(photos, PHOTO_SIDE, say, () => run())
+    : makePicture(samplesOf(trained), classes, say, () => run());
+  const twins = photos && makeTwins(host, () => {
+    const { value } = layers[Number(select.value)];
+    return { maps: values[value], shape: shapes[value] };
+  });
   select.addEventListener("change", makeInside);
   reset.addEventListener("click", () => {
     held.clear();
     run();
   });
   const layerLabel = make("label", {}, make("span", {}, "Layer"), select);
+  const right = trained.accuracy && `, and ${round(100 * trained.accuracy, 3)} % of the test images are right`;
   const words = `${trained.words[0].toUpperCase()}${trained.words.slice(1)}: this one has ` +
-    `${trained.parameters.toLocaleString("en-US")} parameters, and ${round(100 * trained.accuracy, 3)} % of the test ` +
-    "images are right. A press on a map switches its channel off.";
+    `${trained.parameters.toLocaleString("en-US")} parameters${
+      right ?? ""
+    }. A press on a map switches its channel off.`;
   el.append(
     make("p", {}, spec.introduction),
     make("div", { class: "ln-look-top" }, pane.el, answers),
@@ -104,9 +121,12 @@ function show(el, spec, trained, engine) {
     make("p", { class: "ln-live-words" }, words),
     make("div", { class: "ln-live-buttons" }, layerLabel, reset),
     inside,
+    ...(twins ? [twins] : []),
   );
-  return engine.ask("build", { rows, shape, weights, keep: true }).then(run).then(makeInside);
-}
+  await engine.ask("build", { rows, shape, weights, keep: true });
+  await run();
+  makeInside();
+};
 
 /** @type {Component["render"]} */
 function render({ model, el }) {
@@ -119,8 +139,10 @@ function render({ model, el }) {
   const page = /** @type {{ lightnetsTrained?: Record<string, Trained> }} */ (globalThis);
   const trained = /** @type {Trained} */ (model.get("trained") ?? page.lightnetsTrained?.[spec.name]);
   const engine = new Engine();
-  engine.start().then(() => show(el, spec, trained, engine)).catch((error) => {
-    const why = error instanceof EngineError ? error.message : `The network was not run: ${error.message}.`;
+  engine.start().then(() => show({ el, host, spec, trained, engine })).catch((error) => {
+    if (error instanceof StoppedError) return;
+    const memory = error.name === "RangeError" ? "this browser does not give so much memory" : error.message;
+    const why = error instanceof EngineError ? error.message : `The network was not run: ${memory}.`;
     el.append(make("p", { role: "status" }, why.replace("so nothing was timed", "so there is nothing to see")));
   }).finally(() => host.setAttribute("aria-busy", "false"));
   return () => engine.stop();

@@ -1,5 +1,6 @@
 // A trained network as it is stored, unpacked.
 /** @import { Row } from "../worker.js" */
+import { breathe, unpack } from "../engine.js";
 
 /**
  * As trained.py describes it.
@@ -7,20 +8,24 @@
  * @property {string} name
  * @property {string} words
  * @property {number} parameters
- * @property {number} accuracy
+ * @property {number | null} accuracy
  * @property {Row[]} rows
  * @property {string[]} labels
  * @property {string} weights
- * @property {number} mean
- * @property {number} std
+ * @property {number[]} mean
+ * @property {number[]} std
  * @property {string[]} classes
- * @property {string} samples
+ * @property {string} [samples]
+ * @property {string} [scales] Of weights of eight bits, one for each output channel.
+ * @property {string} [biases]
+ * @property {Photo[]} [photos]
  */
+/** @typedef {{ name: string, credit: string, jpeg: string }} Photo */
 
 export const SIDE = 28;
 
 /** @param {string} text In base64. */
-function bytesOf(text) {
+export function bytesOf(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
@@ -30,21 +35,51 @@ function halfToNumber(bits) {
   return sign * (exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction);
 }
 
-/** All weights, in the rows' order. @param {Trained} trained */
-export function weightsOf({ weights }) {
-  const bytes = new DataView(bytesOf(weights).buffer);
+/** All numbers of a text, of half precision. @param {string} text */
+export function halvesOf(text) {
+  const bytes = new DataView(bytesOf(text).buffer);
   return Float32Array.from({ length: bytes.byteLength / 2 }, (_, i) => halfToNumber(bytes.getUint16(2 * i, true)));
 }
 
+/**
+ * All weights, in the rows' order: each row's weights, then its biases.
+ * @param {Trained} trained @param {number[]} image Its shape. @returns {Promise<Float32Array>}
+ */
+export const weightsOf = async ({ weights, scales, biases, rows }, image) => {
+  if (!scales || !biases) return halvesOf(weights);
+  const whole = new Int8Array((await unpack(weights)).buffer);
+  const scale = new Float32Array(bytesOf(scales).buffer), bias = new Float32Array(bytesOf(biases).buffer);
+  const found = new Float32Array(whole.length + bias.length);
+  const shapes = [image, ...rows.map(([, , shape]) => shape)];
+  let read = 0, channel = 0, place = 0;
+  for (const [at, [op, [back], [outs], settings]] of rows.entries()) {
+    if (op !== "conv" && op !== "linear") continue;
+    await breathe();
+    const [ins] = shapes[at + 1 - back];
+    const depth = op === "conv" ? ins / settings[3] * settings[0] ** 2 : ins;
+    for (let out = 0; out < outs; out++) {
+      for (let i = 0; i < depth; i++) found[place++] = whole[read++] * scale[channel + out];
+    }
+    found.set(bias.subarray(channel, channel + outs), place);
+    place += outs;
+    channel += outs;
+  }
+  return found;
+};
+
 /** The pictures that come with it, one of each class. @param {Trained} trained */
-export function samplesOf({ samples, classes }) {
+export function samplesOf({ samples = "", classes }) {
   const bytes = bytesOf(samples);
   return classes.map((_, i) => bytes.subarray(i * SIDE ** 2, (i + 1) * SIDE ** 2));
 }
 
-/** Pixels from 0 to 255 as the network takes them. @param {ArrayLike<number>} pixels @param {Trained} trained */
+/** Pixels from 0 to 255, channel after channel, as the network takes them. @param {ArrayLike<number>} pixels @param {Trained} trained */
 export function imageOf(pixels, { mean, std }) {
-  return Float32Array.from(pixels, (pixel) => (pixel / 255 - mean) / std);
+  const size = pixels.length / mean.length;
+  return Float32Array.from(pixels, (pixel, i) => {
+    const channel = Math.floor(i / size);
+    return (pixel / 255 - mean[channel]) / std[channel];
+  });
 }
 
 /** @param {ArrayLike<number>} scores */
@@ -72,9 +107,12 @@ export function placesOf(rows, image) {
 
 /** @typedef {{ value: number, words: string, kind: "maps" | "filters" | "gates", row: Row, from: number }} Layer */
 
-/** What a reader can look at: maps, depthwise filters between maps, and gates. @param {Trained} trained @returns {Layer[]} */
-export function layersOf({ rows, labels }) {
-  const shapes = [[1, SIDE, SIDE], ...rows.map(([, , shape]) => shape)];
+/**
+ * What a reader can look at: maps, depthwise filters between maps, and gates.
+ * @param {Trained} trained @param {number[]} image Its shape. @returns {Layer[]}
+ */
+export function layersOf({ rows, labels }, image) {
+  const shapes = [image, ...rows.map(([, , shape]) => shape)];
   /** @type {Layer[]} */
   const found = [];
   rows.forEach((row, at) => {

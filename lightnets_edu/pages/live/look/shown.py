@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from lightnets_edu.pages.script.bundle import bundle, page_script
 from lightnets_edu.pages.script.component import PageWidget
 
 _HERE = Path(__file__).parent
+PHOTO_NAME = "efficientnet_lite0"
 KINDS = ("maps", "filters", "gates")
 UNUSED = ("environment",)  # of a trained network: what the page does not need
 
@@ -34,6 +37,46 @@ class LookInside(PageWidget):
         scripts = [_file_of(self.spec["name"]), "lightnets-look.js"]
         css = (_HERE / "look.css").read_text(encoding="utf-8")
         return pressed_html("look", self.spec, {"start": "Look inside"}, scripts, css)
+
+
+MISSING = (
+    "Here a network that was trained on ImageNet would look at a photograph of yours. This book was built without the "
+    "packages that hold its weights and its first photographs (lightnets-edu[photos]), so there is nothing to press."
+)
+
+
+class NothingToLookAt:
+    """What stands in a page whose build lacks the packages."""
+
+    def _repr_html_(self) -> str:
+        return f'<p class="ln-live-words">{html.escape(MISSING)}</p>'
+
+
+def look_at_photos() -> LookInside | NothingToLookAt:
+    """Let the reader send a photograph through EfficientNet-Lite0 and look for maps that are each other's ghosts."""
+    if photo_network() is None:
+        return NothingToLookAt()
+    megabytes = len(_data_script(PHOTO_NAME)) / 1e6
+    introduction = (
+        "A network that was trained on ImageNet says what it sees in a photograph, one of those that come with it or "
+        "one of your own, and shows every map that it computes on the way. Then the page looks for twins among the "
+        f"maps of a layer. A press loads the network ({megabytes:.1f} MB) and the engine. The photograph stays in this "
+        "page; nothing is sent anywhere."
+    )
+    return LookInside(
+        spec={"introduction": introduction, "name": PHOTO_NAME, "first": "maps"}, trained=_needed(PHOTO_NAME)
+    )
+
+
+@cache
+def photo_network() -> dict[str, Any] | None:
+    """The network for photographs, or None where the packages are not installed."""
+    try:
+        from lightnets_edu.pages.live.look.photo_network import described
+
+        return described()
+    except ImportError:
+        return None
 
 
 def look_here(name: str, first: str = "maps") -> LookInside:
@@ -58,6 +101,8 @@ def look_here(name: str, first: str = "maps") -> LookInside:
 
 
 def _needed(name: str) -> dict[str, Any]:
+    if name == PHOTO_NAME:
+        return photo_network() or {}
     return {key: value for key, value in asdict(load(name)).items() if key not in UNUSED}
 
 
@@ -73,5 +118,5 @@ def _data_script(name: str) -> str:
 def look_scripts() -> Iterator[tuple[str, str]]:
     """Files that pages load on a press: name and content."""
     yield "lightnets-look.js", page_script(_HERE / "look.js", 'live="look"')
-    for name in LOOKED_INTO:
+    for name in (*LOOKED_INTO, *([PHOTO_NAME] if photo_network() else [])):
         yield _file_of(name), _data_script(name)

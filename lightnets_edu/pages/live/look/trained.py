@@ -42,7 +42,7 @@ class Trained:
         rows: Its operations (see `rows.compact`), batch norms folded.
         labels: For each row the module that it comes from; empty for an operation without weights.
         weights: float16 in base64: of each row its weights, then its biases.
-        mean: Of the pixels of the training images, 0 ... 1: it is subtracted.
+        mean: Of each channel's pixels in the training images, 0 ... 1: it is subtracted.
         std: Their deviation: what is left is divided by it.
         classes: What the ten outputs stand for.
         samples: Test images that it was not trained on, one of each class: 28 x 28 bytes each, in base64.
@@ -56,8 +56,8 @@ class Trained:
     rows: list[list[Any]]
     labels: list[str]
     weights: str
-    mean: float
-    std: float
+    mean: list[float]
+    std: list[float]
     classes: list[str]
     samples: str
     environment: dict[str, Any]
@@ -93,7 +93,6 @@ def describe(name: str, words: str, model: nn.Module, normalisation: Any, test_s
             parameter.copy_(parameter.half().float())
     _, accuracy = evaluate(folded, test_set, device="cpu", image_size=28, channels=1, normalisation=normalisation)
     rows = network_rows(folded, IMAGE)
-    ((mean,), (std,)) = (normalisation.mean, normalisation.std)
     return Trained(
         name=name,
         words=words,
@@ -102,8 +101,8 @@ def describe(name: str, words: str, model: nn.Module, normalisation: Any, test_s
         rows=compact(rows),
         labels=[row.parameters[0].rpartition(".")[0] for row in rows],
         weights=base64.b64encode(stored(folded, rows)).decode(),
-        mean=mean,
-        std=std,
+        mean=list(normalisation.mean),
+        std=list(normalisation.std),
         classes=list(test_set.class_names),
         samples=base64.b64encode(first_of_each(test_set)).decode(),
         environment=describe_environment("cpu"),
