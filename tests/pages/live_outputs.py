@@ -12,8 +12,11 @@ from lightnets_edu.pages.live.weights import hashed_image, put_hashed_weights
 
 from .conftest import call
 
-RUN = """async ({ Engine }, many) => {
-  const engine = new Engine();
+# The engine's module and class: on the processor, and on the graphics chip.
+PROCESSOR = ("live/engine.js", "Engine")
+GRAPHICS = ("live/gpu.js", "GpuEngine")
+RUN = """async (module, name, many) => {
+  const engine = new module[name]();
   await engine.start();
   const found = [];
   for (const [rows, shape] of many) {
@@ -27,9 +30,10 @@ RUN = """async ({ Engine }, many) => {
 }"""
 
 
-def outputs(page, many: list[tuple[list[Row], tuple]]) -> list[np.ndarray]:
+def outputs(page, many: list[tuple[list[Row], tuple]], engine: tuple[str, str] = PROCESSOR) -> list[np.ndarray]:
     """What the engine makes of the hashed image, for each network."""
-    found = call(page, "live/engine.js", RUN, [[compact(rows), shape] for rows, shape in many])
+    module, name = engine
+    found = call(page, module, RUN, name, [[compact(rows), shape] for rows, shape in many])
     return [np.array(values) for values in found]
 
 
@@ -47,11 +51,11 @@ def error(found: np.ndarray, model: nn.Module, rows: list[Row], shape: tuple) ->
     return float(np.abs(found - wanted).max() / wanted.std())
 
 
-def network_error(page, name: str) -> float:
+def network_error(page, name: str, engine: tuple[str, str] = PROCESSOR) -> float:
     """The same for a network of the registry, at its own size."""
     side = get_entry(name).input_size
     shape = (3, side, side)
     model = get_model(name)
     rows = network_rows(model, shape)
-    (found,) = outputs(page, [(rows, shape)])
+    (found,) = outputs(page, [(rows, shape)], engine)
     return error(found, model, rows, shape)
