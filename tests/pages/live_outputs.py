@@ -18,7 +18,7 @@ from .conftest import call
 PROCESSOR = ("live/engine.js", "Engine")
 GRAPHICS = ("live/gpu.js", "GpuEngine")
 RUN = """async (module, name, many) => {
-  const engine = new module[name]();
+  const engine = new module[name]({ EngineError: Error, StoppedError: Error });
   await engine.start();
   const found = [];
   for (const [rows, shape] of many) {

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 from lightnets_edu.formulas import conv2d
 from lightnets_edu.pages.clocks import costs_of, recorded_milliseconds
 from lightnets_edu.pages.live import time_here
-from lightnets_edu.pages.live.shown import CHOSEN, live_script
+from lightnets_edu.pages.live.shown import CHOSEN, graphics_script, live_script
 from lightnets_edu.statistics import spearman
 from lightnets_edu.timing.clock import NOISE_LIMIT
 
@@ -46,6 +46,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("live")
     (folder / "_static").mkdir()
     (folder / "_static" / "lightnets-live.js").write_text(live_script(), encoding="utf-8")
+    (folder / "_static" / "lightnets-graphics.js").write_text(graphics_script(), encoding="utf-8")
     body = f'<!doctype html><html lang="en"><title>Live</title><main><h1>Live</h1>{time_here().static_html()}</main>'
     for name, policy in (("strict", f"{POLICY}; worker-src blob:"), ("no_worker", f"{POLICY}; worker-src 'none'")):
         meta = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'

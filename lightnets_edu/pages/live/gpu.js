@@ -4,7 +4,6 @@
 // the weights are made there. Long lists are written in pieces.
 /** @import { Row } from "./worker.js" */
 /** @import { Call } from "./gpu_calls.js" */
-import { EngineError, StoppedError } from "./engine.js";
 import { planNetwork } from "./gpu_calls.js";
 import { BROKEN, WGSL, WHOLE } from "./gpu_kernels.js";
 
@@ -28,7 +27,10 @@ const PIPELINES = {
 };
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
-export const NO_GPU = "This browser offers no WebGPU here, so networks cannot be timed on the graphics chip.";
+/**
+ * The classes of engine.js. They are given, since this is another script, which a page loads only if its reader wants it.
+ * @typedef {{ EngineError: new (message: string) => Error, StoppedError: new () => Error }} Errors
+ */
 
 const pause = () => new Promise((resolve) => setTimeout(resolve));
 
@@ -54,19 +56,19 @@ export class GpuEngine {
   calls = [];
   result = { buffer: 0, at: 0, size: 0 };
 
+  /** @param {Errors} errors */
+  constructor(errors) {
+    this.errors = errors;
+  }
+
   /**
    * Ask for the chip and make the kernels.
-   * @throws {EngineError} Where a browser gives none.
+   * @throws {Error} An EngineError where a browser gives none.
    */
   async start() {
-    const gpu = navigator.gpu;
-    if (!gpu) throw new EngineError(NO_GPU);
-    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
-    if (!adapter) {
-      throw new EngineError(
-        "This browser knows WebGPU, but gives no graphics chip to pages, so nothing was timed on it.",
-      );
-    }
+    const { EngineError } = this.errors;
+    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
+    if (!adapter) throw new EngineError("The browser gives this page no graphics chip, so nothing was timed on it.");
     const { vendor, architecture, description } = adapter.info;
     this.name = [vendor, architecture, description].filter(Boolean).join(" ");
     this.software = adapter.info.isFallbackAdapter || SOFTWARE.test(this.name);
@@ -92,7 +94,9 @@ export class GpuEngine {
       this.end = reject;
       device.lost.then(({ message }) =>
         reject(
-          new EngineError(`The browser lost the graphics chip${message && ` (${message})`}, so timing on it ended.`),
+          new this.errors.EngineError(
+            `The browser lost the graphics chip${message && ` (${message})`}, so timing on it ended.`,
+          ),
         )
       );
     });
@@ -137,7 +141,7 @@ export class GpuEngine {
    * @param {string} job @param {any} [args] @returns {Promise<any>}
    */
   async ask(job, args) {
-    if (!this.device) throw new StoppedError();
+    if (!this.device) throw new this.errors.StoppedError();
     /** @type {Record<string, () => Promise<unknown>>} */
     const jobs = { build: () => this.build(args), run: () => this.run(args), output: () => this.output() };
     return await this.finishOrFail(jobs[job]());
@@ -145,7 +149,7 @@ export class GpuEngine {
 
   /** Give the chip back. */
   stop() {
-    this.end?.(new StoppedError());
+    this.end?.(new this.errors.StoppedError());
     this.device?.destroy();
     this.device = null;
   }

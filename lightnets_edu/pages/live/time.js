@@ -1,13 +1,16 @@
 // "Time it": the reader's own device times the book's networks, with the book's own engine.
 /** @import { Component } from "../script/mount.js" */
+/** @import { Place } from "./cells.js" */
 /** @import { Timed, Timing } from "./clock.js" */
+/** @import { CheckedGpuEngine } from "./gpu_check.js" */
 /** @import { Networks, Results } from "./results.js" */
 import { round } from "../script/axes.js";
 import { make, setText } from "../script/dom.js";
-import { makeTable, timingCells } from "./cells.js";
+import { makeTable, placedName, timingCells } from "./cells.js";
 import { ROUNDS, timeInTurns } from "./clock.js";
 import { makeConvolutions } from "./convolutions.js";
 import { Engine, EngineError, StoppedError, unpack } from "./engine.js";
+import { makeGraphicsEngine, makePlaces } from "./graphics.js";
 import { NETWORKS } from "./networks.js";
 import { fromText, sentences, toText } from "./results.js";
 
@@ -17,7 +20,7 @@ const MOST_MEGABYTES = 2048; // what browsers give to one page's kernels everywh
 const DEVICE_SHARE = 0.25; // the part of the device's memory that a page may take
 
 /** Milliseconds by network. @typedef {{ words: string, milliseconds: Record<string, number> }} Recorded */
-/** @typedef {{ introduction: string, noise: number, chosen: string[], recorded: Recorded[], where: string }} Shared */
+/** @typedef {{ introduction: string, noise: number, chosen: string[], recorded: Recorded[], where: string, graphics_kilobytes: number }} Shared */
 
 /** How many megabytes a network needs at most: its weights, and all maps of which three are in use at once. */
 function megabytesOf(/** @type {Networks[string]} */ { rows, side }) {
@@ -62,16 +65,16 @@ function makeChoice(networks, chosen) {
   return { details, fieldset, names };
 }
 
-/** @param {string} name @param {Results} results @param {Networks} networks @param {Shared} shared */
-function makeRow(name, { times }, networks, { noise, recorded }) {
-  const others = recorded.map((one) =>
-    make("td", {}, name in one.milliseconds ? round(one.milliseconds[name], 3) : "–")
+/** @param {string} name @param {Place} place @param {Timing} timing @param {Networks} networks @param {Shared} shared */
+function makeRow(name, place, timing, networks, { noise, recorded }) {
+  const others = recorded.map(({ milliseconds }) =>
+    make("td", {}, place === "processor" && name in milliseconds ? round(milliseconds[name], 3) : "–")
   );
   return make(
     "tr",
-    { "data-live-row": "", "data-network": name },
-    make("th", { scope: "row" }, name),
-    ...timingCells(times[name], networks[name].macs, noise),
+    { "data-live-row": "", "data-network": name, "data-place": place },
+    placedName(name, place),
+    ...timingCells(timing, networks[name].macs, noise),
     ...others,
   );
 }
@@ -132,17 +135,24 @@ function show({ el, networks, shared }) {
   const title = "One image: your device, on one core, and this book's records";
   const table = makeTable(title, ["network", "here, ms", "spread", "MACs a second", ...heads]);
   const convolutions = makeConvolutions(shared.noise);
+  const places = makePlaces(shared.graphics_kilobytes);
   const words = make("div", { class: "ln-live-words" });
   /** @type {Results} */
   let results = { date: "", browser: "", times: {} };
-  /** @type {Engine | null} */
+  /** @type {Engine | CheckedGpuEngine | null} */
   let engine = null;
+  let busy = false;
+  let stopped = false; // since the last press
 
   const draw = () => {
-    const names = Object.keys(networks).filter((name) => name in results.times);
-    table.body.replaceChildren(...names.map((name) => makeRow(name, results, networks, shared)));
-    table.frame.hidden = saver.hidden = forget.hidden = !names.length;
-    const found = engine || !names.length ? [] : [...sentences(results, networks, shared.noise), shared.where];
+    const times = { processor: results.times, graphics: results.graphics?.times ?? {} };
+    const rows = Object.keys(networks).flatMap((name) =>
+      /** @type {Place[]} */ (["processor", "graphics"]).filter((place) => name in times[place])
+        .map((place) => makeRow(name, place, times[place][name], networks, shared))
+    );
+    table.body.replaceChildren(...rows);
+    table.frame.hidden = saver.hidden = forget.hidden = !rows.length;
+    const found = busy || !rows.length ? [] : [...sentences(results, networks, shared.noise), shared.where];
     words.replaceChildren(...found.map((sentence) => make("p", {}, sentence)));
   };
 
@@ -152,6 +162,7 @@ function show({ el, networks, shared }) {
     start.hidden = loading.hidden = working;
     stop.hidden = bar.hidden = now.hidden = !working;
     choice.fieldset.disabled =
+      places.fieldset.disabled =
       convolutions.fieldset.disabled =
       saver.disabled =
       forget.disabled =
@@ -160,45 +171,77 @@ function show({ el, networks, shared }) {
   };
 
   /**
+   * Start an engine, and find out which things it can be trusted with.
+   * @template {Timed} T @param {T[]} things @param {Place} place @param {string[]} refused Sentences are added.
+   */
+  const prepare = async (things, place, refused) => {
+    if (place === "processor") {
+      const mine = engine = new Engine();
+      await mine.start();
+      return { mine, trusted: things };
+    }
+    const mine = engine = await makeGraphicsEngine();
+    await mine.start();
+    if (stopped) throw new StoppedError();
+    setText(status, "Comparing what the graphics chip computes with what the processor computes.");
+    const found = await mine.check(things, (at) => setText(now, `${things[at].name}, ${at + 1} of ${things.length}`));
+    refused.push(...found.refused);
+    return { mine, trusted: found.agreed };
+  };
+
+  /**
    * Time some things in turns, and say so; gives how many were timed.
-   * @param {Timed[]} things @param {(name: string, timing: Timing) => void} take
+   * @param {Timed[]} things @param {(name: string, timing: Timing, place: Place) => void} take
    * @param {string} what They are, in the plural. @param {HTMLElement} button The one that was pressed.
    */
   const work = async (things, take, what, button) => {
-    const mine = engine = new Engine();
+    const chosen = places.chosen();
+    busy = true;
+    stopped = false;
     setWorking(true);
     stop.focus();
-    bar.max = ROUNDS * things.length;
+    bar.max = ROUNDS * things.length * chosen.length;
     bar.value = 0;
-    let current = 0;
-    const timed = new Set();
+    let current = things[0];
+    const timed = { processor: new Set(), graphics: new Set() };
+    /** @type {string[]} */
+    const refused = [];
+    const count = () =>
+      chosen.map((place) =>
+        `${timed[place].size} of ${things.length} ${what}${place === "graphics" ? " on the graphics chip" : ""}`
+      ).join(" and ");
     let said = "";
     try {
-      await mine.start();
-      await timeInTurns(mine, things, shared.noise, {
-        begin: (round, at) => {
-          current = at;
-          setText(status, round > ROUNDS ? "Timing those again that were disturbed." : `Round ${round} of ${ROUNDS}.`);
-          setText(now, `${things[at].name}, ${at + 1} of ${things.length}`);
-        },
-        end: (at, timing) => {
-          timed.add(at);
-          take(things[at].name, timing);
-          bar.value += 1;
-        },
-      });
-      said = `Done: ${timed.size} of ${things.length} ${what} were timed.`;
+      for (const place of chosen) {
+        const { mine, trusted } = await prepare(things, place, refused);
+        await timeInTurns(mine, trusted, shared.noise, {
+          begin: (round, at) => {
+            current = trusted[at];
+            const again = "Timing those again that were disturbed.";
+            setText(status, round > ROUNDS ? again : `Round ${round} of ${ROUNDS}.`);
+            setText(now, `${current.name}, ${at + 1} of ${trusted.length}`);
+          },
+          end: (at, timing) => {
+            timed[place].add(at);
+            take(trusted[at].name, timing, place);
+            bar.value += 1;
+          },
+        });
+        mine.stop();
+      }
+      said = [`Done: ${count()} were timed.`, ...refused].join(" ");
     } catch (error) {
-      said = error instanceof StoppedError
-        ? `Stopped: ${timed.size} of ${things.length} ${what} were timed.`
-        : explain(error, things[current].name, networks[things[current].name]);
+      said = stopped || error instanceof StoppedError
+        ? `Stopped: ${count()} were timed.`
+        : explain(error, current.name, networks[current.name]);
     }
-    mine.stop();
+    engine?.stop();
     engine = null;
+    busy = false;
     setWorking(false);
     setText(status, said);
     button.focus();
-    return timed.size;
+    return timed.processor.size + timed.graphics.size;
   };
 
   const timeNetworks = async () => {
@@ -209,8 +252,13 @@ function show({ el, networks, shared }) {
       const { rows, side } = networks[name];
       return { name, rows, shape: [3, side, side] };
     });
-    const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => {
-      results.times[name] = timing;
+    const take = (/** @type {string} */ name, /** @type {Timing} */ timing, /** @type {Place} */ place) => {
+      if (place === "processor") results.times[name] = timing;
+      else {
+        const { name: chip, software } = /** @type {CheckedGpuEngine} */ (engine);
+        results.graphics ??= { chip, software, times: {} };
+        results.graphics.times[name] = timing;
+      }
       draw();
     };
     if (await work(things, take, "networks", start)) kept.write(toText(results));
@@ -218,11 +266,11 @@ function show({ el, networks, shared }) {
 
   const timeConvolutions = () => {
     const four = convolutions.described();
-    /** @type {Record<string, Timing>} */
-    const times = {};
+    /** @type {Record<Place, Record<string, Timing>>} */
+    const times = { processor: {}, graphics: {} };
     convolutions.draw(four, times);
-    const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => {
-      times[name] = timing;
+    const take = (/** @type {string} */ name, /** @type {Timing} */ timing, /** @type {Place} */ place) => {
+      times[place][name] = timing;
       convolutions.draw(four, times);
     };
     return work(four, take, "convolutions", convolutions.start);
@@ -244,7 +292,10 @@ function show({ el, networks, shared }) {
 
   start.addEventListener("click", timeNetworks);
   convolutions.start.addEventListener("click", timeConvolutions);
-  stop.addEventListener("click", () => engine?.stop());
+  stop.addEventListener("click", () => {
+    stopped = true;
+    engine?.stop();
+  });
   saver.addEventListener("click", () => save(toText(results), "lightnets-times.json"));
   forget.addEventListener("click", () => {
     kept.write(null);
@@ -262,7 +313,7 @@ function show({ el, networks, shared }) {
   const buttons = make("div", { class: "ln-live-buttons" }, start, stop, saver, forget, loading);
   el.classList.add("ln-live");
   const introduction = make("p", {}, shared.introduction);
-  el.append(introduction, choice.details, buttons, bar, now, status, table.frame, words, convolutions.el);
+  el.append(introduction, choice.details, places.el, buttons, bar, now, status, table.frame, words, convolutions.el);
   setWorking(false);
   const before = kept.read();
   if (before) take(before, "this browser");

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["bundle", "page_script"]
+__all__ = ["bundle", "page_script", "shelf_script"]
 
 _MOUNT = Path(__file__).with_name("mount.js")
 # A comment on lines of its own; most of them are types, which readers' browsers need not load.
@@ -90,3 +90,16 @@ def page_script(entry: Path, kind: str, style: str = "", shared: Mapping[str, An
     arguments = ", ".join(json.dumps(argument) for argument in (kind, style, shared or {}))
     call = f"mountAll({_component(entry)}, {arguments});"
     return f'(() => {{\n"use strict";\n{_join(_MOUNT, entry)}{call}\n}})();\n'
+
+
+def shelf_script(entry: Path, name: str) -> str:
+    """A module as a script that only lays its default export where other scripts find it.
+
+    Args:
+        entry: The module's file.
+        name: Of the property of ``globalThis``.
+
+    Raises:
+        ValueError: As `bundle`.
+    """
+    return f'(() => {{\n"use strict";\n{_join(entry)}globalThis.{name} = {_component(entry)};\n}})();\n'

@@ -21,7 +21,7 @@ from sphinx.util import logging
 
 from lightnets_edu.pages.board.explore import static_script as explore_script
 from lightnets_edu.pages.exercise.shown import exercise_script
-from lightnets_edu.pages.live.shown import live_script
+from lightnets_edu.pages.live.shown import graphics_script, live_script
 from lightnets_edu.pages.site.build import code_digest
 from lightnets_edu.pages.site.folding import fold
 from lightnets_edu.pages.site.glossary import link_terms
@@ -38,7 +38,8 @@ SCRIPTS = (
     ("lightnets-exercises.js", "data-exercise=", exercise_script),
     ("lightnets-studies.js", "data-switches=", study_script),
 )
-PRESSED = ("lightnets-live.js", live_script)  # no page loads it before its reader asks for it
+# No page loads these before its reader asks for them.
+PRESSED = (("lightnets-live.js", live_script), ("lightnets-graphics.js", graphics_script))
 ICON_SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?")
 # tex-chtml.js needs its fonts, and loads extensions when a formula uses one: 2 of the package's 24 MB.
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -73,10 +74,10 @@ def refuse_blank_outputs(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def write_scripts(app: Sphinx) -> None:
-    """Make the scripts that pages with a widget, an exercise or a study load, and the one that a press loads."""
+    """Make the scripts that pages with a widget, an exercise or a study load, and those that a press loads."""
     folder = Path(app.outdir).parent / "lightnets_static"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, source in [*((name, source) for name, _, source in SCRIPTS), PRESSED]:
+    for name, source in [*((name, source) for name, _, source in SCRIPTS), *PRESSED]:
         (folder / name).write_text(source(), encoding="utf-8")
     # Here, and not in the configuration: Jupyter Book would load the scripts on every page.
     app.config.html_static_path.append(str(folder))
