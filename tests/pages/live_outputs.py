@@ -77,6 +77,11 @@ def random_convolution(draw: random.Random) -> tuple[nn.Conv2d, tuple[int, int, 
     return nn.Conv2d(ins, outs, kernel, stride, padding, groups=groups, bias=bias), (ins, height, width)
 
 
+def small_network() -> tuple[nn.Module, tuple[int, int, int]]:
+    """One small convolution, which takes less than a millisecond everywhere."""
+    return nn.Sequential(nn.Conv2d(8, 8, 3)), (8, 9, 9)
+
+
 def assert_random_convolutions(page, engine: tuple[str, str]) -> None:
     """150 of them, with each activation, are those of PyTorch."""
     draw = random.Random(0)

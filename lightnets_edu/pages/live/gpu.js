@@ -11,6 +11,7 @@ const LEAST = 30; // milliseconds that a submission of runs takes at least
 const STEPS = 10; // and so many steps of the clock: Firefox looks every 100 ms whether the chip is done
 const MOST_RUNS = 4096; // in one submission
 const PIECE = 10; // milliseconds that the page writes before it does something else
+const LATER = 100; // milliseconds in which the loss of a chip is told
 const WORD = 4; // bytes of a number
 const APART = 256; // bytes between what two kernels are told, as WebGPU wants it
 // WebGPU's own numbers for what a buffer is used for; not every program that checks these scripts knows the names.
@@ -32,7 +33,7 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
  * @typedef {{ EngineError: new (message: string) => Error, StoppedError: new () => Error }} Errors
  */
 
-const pause = () => new Promise((resolve) => setTimeout(resolve));
+const pause = (milliseconds = 0) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class GpuEngine {
   /** @type {GPUDevice | null} */
@@ -105,8 +106,14 @@ export class GpuEngine {
   }
 
   /** @template T @param {Promise<T>} work @returns {Promise<T>} */
-  finishOrFail(work) {
-    return Promise.race([work, /** @type {Promise<never>} */ (this.gone)]);
+  async finishOrFail(work) {
+    const gone = /** @type {Promise<never>} */ (this.gone);
+    try {
+      return await Promise.race([work, gone]);
+    } catch (error) {
+      await Promise.race([gone, pause(LATER)]); // the work on a lost chip may break before the loss is told
+      throw error;
+    }
   }
 
   /** @param {GPUDevice} device @param {boolean} hasClock */

@@ -6,7 +6,7 @@
 /** @import { Networks, Results } from "./results.js" */
 import { round } from "../script/axes.js";
 import { make, setText } from "../script/dom.js";
-import { makeTable, placedName, timingCells } from "./cells.js";
+import { makeTable, placedName, placeWords, timingCells } from "./cells.js";
 import { ROUNDS, timeInTurns } from "./clock.js";
 import { makeConvolutions } from "./convolutions.js";
 import { Engine, EngineError, StoppedError, unpack } from "./engine.js";
@@ -206,10 +206,14 @@ function show({ el, networks, shared }) {
     const timed = { processor: new Set(), graphics: new Set() };
     /** @type {string[]} */
     const refused = [];
-    const count = () =>
-      chosen.map((place) =>
-        `${timed[place].size} of ${things.length} ${what}${place === "graphics" ? " on the graphics chip" : ""}`
-      ).join(" and ");
+    const count = () => {
+      const [first, ...others] = chosen.map((place) => ({
+        number: `${timed[place].size} of ${things.length}`,
+        where: chosen.length > 1 || place === "graphics" ? ` on the ${placeWords[place]}` : "",
+      }));
+      const more = others.map(({ number, where }) => ` and ${number}${where}`).join("");
+      return `${first.number} ${what} were timed${first.where}${more}.`;
+    };
     let said = "";
     try {
       for (const place of chosen) {
@@ -229,10 +233,10 @@ function show({ el, networks, shared }) {
         });
         mine.stop();
       }
-      said = [`Done: ${count()} were timed.`, ...refused].join(" ");
+      said = [`Done: ${count()}`, ...refused].join(" ");
     } catch (error) {
       said = stopped || error instanceof StoppedError
-        ? `Stopped: ${count()} were timed.`
+        ? `Stopped: ${count()}`
         : explain(error, current.name, networks[current.name]);
     }
     engine?.stop();
