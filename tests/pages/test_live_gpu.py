@@ -15,11 +15,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from lightnets_edu.formulas import conv2d
+from lightnets_edu.pages.live import time_here
 from lightnets_edu.pages.live.rows import compact, network_rows
 from lightnets_edu.pages.live.shown import graphics_script
 from lightnets_edu.timing.clock import NOISE_LIMIT
 
-from .conftest import call
+from .conftest import ADDRESS, call
 from .live_outputs import GRAPHICS, assert_random_convolutions, network_error, odd_error, small_network
 from .test_live_page import WATCH, choose, folder, wait_for_status  # noqa: F401 (one is a fixture)
 
@@ -211,6 +212,29 @@ def test_the_script_is_missing(opened, folder):  # noqa: F811
     page.locator("[data-action=start]").click()
     wait_for_status(page, f"the file {SCRIPT} is not there")
     script.write_text(text)
+
+
+def test_a_notebook_has_both_scripts_in_one(browser):
+    """There is no file beside a notebook's output: the widget's own module brings the engine."""
+    widget = time_here()
+    context = browser.new_context()
+    context.route(f"{ADDRESS}**", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))
+    page = context.new_page()
+    page.goto(ADDRESS)
+    page.evaluate(
+        """async ([text, shared]) => {
+          const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+          const { default: component } = await import(url);
+          component.render({ model: { get: () => shared }, el: document.body });
+        }""",
+        [str(widget._esm), widget.shared],
+    )
+    page.locator("input[name=place][value=graphics]").check()
+    page.locator("[data-action=start-convolutions]").click()
+    wait_for_status(page, "Round 1 of 3.")
+    page.locator("[data-action=stop]").click()
+    wait_for_status(page, "Stopped: ")
+    context.close()
 
 
 def test_the_difference_of_two_outputs(page):
