@@ -25,7 +25,9 @@ PLACES = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
 )
 OFF = ("gpu", "quic", "background-networking", "component-update", "sync")
-ARGUMENTS = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in OFF)]
+# WebGPU by SwiftShader, a program of Chromium's that stands in for a graphics chip: no test needs a chip.
+SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"]
+ARGUMENTS = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in OFF), *SOFTWARE_GPU]
 FIREFOX_NAMES = ("firefox", "firefox-esr")
 FIREFOX_PLACES = (
     "/Applications/Firefox.app/Contents/MacOS/firefox",

@@ -10,7 +10,7 @@ PARTS = """// Parts.
 /** What is made,
  * by the way. */
 export function build() {
-  return /** @type {any} */ ("import { a } from nowhere");
+  return /** @type {any} */ ("import { a } from nowhere");  // and why
 }
 """
 COLOURS = """import { build } from "./parts.js";
@@ -25,7 +25,7 @@ const widget = { render: () => build(RED) };
 export default widget;
 """
 BUNDLE = """function build() {
-  return /** @type {any} */ ("import { a } from nowhere");
+  return ("import { a } from nowhere");
 }
 const RED = build();
 const widget = { render: () => build(RED) };

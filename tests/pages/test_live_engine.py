@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
-import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Browser
@@ -17,7 +14,7 @@ from lightnets_edu.pages.live import make
 from lightnets_edu.pages.live.rows import UnknownOperationError, network_rows
 
 from .conftest import call
-from .live_outputs import error, network_error, outputs, wanted_outputs
+from .live_outputs import PROCESSOR, assert_random_convolutions, network_error, odd_error
 
 
 @pytest.fixture(scope="module")
@@ -25,34 +22,8 @@ def browser(both_browsers: Browser) -> Browser:
     return both_browsers
 
 
-def random_convolution(draw: random.Random) -> tuple[nn.Conv2d, tuple[int, int, int]]:
-    """Any kernel, stride, padding, grouping and size that fit together; odd ones more often than even ones."""
-    kernel, stride, groups = draw.choice((1, 1, 2, 3, 3, 5, 7)), draw.choice((1, 1, 2, 3)), draw.choice((1, 1, 2, 3, 8))
-    ins, outs = (groups * draw.randint(1, 12) for _ in range(2))
-    if draw.random() < 0.3:
-        groups = ins
-        outs = ins * draw.choice((1, 1, 2))
-    if draw.random() < 0.1:
-        ins, outs, groups = 300, 7, 1  # more than one part of the sums
-    height, width = (draw.randint(kernel, 40) for _ in range(2))
-    padding, bias = draw.randint(0, kernel // 2), draw.random() < 0.7
-    return nn.Conv2d(ins, outs, kernel, stride, padding, groups=groups, bias=bias), (ins, height, width)
-
-
 def test_random_convolutions(page):
-    draw = random.Random(0)
-    models = []
-    for number in range(150):
-        convolution, shape = random_convolution(draw)
-        activation = (nn.Identity(), nn.ReLU(), nn.ReLU6())[number % 3]
-        model = nn.Sequential(convolution, activation)
-        models.append((model, network_rows(model, shape), shape))
-    found = outputs(page, [(rows, shape) for _, rows, shape in models])
-    for values, (model, rows, shape) in zip(found, models, strict=True):
-        # A convolution's output may be a single number, which has no deviation. Inputs are at most 1, and the weights'
-        # bound makes outputs about 1 large: the bound is some hundred roundings of float32.
-        wanted = wanted_outputs(model, rows, shape)
-        np.testing.assert_allclose(values, wanted, rtol=0, atol=2e-5, err_msg=f"{model} of {shape}")
+    assert_random_convolutions(page, PROCESSOR)
 
 
 @pytest.mark.parametrize("name", ["ghostnet", "shufflenet_v1", "efficientnet_lite0"])
@@ -62,32 +33,7 @@ def test_networks(page, name):
 
 
 def test_what_the_three_networks_do_not_have(page):
-    """Each remaining operation in a small network, on maps whose sizes are no multiples of four."""
-
-    class Odd(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.stem = nn.Conv2d(3, 10, 3, bias=False)
-            self.norm, self.relu = nn.BatchNorm2d(10), nn.ReLU(inplace=True)
-            self.response = nn.LocalResponseNorm(5, alpha=0.5, k=2.0)
-            self.pool = nn.MaxPool2d(3, 2, ceil_mode=True)
-            self.gate = nn.Conv2d(10, 10, 1)
-            self.last = nn.Linear(2 * 10 * 6 * 6, 7)
-
-        def forward(self, x: Tensor) -> Tensor:
-            x = self.stem(x)
-            active = self.relu(self.norm(self.pool(x)))  # no convolution before this norm
-            gates = torch.sigmoid(self.gate(active.mean((2, 3), keepdim=True)))
-            x = self.response(active * gates + gates)
-            x += active
-            return self.last(torch.cat([x[:, 3:], active, x[:, :3]], 1).flatten(1))
-
-    model, shape = Odd(), (3, 15, 15)
-    rows = network_rows(model, shape)
-    made = {"affine", "gate", "add", "sigmoid", "response_norm", "max_pool", "slice", "cat", "reshape", "linear"}
-    assert made <= {row.op for row in rows}
-    (found,) = outputs(page, [(rows, shape)])
-    assert error(found, model, rows, shape) < 1e-5
+    assert odd_error(page, PROCESSOR) < 1e-5
 
 
 @pytest.mark.parametrize("name", list_models())

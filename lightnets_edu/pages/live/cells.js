@@ -4,6 +4,15 @@ import { round, withLetter } from "../script/axes.js";
 import { make } from "../script/dom.js";
 import { isNoise } from "./clock.js";
 
+/** @typedef {"processor" | "graphics"} Place Where something runs. */
+/** @type {Record<Place, string>} */
+export const placeWords = { processor: "processor", graphics: "graphics chip" };
+
+/** The first cell of a row: what was timed, and where. @param {string} name @param {Place} place */
+export function placedName(name, place) {
+  return make("th", { scope: "row" }, place === "graphics" ? `${name}, ${placeWords.graphics}` : name);
+}
+
 /** A table with its title above the frame, which scrolls sideways on a phone. @param {string} title @param {string[]} heads */
 export function makeTable(title, heads) {
   const row = make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)));

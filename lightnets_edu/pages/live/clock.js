@@ -40,7 +40,9 @@ const whenVisible = () =>
     look();
   });
 
-/** Some runs, without a moment in which the page was hidden. @param {Engine} engine @param {number} times */
+/** What runs networks; on the graphics chip it is a GpuEngine. @typedef {Pick<Engine, "ask">} Runner */
+
+/** Some runs, without a moment in which the page was hidden. @param {Runner} engine @param {number} times */
 const runVisible = async (engine, times) => {
   for (;;) {
     await whenVisible();
@@ -74,7 +76,7 @@ export function isNoise({ spread }, limit) {
 /**
  * Time some things in turns: a while in which the device is slow then disturbs all of them a little, and shows in their
  * spread, instead of one of them unseen.
- * @param {Engine} engine @param {Timed[]} things @param {number} limit The spread above which a timing is noise.
+ * @param {Runner} engine @param {Timed[]} things @param {number} limit The spread above which a timing is noise.
  * @param {Listener} tell
  * @param {number} [rounds]
  */
@@ -93,10 +95,11 @@ export const timeInTurns = async (engine, things, limit, tell, rounds = ROUNDS) 
         tell.refuse(at);
         continue;
       }
+      const begin = performance.now();
       let last = 0;
-      for (let spent = 0; spent < (round === 1 ? WARM : BLOCK); spent += last) {
-        last = Math.max(await runVisible(engine, 1), 0.1);
-      }
+      do last = Math.max(await runVisible(engine, 1), 0.1); while (
+        performance.now() - begin < (round === 1 ? WARM : BLOCK)
+      );
       const times = Math.ceil(BLOCK / last);
       for (let block = 0; block < BLOCKS; block++) one.samples.push(await runVisible(engine, times) / times);
       one.runs += BLOCKS * times;

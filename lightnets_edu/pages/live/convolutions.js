@@ -1,9 +1,10 @@
 // One layer, four ways: the same map convolved by a standard, a grouped, a depthwise and a pointwise convolution.
+/** @import { Place } from "./cells.js" */
 /** @import { Timing } from "./clock.js" */
 /** @import { Row } from "./worker.js" */
 import { round, withLetter } from "../script/axes.js";
 import { make } from "../script/dom.js";
-import { makeTable, timingCells } from "./cells.js";
+import { makeTable, placedName, timingCells } from "./cells.js";
 import { isNoise } from "./clock.js";
 
 /** @typedef {{ name: string, macs: number, rows: Row[], shape: number[] }} Convolution */
@@ -48,27 +49,33 @@ export function makeConvolutions(limit) {
   const words = make("p", { class: "ln-live-words" });
   table.frame.hidden = true;
 
-  /** @param {Convolution[]} timed @param {Record<string, Timing>} times */
+  /** @param {Convolution[]} timed @param {Record<Place, Record<string, Timing>>} times By place and name. */
   const draw = (timed, times) => {
-    const rows = timed.filter(({ name }) => name in times).map(({ name, macs }) =>
-      make(
-        "tr",
-        { "data-live-row": "", "data-block": name },
-        make("th", { scope: "row" }, name),
-        make("td", {}, withLetter(macs, 3)),
-        ...timingCells(times[name], macs, limit),
+    const places = /** @type {Place[]} */ (["processor", "graphics"]);
+    const rows = timed.flatMap(({ name, macs }) =>
+      places.filter((place) => name in times[place]).map((place) =>
+        make(
+          "tr",
+          { "data-live-row": "", "data-block": name, "data-place": place },
+          placedName(name, place),
+          make("td", {}, withLetter(macs, 3)),
+          ...timingCells(times[place][name], macs, limit),
+        )
       )
     );
     table.body.replaceChildren(...rows);
     table.frame.hidden = !rows.length;
+    words.textContent = places.map((place) => compare(timed, times[place], place)).filter(Boolean).join(" ");
+  };
+
+  /** What a MAC costs in two of them, in a sentence. @param {Convolution[]} timed @param {Record<string, Timing>} times @param {Place} place */
+  const compare = (timed, times, place) => {
     const quiet = timed.filter(({ name }) => name in times && !isNoise(times[name], limit));
     const [standard, depthwise] = ["standard", "depthwise"].map((wanted) => quiet.find(({ name }) => name === wanted));
-    words.textContent = "";
-    if (!standard || !depthwise) return;
+    if (!standard || !depthwise) return "";
     const [slow, fast] = [depthwise, standard].map(({ name, macs }) => times[name].milliseconds / macs);
-    words.textContent =
-      `A MAC of the depthwise convolution takes ${round(slow / fast, 3)} times as long here as one of ` +
-      "the standard convolution.";
+    return `A MAC of the depthwise convolution takes ${round(slow / fast, 3)} times as long here as one of ` +
+      `the standard convolution${place === "graphics" ? ", on the graphics chip" : ""}.`;
   };
   const described = () => {
     const [channels, side, kernel, groups] = choices.map(({ select }) => Number(select.value));

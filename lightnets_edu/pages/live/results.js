@@ -10,7 +10,8 @@ const LEAST_RANKED = 4; // the order of fewer networks says nothing
 
 /** @typedef {{ shape: number[], macs: number, activations: number, layers: number, rows: Row[] }} Network */
 /** @typedef {Record<string, Network>} Networks */
-/** Timings by network's name, with the day and the browser. @typedef {{ date: string, browser: string, times: Record<string, Timing> }} Results */
+/** Timings on the graphics chip, what the browser calls it, and whether a program stands in for it. @typedef {{ chip: string, software: boolean, times: Record<string, Timing> }} Graphics */
+/** Timings by network's name, with the day and the browser. @typedef {{ date: string, browser: string, times: Record<string, Timing>, graphics?: Graphics }} Results */
 
 /** @param {string[]} names */
 function listed(names) {
@@ -22,7 +23,7 @@ function listed(names) {
  * @param {Results} results @param {Networks} networks @param {number} limit The spread above which a timing is noise.
  * @param {[string, string][]} pairs Which two are compared.
  */
-export function sentences({ times }, networks, limit, pairs) {
+export function sentences({ times, graphics }, networks, limit, pairs) {
   const names = Object.keys(times).filter((name) => !isNoise(times[name], limit));
   const noisy = Object.keys(times).filter((name) => isNoise(times[name], limit));
   const found = [];
@@ -53,6 +54,29 @@ export function sentences({ times }, networks, limit, pairs) {
         `samples spans more than ${round(100 * limit, 2)} % of the median. Something else was running.`,
     );
   }
+  return graphics ? [...found, ...graphicsSentences(times, graphics, limit)] : found;
+}
+
+/** What the graphics chip's times say. @param {Record<string, Timing>} times The processor's. @param {Graphics} graphics @param {number} limit */
+function graphicsSentences(times, { chip, software, times: others }, limit) {
+  const found = [];
+  if (software) {
+    const called = chip ? ` (${chip})` : "";
+    found.push(`What stands here as the graphics chip${called} is software: a program that runs on the processor.`);
+  } else if (chip) found.push(`The browser calls the graphics chip ${chip}.`);
+  const noisy = Object.keys(others).filter((name) => isNoise(others[name], limit));
+  if (noisy.length) found.push(`On the graphics chip the samples of ${listed(noisy)} lie too far apart to be shown.`);
+  const ratios = Object.keys(others).filter((name) => name in times)
+    .filter((name) => !isNoise(times[name], limit) && !isNoise(others[name], limit))
+    .map((name) => ({ name, ratio: others[name].milliseconds / times[name].milliseconds }))
+    .sort((a, b) => a.ratio - b.ratio);
+  const [least, most] = [ratios[0], ratios[ratios.length - 1]];
+  if (ratios.length > 1) {
+    found.push(
+      `Of the processor's time the graphics chip needs between ${round(least.ratio, 2)} times (${least.name}) and ` +
+        `${round(most.ratio, 2)} times (${most.name}).`,
+    );
+  }
   return found;
 }
 
@@ -75,9 +99,30 @@ export function compareSpeeds({ times }, networks, limit, clocks) {
 }
 
 /** As a file, which holds the book's networks only. @param {Results} results @param {Networks} networks */
-export function toText({ date, browser, times: all }, networks) {
-  const times = Object.fromEntries(Object.entries(all).filter(([name]) => Object.hasOwn(networks, name)));
-  return JSON.stringify({ format: FORMAT, date, browser, unit: "ms", times }, null, 1);
+export function toText({ date, browser, times, graphics }, networks) {
+  const known = (/** @type {Record<string, Timing>} */ all) =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => Object.hasOwn(networks, name)));
+  const chip = graphics && { ...graphics, times: known(graphics.times) };
+  return JSON.stringify({ format: FORMAT, date, browser, unit: "ms", times: known(times), graphics: chip }, null, 1);
+}
+
+/** The timings of a file. @param {object} read By name. @param {Networks} networks Those that this page knows. */
+function readTimes(read, networks) {
+  /** @type {Record<string, Timing>} */
+  const times = {};
+  for (const [name, timing] of Object.entries(read)) {
+    if (!Object.hasOwn(networks, name)) throw new Error(`This file has a time of ${name}, a network unknown here.`);
+    const { milliseconds, spread, runs } = /** @type {any} */ (timing) ?? {};
+    const good = Number.isFinite(milliseconds) && milliseconds > 0 && Number.isFinite(spread) && spread >= 0 &&
+      Number.isInteger(runs) && runs > 0;
+    if (!good) {
+      throw new Error(
+        `This file's entry of ${name} is no timing: milliseconds and runs should be above 0, and the spread 0 or more.`,
+      );
+    }
+    times[name] = { milliseconds, spread, runs };
+  }
+  return times;
 }
 
 /**
@@ -96,23 +141,16 @@ export function fromText(text, networks) {
   if (read?.format !== FORMAT || typeof read.times !== "object" || read.times === null) {
     throw new Error(`This file holds no times of networks: its format should be ${FORMAT}, as files saved here say.`);
   }
-  /** @type {Record<string, Timing>} */
-  const times = {};
-  for (const [name, timing] of Object.entries(read.times)) {
-    if (!Object.hasOwn(networks, name)) throw new Error(`This file has a time of ${name}, a network unknown here.`);
-    const { milliseconds, spread, runs } = /** @type {any} */ (timing) ?? {};
-    const good = Number.isFinite(milliseconds) && milliseconds > 0 && Number.isFinite(spread) && spread >= 0 &&
-      Number.isInteger(runs) && runs > 0;
-    if (!good) {
-      throw new Error(
-        `This file's entry of ${name} is no timing: milliseconds and runs should be above 0, and the spread 0 or more.`,
-      );
-    }
-    times[name] = { milliseconds, spread, runs };
-  }
+  const times = readTimes(read.times, networks);
   const day = new Date(read.date);
   if (typeof read.date !== "string" || Number.isNaN(day.getTime())) throw new Error("This file's date cannot be read.");
-  return { date: read.date, browser: String(read.browser), times };
+  const results = { date: read.date, browser: String(read.browser), times };
+  if (read.graphics === undefined) return results;
+  const { chip, software, times: others } = read.graphics ?? {};
+  if (typeof chip !== "string" || typeof software !== "boolean" || typeof others !== "object" || others === null) {
+    throw new Error("This file's times on a graphics chip cannot be read: chip, software and times should be there.");
+  }
+  return { ...results, graphics: { chip, software, times: readTimes(others, networks) } };
 }
 
 /** A device's name, as short as its browser's description allows. @param {Results} results */

@@ -18,7 +18,7 @@ from lightnets_edu.models import list_models
 from lightnets_edu.pages.clocks import recorded_milliseconds
 from lightnets_edu.pages.live.rows import Shape, compact, network_rows
 from lightnets_edu.pages.provenance import thread_words
-from lightnets_edu.pages.script.bundle import bundle, page_script
+from lightnets_edu.pages.script.bundle import bundle, page_script, shelf_script
 from lightnets_edu.pages.script.component import PageWidget
 from lightnets_edu.records import clock_words, recorded_devices, recorded_networks
 from lightnets_edu.timing.clock import NOISE_LIMIT
@@ -56,6 +56,7 @@ def _shared() -> dict[str, Any]:
             for device in devices
         ],
         "where": _where(devices),
+        "graphics_kilobytes": round(len(graphics_script().encode()) / 1000),
     }
 
 
@@ -68,6 +69,11 @@ def _where(devices: Sequence[str]) -> str:
         if (where := record["timing_environment"])
     }
     return f"The recorded times are those of {' and '.join(machines)}."
+
+
+def graphics_script() -> str:
+    """What a page loads when the reader wants the graphics chip: the engine that runs there."""
+    return shelf_script(_HERE / "gpu_check.js", "lightnetsGraphics")
 
 
 def _introduction(networks: int) -> str:
@@ -104,7 +110,7 @@ def pressed_html(
 class TimeHere(PageWidget):
     """Times networks with the page's engine: in a built page when a button is pressed, in Jupyter at once."""
 
-    _esm = bundle(_HERE / "time.js")
+    _esm = graphics_script() + bundle(_HERE / "time.js")
     _css = _HERE / "live.css"
     shared = traitlets.Dict().tag(sync=True)
     spec = traitlets.Dict().tag(sync=True)

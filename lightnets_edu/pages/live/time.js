@@ -1,31 +1,35 @@
 // "Time it": the reader's own device times the book's networks, with the book's own engine.
 /** @import { Component } from "../script/mount.js" */
+/** @import { Place } from "./cells.js" */
 /** @import { Clock } from "./chart.js" */
 /** @import { Timed, Timing } from "./clock.js" */
+/** @import { CheckedGpuEngine } from "./gpu_check.js" */
 /** @import { Profile } from "./profile.js" */
 /** @import { Network, Networks, Results } from "./results.js" */
 import { round } from "../script/axes.js";
 import { make, setText } from "../script/dom.js";
-import { makeNumber, makeTable, timingCells } from "./cells.js";
+import { makeNumber, makeTable, placedName, placeWords, timingCells } from "./cells.js";
 import { makeChart } from "./chart.js";
 import { makeChoice, megabytesOf } from "./choice.js";
 import { isNoise, ROUNDS, timeInTurns } from "./clock.js";
 import { makeConvolutions } from "./convolutions.js";
 import { judge, makeDevice } from "./device.js";
 import { Engine, EngineError, StoppedError, unpack } from "./engine.js";
+import { makeGraphicsEngine, makePlaces } from "./graphics.js";
 import { kept, save, takeDropped } from "./kept.js";
 import { NETWORKS } from "./networks.js";
 import { makeProbes, makeProfile, predict } from "./profile.js";
 import { compareSpeeds, dayOf, fromText, nameDevice, sentences, toText } from "./results.js";
 
 const PROFILE_ROUNDS = 1;
+const PROCESSOR = /** @type {Place[]} */ (["processor"]);
 
-/** What all pages share. @typedef {{ noise: number, recorded: Clock[], where: string }} Shared */
+/** What all pages share. @typedef {{ noise: number, recorded: Clock[], where: string, graphics_kilobytes: number }} Shared */
 /**
  * What this page asks for: which networks are checked at first, which two are compared, and networks of its own.
  * @typedef {{ introduction: string, chosen: string[], pairs: [string, string][], own: Networks, layer: boolean }} Spec
  */
-/** @typedef {{ el: HTMLElement, book: Networks, spec: Spec, shared: Shared }} Place */
+/** @typedef {{ el: HTMLElement, book: Networks, spec: Spec, shared: Shared }} Shown */
 
 /** @param {string} action @param {string} text */
 const makeButton = (action, text) => make("button", { type: "button", "data-action": action }, text);
@@ -45,13 +49,13 @@ function explain(error, name) {
 /** @param {Network | undefined} network @param {string} name */
 function explainMemory(network, name) {
   const needed = network ? `: it needs about ${megabytesOf(network)} MB` : "";
-  return ` ${name} was not timed: this browser does not give so much memory${needed}.`;
+  return `${name} was not timed: this browser does not give so much memory${needed}.`;
 }
 
 /** @returns {Results} */
 const nothing = () => ({ date: "", browser: "", times: {} });
 
-/** @param {Place} place */
+/** @param {Shown} shown */
 function show({ el, book, spec, shared }) {
   const host = /** @type {HTMLElement} */ (el.closest("[data-live]") ?? el);
   host.dataset.live = "time";
@@ -69,51 +73,74 @@ function show({ el, book, spec, shared }) {
   const chart = makeChart(networks);
   const words = make("div", { class: "ln-live-words" });
   const device = makeDevice();
+  const places = makePlaces(shared.graphics_kilobytes);
   const convolutions = spec.layer ? makeConvolutions(noise) : null;
   let results = nothing();
   /** @type {Clock[]} */
   let others = [];
   /** @type {Profile | null} */
   let profile = null;
-  /** @type {Engine | null} */
+  /** @type {Engine | CheckedGpuEngine | null} */
   let engine = null;
+  let busy = false;
+  let stopped = false; // since the last press
 
-  /** @param {string} name @param {Clock[]} clocks */
-  const makeRow = (name, clocks) => {
-    const predicted = profile && predict(networks[name].rows, networks[name].shape, profile.costs);
-    const timing = results.times[name];
+  /** Times by place. @returns {Record<Place, Record<string, Timing>>} */
+  const timesOf = () => ({ processor: results.times, graphics: results.graphics?.times ?? {} });
+
+  /** @param {string} name @param {Place} place @param {Clock[]} clocks */
+  const makeRow = (name, place, clocks) => {
+    const own = place === "processor";
+    const predicted = own && profile ? predict(networks[name].rows, networks[name].shape, profile.costs) : null;
+    const timing = timesOf()[place][name];
+    const other = (/** @type {Clock} */ { milliseconds }) =>
+      own && name in milliseconds ? round(milliseconds[name], 3) : "–";
     return make(
       "tr",
-      { "data-live-row": "", "data-network": name },
-      make("th", { scope: "row" }, name),
+      { "data-live-row": "", "data-network": name, "data-place": place },
+      placedName(name, place),
       ...(timing
         ? timingCells(timing, networks[name].macs, noise)
         : ["–", "–", "–"].map((text) => make("td", {}, text))),
-      predicted === null ? null : makeNumber("predicted", predicted, round(predicted, 3)),
-      ...clocks.map(({ milliseconds }) => make("td", {}, name in milliseconds ? round(milliseconds[name], 3) : "–")),
+      ...(predicted === null
+        ? profile ? [make("td", {}, "–")] : []
+        : [makeNumber("predicted", predicted, round(predicted, 3))]),
+      ...clocks.map((clock) => make("td", {}, other(clock))),
     );
+  };
+
+  /** What was not refused, for the chart. @param {string} what @param {Record<string, Timing>} found @returns {Clock} */
+  const asClock = (what, found) => {
+    const quiet = Object.entries(found).filter(([, timing]) => !isNoise(timing, noise));
+    return {
+      words: what,
+      milliseconds: Object.fromEntries(quiet.map(([name, { milliseconds }]) => [name, milliseconds])),
+    };
   };
 
   const draw = () => {
     const chosen = profile ? choice.names() : [];
-    const names = Object.keys(networks).filter((name) => name in results.times || chosen.includes(name));
+    const found = timesOf();
     const clocks = [...shared.recorded, ...others];
     const heads = ["network", "here, ms", "spread", "MACs a second"];
     if (profile) heads.push("predicted, ms");
     const title = "One image: your device, on one core, and others";
     const table = makeTable(title, [...heads, ...clocks.map((clock) => `${clock.words}, ms`)]);
-    table.body.append(...names.map((name) => makeRow(name, clocks)));
-    times.replaceChildren(...(names.length ? [table.frame] : []));
-    const timed = Object.keys(results.times);
-    saver.hidden = forget.hidden = !timed.length;
-    const quiet = timed.filter((name) => !isNoise(results.times[name], noise));
-    const own = Object.fromEntries(quiet.map((name) => [name, results.times[name].milliseconds]));
-    chart.show([{ words: "this device", milliseconds: own }, ...clocks]);
-    const found = engine || !timed.length ? [] : [...sentences(results, networks, noise, spec.pairs), shared.where];
-    const compared = found.length ? compareSpeeds(results, networks, noise, shared.recorded) : "";
-    if (compared) found.splice(-1, 0, compared);
-    if (profile && !engine) found.unshift(judge(profile, networks, results, noise));
-    words.replaceChildren(...found.map((sentence) => make("p", {}, sentence)));
+    const rows = Object.keys(networks).flatMap((name) => [
+      ...(name in found.processor || chosen.includes(name) ? [makeRow(name, "processor", clocks)] : []),
+      ...(name in found.graphics ? [makeRow(name, "graphics", clocks)] : []),
+    ]);
+    table.body.append(...rows);
+    times.replaceChildren(...(rows.length ? [table.frame] : []));
+    const any = Object.keys({ ...found.processor, ...found.graphics }).length > 0;
+    saver.hidden = forget.hidden = !any;
+    const graphics = results.graphics ? [asClock("its graphics chip", found.graphics)] : [];
+    chart.show([asClock("this device", found.processor), ...graphics, ...clocks]);
+    const said = busy || !any ? [] : [...sentences(results, networks, noise, spec.pairs), shared.where];
+    const compared = said.length ? compareSpeeds(results, networks, noise, shared.recorded) : "";
+    if (compared) said.splice(-1, 0, compared);
+    if (profile && !busy) said.unshift(judge(profile, networks, results, noise));
+    words.replaceChildren(...said.map((sentence) => make("p", {}, sentence)));
   };
 
   /** @param {boolean} working */
@@ -121,64 +148,106 @@ function show({ el, book, spec, shared }) {
     host.setAttribute("aria-busy", String(working));
     start.hidden = mine.label.hidden = other.label.hidden = working;
     stop.hidden = bar.hidden = now.hidden = !working;
-    for (const part of [choice, device, convolutions]) if (part) part.fieldset.disabled = working;
+    for (const part of [choice, places, device, convolutions]) if (part) part.fieldset.disabled = working;
     saver.disabled = forget.disabled = working;
     draw();
   };
 
   /**
-   * Time some things in turns, and say so; gives how many were timed.
-   * @param {Timed[]} things @param {(name: string, timing: Timing) => void} take
-   * @param {string} what They are, in the plural. @param {HTMLElement} button The one that was pressed.
-   * @param {number} [rounds]
+   * Start an engine, and find out which things it can be trusted with.
+   * @template {Timed} T @param {T[]} things @param {Place} place @param {string[]} refused Sentences are added.
    */
-  const work = async (things, take, what, button, rounds = ROUNDS) => {
-    const worker = engine = new Engine();
+  const prepare = async (things, place, refused) => {
+    if (place === "processor") {
+      const mine = engine = new Engine();
+      await mine.start();
+      return { mine, trusted: things };
+    }
+    const mine = engine = await makeGraphicsEngine();
+    await mine.start();
+    if (stopped) throw new StoppedError();
+    setText(status, "Comparing what the graphics chip computes with what the processor computes.");
+    const found = await mine.check(things, (at) => setText(now, `${things[at].name}, ${at + 1} of ${things.length}`));
+    refused.push(...found.refused);
+    return { mine, trusted: found.agreed };
+  };
+
+  /**
+   * Time some things in turns, and say so; gives how many were timed.
+   * @param {Timed[]} things @param {(name: string, timing: Timing, place: Place) => void} take
+   * @param {string} what They are, in the plural. @param {HTMLElement} button The one that was pressed.
+   * @param {{ rounds?: number, where?: Place[] }} [how]
+   */
+  const work = async (things, take, what, button, { rounds = ROUNDS, where = places.chosen() } = {}) => {
+    busy = true;
+    stopped = false;
     setWorking(true);
     stop.focus();
-    bar.max = rounds * things.length;
+    bar.max = rounds * things.length * where.length;
     bar.value = 0;
-    let current = 0;
-    const timed = new Set();
-    let said = "", refused = "";
+    let current = things[0];
+    const timed = { processor: new Set(), graphics: new Set() };
+    /** @type {string[]} */
+    const refused = [];
+    const count = () => {
+      const [first, ...more] = where.map((place) => ({
+        number: `${timed[place].size} of ${things.length}`,
+        there: where.length > 1 || place === "graphics" ? ` on the ${placeWords[place]}` : "",
+      }));
+      const others = more.map(({ number, there }) => ` and ${number}${there}`).join("");
+      return `${first.number} ${what} were timed${first.there}${others}.`;
+    };
+    let said = "";
     try {
-      await worker.start();
-      await timeInTurns(worker, things, noise, {
-        begin: (round, at) => {
-          current = at;
-          setText(status, round > rounds ? "Timing those again that were disturbed." : `Round ${round} of ${rounds}.`);
-          setText(now, `${things[at].name}, ${at + 1} of ${things.length}`);
-        },
-        end: (at, timing) => {
-          timed.add(at);
-          take(things[at].name, timing);
-          bar.value += 1;
-        },
-        refuse: (at) => refused += explainMemory(networks[things[at].name], things[at].name),
-      }, rounds);
-      said = `Done: ${timed.size} of ${things.length} ${what} were timed.`;
+      for (const place of where) {
+        const { mine, trusted } = await prepare(things, place, refused);
+        await timeInTurns(mine, trusted, noise, {
+          begin: (round, at) => {
+            current = trusted[at];
+            const again = "Timing those again that were disturbed.";
+            setText(status, round > rounds ? again : `Round ${round} of ${rounds}.`);
+            setText(now, `${current.name}, ${at + 1} of ${trusted.length}`);
+          },
+          end: (at, timing) => {
+            timed[place].add(at);
+            take(trusted[at].name, timing, place);
+            bar.value += 1;
+          },
+          refuse: (at) => refused.push(explainMemory(networks[trusted[at].name], trusted[at].name)),
+        }, rounds);
+        mine.stop();
+      }
+      said = [`Done: ${count()}`, ...refused].join(" ");
     } catch (error) {
-      said = error instanceof StoppedError
-        ? `Stopped: ${timed.size} of ${things.length} ${what} were timed.`
-        : explain(error, things[current].name);
+      const why = stopped || error instanceof StoppedError ? `Stopped: ${count()}` : explain(error, current.name);
+      said = [why, ...refused].join(" ");
     }
-    worker.stop();
+    engine?.stop();
     engine = null;
+    busy = false;
     setWorking(false);
-    setText(status, said + refused);
+    setText(status, said);
     button.focus();
-    return timed.size;
+    return timed.processor.size + timed.graphics.size;
   };
 
   const timeNetworks = async () => {
     const names = choice.names();
     if (!names.length) return setText(status, "No network is chosen: choose at least one above.");
     // Times of this browser stay until they are taken again; those of a file were another's.
-    const before = results.browser === navigator.userAgent ? results.times : {};
-    const others = Object.entries(before).filter(([name]) => !names.includes(name));
-    results = { date: new Date().toISOString(), browser: navigator.userAgent, times: Object.fromEntries(others) };
-    const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => {
-      results.times[name] = timing;
+    const mine = results.browser === navigator.userAgent;
+    const without = (/** @type {Record<string, Timing>} */ all) =>
+      Object.fromEntries(Object.entries(all).filter(([name]) => mine && !names.includes(name)));
+    const { times: before, graphics } = results;
+    results = { date: new Date().toISOString(), browser: navigator.userAgent, times: without(before) };
+    if (mine && graphics) results.graphics = { ...graphics, times: without(graphics.times) };
+    const take = (/** @type {string} */ name, /** @type {Timing} */ timing, /** @type {Place} */ place) => {
+      if (place === "processor") results.times[name] = timing;
+      else {
+        const { name: chip, software } = /** @type {CheckedGpuEngine} */ (engine);
+        results.graphics ??= { chip, software, times: {} };
+        results.graphics.times[name] = timing;
+      }
       draw();
     };
     const things = names.map((name) => ({ name, ...networks[name] }));
@@ -189,11 +258,11 @@ function show({ el, book, spec, shared }) {
     if (!convolutions) return;
     const { described, draw: drawLayers, start: button } = convolutions;
     const four = described();
-    /** @type {Record<string, Timing>} */
-    const found = {};
+    /** @type {Record<Place, Record<string, Timing>>} */
+    const found = { processor: {}, graphics: {} };
     drawLayers(four, found);
-    const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => {
-      found[name] = timing;
+    const take = (/** @type {string} */ name, /** @type {Timing} */ timing, /** @type {Place} */ place) => {
+      found[place][name] = timing;
       drawLayers(four, found);
     };
     return work(four, take, "convolutions", button);
@@ -204,7 +273,8 @@ function show({ el, book, spec, shared }) {
     /** @type {Record<string, Timing>} */
     const found = {};
     const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => found[name] = timing;
-    if (await work(probes, take, "layers", device.start, PROFILE_ROUNDS) < probes.length) return;
+    const how = { rounds: PROFILE_ROUNDS, where: PROCESSOR };
+    if (await work(probes, take, "layers", device.start, how) < probes.length) return;
     profile = makeProfile(probes, found);
     device.draw(profile);
     draw();
@@ -245,7 +315,10 @@ function show({ el, book, spec, shared }) {
   start.addEventListener("click", timeNetworks);
   device.start.addEventListener("click", measureDevice);
   convolutions?.start.addEventListener("click", timeConvolutions);
-  stop.addEventListener("click", () => engine?.stop());
+  stop.addEventListener("click", () => {
+    stopped = true;
+    engine?.stop();
+  });
   saver.addEventListener("click", () => save(toText(results, book), "lightnets-times.json"));
   forget.addEventListener("click", () => {
     kept.write(null);
@@ -264,13 +337,26 @@ function show({ el, book, spec, shared }) {
     if (file) await compare(file);
     other.input.value = "";
   });
-  takeDropped(host, (file) => engine ?? compare(file));
+  takeDropped(host, (file) => busy || compare(file));
 
   const buttons = make("div", { class: "ln-live-buttons" }, start, stop, saver, forget);
   const files = make("div", { class: "ln-live-buttons" }, mine.label, other.label);
   el.classList.add("ln-live");
   const introduction = make("p", {}, spec.introduction);
-  el.append(introduction, choice.details, buttons, bar, now, status, times, chart.el, words, files, device.el);
+  el.append(
+    introduction,
+    choice.details,
+    places.el,
+    buttons,
+    bar,
+    now,
+    status,
+    times,
+    chart.el,
+    words,
+    files,
+    device.el,
+  );
   if (convolutions) el.append(convolutions.el);
   setWorking(false);
   const before = kept.read();
@@ -291,8 +377,8 @@ function render({ model, el }) {
     (bytes) => {
       const book = JSON.parse(new TextDecoder().decode(bytes));
       for (const network of Object.values(book)) network.shape = [3, network.side, network.side];
-      const place = { el, book, spec: model.get("spec"), shared: model.get("shared") };
-      end = /** @type {() => void} */ (show(place));
+      const shown = { el, book, spec: model.get("spec"), shared: model.get("shared") };
+      end = /** @type {() => void} */ (show(shown));
     },
     (error) => el.append(make("p", { role: "status" }, error.message)),
   );

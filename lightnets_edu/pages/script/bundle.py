@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["bundle", "page_script"]
+__all__ = ["bundle", "page_script", "shelf_script"]
 
 _MOUNT = Path(__file__).with_name("mount.js")
 # A comment on lines of its own; most of them are types, which readers' browsers need not load.
 _COMMENT = re.compile(r"^ *(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/)\n", re.M | re.S)
+# Types within a line, and what stands behind code; a text in quotes may look like the latter, so these stay.
+_ASIDE = re.compile(r"/\*\* @\w+ \{[^\n]*?\} \*/ ?| +// [^\"'`\n]*$", re.M)
 _IMPORT = re.compile(r'^import \{\s*\w+(?:,\s*\w+)*,?\s*\} from "(\.\.?/[\w./]+)";\n', re.M)
 _EXPORT = re.compile(r"^export (?=(?:const|let|function|class) )", re.M)
 _DEFAULT = re.compile(r"^export default (\w+);\n", re.M)
@@ -31,7 +33,7 @@ def _collect(path: Path, texts: dict[Path, str], trail: tuple[Path, ...] = ()) -
         way = ", ".join(other.name for other in trail[trail.index(path) + 1 :])
         raise ValueError(f"{path.name} imports itself, by way of {way}")
     if path not in texts:
-        text = _COMMENT.sub("", path.read_text(encoding="utf-8"))
+        text = _ASIDE.sub("", _COMMENT.sub("", path.read_text(encoding="utf-8")))
         for name in _IMPORT.findall(text):
             _collect((path.parent / name).resolve(), texts, (*trail, path))
         texts[path] = _EXPORT.sub("", _IMPORT.sub("", text))
@@ -90,3 +92,16 @@ def page_script(entry: Path, kind: str, style: str = "", shared: Mapping[str, An
     arguments = ", ".join(json.dumps(argument) for argument in (kind, style, shared or {}))
     call = f"mountAll({_component(entry)}, {arguments});"
     return f'(() => {{\n"use strict";\n{_join(_MOUNT, entry)}{call}\n}})();\n'
+
+
+def shelf_script(entry: Path, name: str) -> str:
+    """A module as a script that only lays its default export where other scripts find it.
+
+    Args:
+        entry: The module's file.
+        name: Of the property of ``globalThis``.
+
+    Raises:
+        ValueError: As `bundle`.
+    """
+    return f'(() => {{\n"use strict";\n{_join(entry)}globalThis.{name} = {_component(entry)};\n}})();\n'

@@ -23,7 +23,7 @@ from sphinx.util.docutils import SphinxDirective
 from lightnets_edu.pages.board.explore import static_script as explore_script
 from lightnets_edu.pages.exercise.shown import exercise_script
 from lightnets_edu.pages.live.look.shown import look_scripts
-from lightnets_edu.pages.live.shown import live_script, time_here
+from lightnets_edu.pages.live.shown import graphics_script, live_script, time_here
 from lightnets_edu.pages.site.build import code_digest
 from lightnets_edu.pages.site.folding import fold
 from lightnets_edu.pages.site.glossary import link_terms
@@ -79,7 +79,7 @@ def write_scripts(app: Sphinx) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     loaded = [(name, source()) for name, _, source in SCRIPTS]
     # No page loads these before its reader asks for them.
-    pressed = [("lightnets-live.js", live_script()), *look_scripts()]
+    pressed = [("lightnets-live.js", live_script()), ("lightnets-graphics.js", graphics_script()), *look_scripts()]
     for name, text in (*loaded, *pressed):
         (folder / name).write_text(text, encoding="utf-8")
     # Here, and not in the configuration: Jupyter Book would load the scripts on every page.
