@@ -1,7 +1,7 @@
 """The book's Sphinx extension: widgets without a kernel, mathematics without a network, never a stale number.
 
-In the order of a build it keys the cache of executed notebooks on this package's sources; refuses outputs that a
-reader could not see; adds the scripts of widgets, exercises and studies to the pages that have them, and lays that of
+In the order of a build it keys the cache of executed notebooks on this package's sources; leaves cells out that check
+answers in a notebook; refuses outputs that a reader could not see; adds the scripts of widgets, exercises and studies to the pages that have them, and lays that of
 the engine beside them; copies MathJax beside the pages; and keeps only the icons in use.
 """
 
@@ -36,6 +36,7 @@ SCRIPTS = (
     ("lightnets-studies.js", "data-switches=", study_script),
 )
 PRESSED = ("lightnets-live.js", live_script)  # no page loads it before its reader asks for it
+CHECKS = re.compile(r'^check\("', re.M)  # a call that stands for itself
 ICON_SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?")
 # tex-chtml.js needs its fonts, and loads extensions when a formula uses one: 2 of the package's 24 MB.
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -54,6 +55,15 @@ def key_cache(app: Sphinx, config: Config) -> None:
 def serve_mathjax_locally(app: Sphinx, config: Config) -> None:
     """Point pages at the copy that `copy_mathjax` makes."""
     config.mathjax_path = "mathjax/tex-chtml.js"
+
+
+def leave_out_checks(app: Sphinx, doctree: nodes.document) -> None:
+    """Leave the cells out that check an answer in a notebook: on the page a form does."""
+    for cell in list(doctree.findall(nodes.container)):
+        if cell.get("nb_element") == "cell_code":
+            source = next(iter(cell.findall(nodes.literal_block)), None)
+            if source is not None and CHECKS.search(source.astext()):
+                cell.parent.remove(cell)
 
 
 def refuse_blank_outputs(app: Sphinx, doctree: nodes.document) -> None:
@@ -137,6 +147,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", key_cache)
     app.connect("config-inited", serve_mathjax_locally)
     app.connect("builder-inited", write_scripts)
+    app.connect("doctree-read", leave_out_checks)
     app.connect("doctree-read", refuse_blank_outputs)
     app.connect("html-page-context", add_scripts, priority=100)
     app.connect("html-page-context", load_figures_late)
