@@ -14,6 +14,7 @@
  * @property {Record<string, string>} same
  * @property {string} superscripts
  * @property {string[]} oneArgument
+ * @property {number} deepest
  */
 
 /** @typedef {Record<string, number>} Values */
@@ -74,6 +75,7 @@ function power(base, exponent) {
 
 class Parser {
   place = 0;
+  depth = 0;
 
   /** @param {string} text @param {string} reading @param {Values | null} values @param {Grammar} grammar */
   constructor(text, reading, values, grammar) {
@@ -164,7 +166,10 @@ class Parser {
   atom() {
     const { name, suffix, suffixes } = this.grammar;
     if (this.take("\\(")) {
+      this.depth += 1;
+      if (this.depth > this.grammar.deepest) throw new NotRead("unreadable");
       const value = this.whole();
+      this.depth -= 1;
       if (!this.take("\\)")) throw new NotRead("unreadable");
       const found = this.values ? null : this.take(suffix, "");
       return found ? value * 10 ** suffixes[found[1].toLowerCase()] : value;

@@ -30,8 +30,10 @@ POWER = r"[eE]([+-]?[0-9]{1,3})(?![A-Za-z0-9_])"
 SUFFIX = r" ?(thousand|million|billion|[kmgbt])(?![A-Za-z/])"
 SUFFIXES = {"k": 3, "m": 6, "g": 9, "b": 9, "t": 12, "thousand": 3, "million": 6, "billion": 9}
 NAME = r"[A-Za-z_][A-Za-z_0-9]*"
-#: A letter x multiplies if a number or a bracket follows.
-TIMES = r"\*(?!\*)|[·×]|x(?= *[0-9(.])"
+#: A × multiplies if an operand follows, a letter x if a number or a bracket does; else they mean "times".
+TIMES = r"\*(?!\*)|·|×(?= *[A-Za-z0-9_(.])|x(?= *[0-9(.])"
+#: Brackets inside brackets, at most.
+DEEPEST = 30
 #: What is written in several ways, in one.
 SAME = {"[\u00a0\u2007\u2009\u202f]": " ", "[−–]": "-", "[’ʼ′‘]": "'", "[⋅∙∗]": "·", "÷": "/", "≤": "<=", "≥": ">="}
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
@@ -104,6 +106,7 @@ class _Parser:
 
     def __init__(self, text: str, reading: str, values: Mapping[str, float] | None) -> None:
         self.text, self.reading, self.values, self.place = text, reading, values, 0
+        self.depth = 0
 
     def take(self, pattern: str, spaces: bool = True) -> re.Match[str] | None:
         """The pattern if it stands here, after spaces; then the place moves behind it."""
@@ -158,7 +161,11 @@ class _Parser:
 
     def atom(self) -> float:
         if self.take(r"\("):
+            self.depth += 1
+            if self.depth > DEEPEST:
+                raise NotReadError("unreadable")
             value = self.logic() if self.values is not None else self.sum()
+            self.depth -= 1
             if not self.take(r"\)"):
                 raise NotReadError("unreadable")
             suffix = None if self.values is not None else self.take(SUFFIX, spaces=False)

@@ -71,7 +71,10 @@ function judgeNumber(spec, written, shared) {
     return values.filter((value) => Math.abs(value - wrong) <= limit).map((value) => ({ value, said }));
   });
   const { value, said: known } = made[0] ?? { value: values[0], said: "" };
-  const said = fill(sentences.wrong, { got: withUnit(written, unit, shared), how_far: howFar(value, expected, shared) });
+  const said = fill(sentences.wrong, {
+    got: withUnit(written, unit, shared),
+    how_far: howFar(value, expected, shared),
+  });
   return { status: "failed", said, hint: known || (Math.abs(value - expected) <= nearly ? coarse : hint) };
 }
 

@@ -98,15 +98,8 @@ def _judge_number(exercise: NumberExercise, answer: Any) -> Judgement:
     made = ((n, m.hint) for m in exercise.mistakes for n in numbers if is_near(n, float(m.wrong()), exercise.digits))
     number, hint = next(made, (numbers[0], ""))
     said = SENTENCES["wrong"].format(got=got, how_far=how_far(number, expected))
-    return Judgement("failed", said, hint or coarse_hint(exercise, number) or exercise.hint, got)
-
-
-def coarse_hint(exercise: NumberExercise, number: float) -> str:
-    """What to say of a number that is right, but not exact enough; empty for another."""
-    nearly = nearly_limit(exercise.expected, exercise.digits)
-    if abs(number - exercise.expected) > nearly:
-        return ""
-    return coarse_sentence(exercise.digits)
+    nearly = abs(number - expected) <= nearly_limit(expected, exercise.digits)
+    return Judgement("failed", said, hint or (coarse_sentence(exercise.digits) if nearly else exercise.hint), got)
 
 
 def nearly_limit(expected: float, digits: int) -> float:

@@ -96,21 +96,9 @@ class ShownExercise(Shown):
     def _question(self) -> str:
         """What is asked, as Markdown; of an order also what comes first."""
         question = self.exercise.question.strip()
-        return (
-            f"{question} ({self.exercise.first.capitalize()}.)"
-            if isinstance(self.exercise, RankingExercise)
-            else question
-        )
-
-    @property
-    def _question(self) -> str:
-        """What is asked, as Markdown; of an order also what comes first."""
-        question = self.exercise.question.strip()
-        return (
-            f"{question} ({self.exercise.first.capitalize()}.)"
-            if isinstance(self.exercise, RankingExercise)
-            else question
-        )
+        if isinstance(self.exercise, RankingExercise):
+            question += f" The order is: {self.exercise.first}."
+        return question
 
     @property
     def _precision(self) -> str:
@@ -118,9 +106,8 @@ class ShownExercise(Shown):
         return f", {self.exercise.precision}" if isinstance(self.exercise, NumberExercise) else ""
 
     def __str__(self) -> str:
-        return "\n".join(
-            [self.title, self.exercise.question.strip(), *self._options(), f"Answer with {self._call}{self._precision}"]
-        )
+        asked = f"Answer with {self._call}{self._precision}"
+        return "\n".join([self.title, self._question, *self._options(), asked])
 
     def _options(self) -> list[str]:
         return [f"- {key}: {option.text}" for key, option in self._by_letter.items()]
@@ -132,12 +119,8 @@ class ShownExercise(Shown):
     def markdown(self) -> str:
         """Title, question, options and the folded solution."""
         options = "\n".join(self._options())
-        parts = (
-            f"**{self.title}**",
-            self.exercise.question.strip(),
-            options,
-            f"Answer with `{self._call}`{self._precision}.",
-        )
+        asked = f"Answer with `{self._call}`{self._precision}."
+        parts = (f"**{self.title}**", self._question, options, asked)
         folded = ("<details><summary>Solution</summary>", self.solution, "</details>")
         return "\n\n".join(part for part in (*parts, *folded) if part)
 
@@ -284,6 +267,7 @@ def exercise_script() -> str:
         "same": expressions.SAME,
         "superscripts": expressions.SUPERSCRIPTS,
         "oneArgument": expressions.ONE_ARGUMENT,
+        "deepest": expressions.DEEPEST,
     }
     shared = {
         "sentences": SENTENCES,

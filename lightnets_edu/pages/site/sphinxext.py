@@ -1,8 +1,9 @@
 """The book's Sphinx extension: widgets without a kernel, mathematics without a network, never a stale number.
 
-In the order of a build it keys the cache of executed notebooks on this package's sources; leaves cells out that check
-answers in a notebook; refuses outputs that a reader could not see; adds the scripts of widgets, exercises and studies to the pages that have them, and lays that of
-the engine beside them; copies MathJax beside the pages; and keeps only the icons in use.
+In the order of a build it keys the cache of executed notebooks on this package's sources; leaves out the cells that
+check answers in a notebook; refuses outputs that a reader could not see; adds the scripts of widgets, exercises and
+studies to the pages that have them, and lays that of the engine beside them; copies MathJax beside the pages; and keeps
+only the icons in use.
 """
 
 from __future__ import annotations
