@@ -132,13 +132,15 @@ class ShownExercise(Shown):
             for key, option in self._by_letter.items()
         )
         options = f'<ul class="ln-options">{options}</ul>' if options else ""
-        blank = _blank_html(self.exercise.blank) if isinstance(self.exercise, CodeExercise) else ""
+        question, blank = self._question, ""
+        if isinstance(self.exercise, CodeExercise):
+            question, blank = f"**In a notebook:** {question}", _blank_html(self.exercise.blank)
         note = f"Answer with <code>{html.escape(self._call)}</code> in a notebook{self._precision}."
         content = json.dumps(self.spec()).replace("<", "\\u003c")
         return (
             f'<div class="ln-exercise" data-exercise="{name}"><script type="application/json">{content}</script>'
             f'<p class="ln-exercise-title"><b>{self.title}</b></p>'
-            f'<div class="ln-question">{to_html(self._question)}</div>'
+            f'<div class="ln-question">{to_html(question)}</div>'
             f"{options}{blank}"
             f'<p class="ln-note">{note}</p>'
             f'<details class="ln-solution"><summary>Solution</summary>{to_html(self.solution)}</details></div>'
