@@ -334,11 +334,12 @@ class RankingExercise(_Exercise):
     @property
     def shown(self) -> str:
         """The right order with the items' numbers, as a list in Markdown."""
-        items = ((letter, self.by_letter[letter]) for letter in self.order)
-        lines = (
-            f"- **{letter}** {item.text}: {with_unit(show_number(float(item.value()), 4), self.unit)}"
-            for letter, item in items
-        )
+        lines = []
+        for letter in self.order:
+            item = self.by_letter[letter]
+            value = float(item.value())
+            number = show_number(value, None if value.is_integer() else 4)
+            lines.append(f"- **{letter}** {item.text}: {with_unit(number, self.unit)}")
         return "\n".join(lines)
 
 
