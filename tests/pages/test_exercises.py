@@ -622,6 +622,7 @@ def test_form_verdict_and_progress(page):
     choice.get_by_label("a yes <i>").check()
     choice.get_by_label("b no").press("Enter")  # Enter in a radio button sends the form
     code = page.get_by_role("group", name="Exercise 2: write code")
+    assert code.get_by_text("twice = ____").is_visible(), "the page shows what a notebook does not ask for"
     code.get_by_label("Your answer: the blank is").fill("2 * n")
     code.get_by_role("button", name="Check").click()
     assert code.get_by_role("status").text_content().startswith("✓ Passed: it agrees in all 3 settings.")
@@ -651,6 +652,8 @@ def test_without_storage_and_with_foreign_storage(page):
 def test_without_scripts_question_options_and_solution_are_there(browser):
     context = browser.new_context(java_script_enabled=False)
     plain = context.new_page()
+    plain.set_content(ShownExercise(CODE, 1).html())
+    assert not plain.get_by_text("twice = ____").is_visible() and plain.get_by_text("your_answer").is_visible()
     plain.set_content(ShownExercise(CHOICE, 1).html())
     assert plain.get_by_text("yes <i>").is_visible() and plain.get_by_text('check("choice", "a")').is_visible()
     assert plain.locator("form, input, button").count() == 0

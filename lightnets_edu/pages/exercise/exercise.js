@@ -85,6 +85,7 @@ function render({ model, el }) {
     announce(status, verdict);
     if (verdict.status === "passed") progress.solve(name);
   });
+  for (const part of el.querySelectorAll(".ln-blank")) part.removeAttribute("hidden");
   query(el, ".ln-note").replaceWith(form, status);
   progress.add(name, el);
 }

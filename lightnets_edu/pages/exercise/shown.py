@@ -77,7 +77,7 @@ class ShownExercise(Shown):
         """The solution as Markdown."""
         text = self.exercise.solution.strip("\n")
         if isinstance(self.exercise, CodeExercise):
-            return f"In place of the blank: `{self.exercise.blank.solution}`\n\n```python\n{text}\n```"
+            return f"```python\n{text}\n```"
         if isinstance(self.exercise, NumberExercise):
             # Not str.format: formulas are full of braces.
             return text.replace("{answer}", self.exercise.shown)
@@ -132,9 +132,11 @@ class ShownExercise(Shown):
             for key, option in self._by_letter.items()
         )
         options = f'<ul class="ln-options">{options}</ul>' if options else ""
-        question, blank = self._question, ""
+        question, blank, filled = self._question, "", ""
         if isinstance(self.exercise, CodeExercise):
             question, blank = f"**In a notebook:** {question}", _blank_html(self.exercise.blank)
+            filled = f"In place of the blank: <code>{html.escape(self.exercise.blank.solution)}</code>"
+            filled = f'<p class="ln-blank" hidden>{filled}</p>'
         note = f"Answer with <code>{html.escape(self._call)}</code> in a notebook{self._precision}."
         content = json.dumps(self.spec()).replace("<", "\\u003c")
         return (
@@ -143,7 +145,7 @@ class ShownExercise(Shown):
             f'<div class="ln-question">{to_html(question)}</div>'
             f"{options}{blank}"
             f'<p class="ln-note">{note}</p>'
-            f'<details class="ln-solution"><summary>Solution</summary>{to_html(self.solution)}</details></div>'
+            f'<details class="ln-solution"><summary>Solution</summary>{filled}{to_html(self.solution)}</details></div>'
         )
 
     def spec(self) -> dict:
@@ -182,11 +184,11 @@ class ShownExercise(Shown):
 
 
 def _blank_html(blank: Blank) -> str:
-    """The line that a page without Python asks to complete, in place of the code that a notebook asks for."""
+    """The line that a page without Python asks to complete, in place of code; its script shows it."""
     names = ", ".join(f"<code>{name}</code>" for name in blank.names)
     functions = ", ".join(f"<code>{name}</code>" for name in expressions.FUNCTIONS)
     return (
-        '<div class="ln-blank"><p><b>On this page:</b> complete the line. '
+        '<div class="ln-blank" hidden><p><b>On this page:</b> complete the line. '
         f"{inline_html(blank.lead)}</p>"
         f'<pre tabindex="0"><code>{html.escape(blank.line)}</code></pre>'
         f"<p>The blank may contain {names}, numbers, <code>+ - * / // ^</code>, brackets and {functions}.</p></div>"
