@@ -12,7 +12,18 @@ from lightnets_edu.formulas import conv2d, linear
 from lightnets_edu.models import get_model
 from lightnets_edu.models.alexnet import layers
 from lightnets_edu.models.cost import network_cost
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 NUM_CLASSES = 1000
 LAST_CHANNELS = 256
@@ -88,6 +99,11 @@ def _cut(model: nn.Module, name: str, num_classes: int) -> nn.Module:
     return nn.Sequential(*list(model.children())[:-1], nn.Flatten(), nn.Linear(features, num_classes))
 
 
+def _params(name: str) -> int:
+    """Parameters of a layer of 2014."""
+    return network_cost(layer for layer in layers("2014") if layer[0] == name).params
+
+
 EXERCISES = (
     NumberExercise(
         name="alexnet_saved_by_groups",
@@ -145,16 +161,16 @@ EXERCISES = (
                 "The 1024 numbers are the means of 1024 maps. Who takes the mean?",
             ),
             Option(
-                "An error: the head gets 50,176 numbers for each image.",
-                "The mean is a line of `forward`, not a child. Without it, 1024 maps of 7 × 7 arrive.",
-                right=True,
-            ),
-            Option(
                 "It works, but the last convolution is missing.", "The last child is `fc`, and only that is cut off."
             ),
             Option(
                 "An error: `children()` gives the layers in the wrong order.",
                 "They come in the order in which they were made, which here is the order in which they run.",
+            ),
+            Option(
+                "An error: the head gets 50,176 numbers for each image.",
+                "The mean is a line of `forward`, not a child. Without it, 1024 maps of 7 × 7 arrive.",
+                right=True,
             ),
         ),
         hint="Print the shape that `features` returns, and read the network's `forward`.",
@@ -185,6 +201,26 @@ EXERCISES = (
         question="Write `replace_head(model, name, num_classes)`: it exchanges the layer called `name` (such as `fc` "
         "or `classifier.1`) for a new one of the same kind with `num_classes` outputs, and returns the network. The "
         "head is an `nn.Linear` or, in SqueezeNet, a 1 × 1 `nn.Conv2d`; both have biases.",
+        blank=Blank(
+            line="lost = ____",
+            lead="The parameters that a network loses when its linear head for `old_classes` classes makes way "
+            "for one for `new_classes`. The head reads `features` numbers and has biases.",
+            right=lambda features, old_classes, new_classes: (
+                linear(in_features=features, out_features=old_classes).params
+                - linear(in_features=features, out_features=new_classes).params
+            ),
+            settings=settings("features old_classes new_classes", (1024, 1000, 5), (4096, 1000, 10), (512, 10, 100)),
+            solution="(features + 1) * (old_classes - new_classes)",
+            mistakes=(
+                ("features * (old_classes - new_classes)", "Each class has a bias, too."),
+                (
+                    "(features + 1) * (new_classes - old_classes)",
+                    "That is what it gains. The question is what it loses.",
+                ),
+                ("(features + 1) * old_classes", "That is the whole old head. A new one comes in its place."),
+            ),
+            hint="A linear layer has one weight for each input and one bias, for each output.",
+        ),
         judge=_judge_replacing,
         hint="`model.get_submodule(name)` gives the old layer, and `name.rpartition('.')` its parent's name and its "
         "own.",
@@ -222,5 +258,22 @@ def replace_head(model, name, num_classes):
 
 answer = replace_head
 """,
+    ),
+    RankingExercise(
+        name="alexnet_rank_layers",
+        question="Put these four layers of the network of 2014 in order by their parameters.",
+        first="most parameters first",
+        largest_first=True,
+        unit="parameters",
+        items=(
+            Item("the first convolution, 3 to 64 channels, $11 \\times 11$", lambda: _params("features.0")),
+            Item("the last fully connected layer, 4096 to 1000", lambda: _params("classifier.6")),
+            Item("the first fully connected layer, 9216 to 4096", lambda: _params("classifier.1")),
+            Item("the third convolution, 192 to 384 channels, $3 \\times 3$", lambda: _params("features.6")),
+        ),
+        hint="A convolution has inputs times outputs times places of the kernel; a fully connected layer is one "
+        "of $1 \\times 1$.",
+        solution="Most first:\n\n{order}\n\nAll five convolutions together have fewer parameters than the "
+        "smallest of the fully connected layers.",
     ),
 )

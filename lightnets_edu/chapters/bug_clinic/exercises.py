@@ -10,8 +10,19 @@ import torch
 from torch import nn
 
 from lightnets_edu.chapters.bug_clinic.listings.softmax import loss_floor
-from lightnets_edu.formulas import conv2d
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.formulas import batch_norm2d, conv2d
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 _LAYER = {"in_channels": 256, "out_channels": 256, "kernel_size": 3, "out_height": 14, "out_width": 14}
 CHANNELS, SIZES = 8, (7, 6, 14)
@@ -48,13 +59,20 @@ class _FixedPool(nn.Module):
         return self.pool(maps).view(-1, CHANNELS)
 
 
+_PIXEL = {"out_height": 1, "out_width": 1}
+
+
+def _grouped(groups: int) -> int:
+    return conv2d(**_LAYER, groups=groups).params
+
+
 EXERCISES = (
     NumberExercise(
         name="clinic_floor",
         question="A classifier for 100 classes ends in a softmax, and is trained with `nn.CrossEntropyLoss`. What is "
-        "the least loss that it can ever reach? Give at least three digits.",
+        "the least loss that it can ever reach?",
         answer=lambda: loss_floor(100),
-        tolerance=0.002,
+        digits=3,
         hint="At best, the softmax gives 1 for the right class and 0 for 99 others. What does the loss's own softmax "
         "make of these?",
         mistakes=(
@@ -86,6 +104,25 @@ EXERCISES = (
         name="clinic_any_size",
         question="Write `head()`, which returns a module that turns maps `[N, 8, H, W]` into their means `[N, 8]`, for "
         "any H and W.",
+        blank=Blank(
+            line="numbers_left = ____",
+            lead="The head that knows one size has `nn.AvgPool2d(7)`: it takes the means of squares of 7 × 7 that "
+            "lie side by side, and leaves out what does not fill a square. How many numbers does it leave of one "
+            "map of `h` × `w`?",
+            right=lambda h, w: nn.AvgPool2d(7)(torch.zeros(1, 1, int(h), int(w))).numel(),
+            settings=settings("h w", (7, 7), (14, 14), (20, 7), (13, 27)),
+            solution="(h // 7) * (w // 7)",
+            mistakes=(
+                ("h / 7 * (w / 7)", "Only whole squares count: round down, with // or floor."),
+                (
+                    "h * w // 49",
+                    "Round each side down for itself: squares cannot be put together from what is left over.",
+                ),
+                ("(h - 6) * (w - 6)", "That is a pool that moves by one pixel. This one moves by its own size."),
+                ("1", "That holds for the size that it was written for. At 14 × 14 it leaves more, and view hides it."),
+            ),
+            hint="How many whole squares fit beside each other, and how many below each other?",
+        ),
         judge=_judge_head,
         hint="`nn.AdaptiveAvgPool2d(1)` takes maps of any size; `flatten(1)` keeps the images apart.",
         mistakes=(
@@ -102,14 +139,14 @@ EXERCISES = (
         "45 million and MACs do not move. What does that tell you about the mistake?",
         options=(
             Option(
-                "The counter is wrong: such layers must cost something.",
-                "Layers that never run cost no arithmetic. They do cost memory and a place in the file.",
-            ),
-            Option(
                 "The layers exist, but forward never calls them.",
                 "Parameters are counted where layers are built, MACs where they run. A gap between the two is a "
                 "trace of layers that do not run.",
                 right=True,
+            ),
+            Option(
+                "The counter is wrong: such layers must cost something.",
+                "Layers that never run cost no arithmetic. They do cost memory and a place in the file.",
             ),
             Option(
                 "The layers run, but on maps of one pixel.",
@@ -119,5 +156,23 @@ EXERCISES = (
         hint="When does a layer add to the parameters, and when to the MACs?",
         solution="Count both, and compare each with the paper. Parameters without MACs point at layers that never run; "
         "MACs without parameters at layers that nobody registered.",
+    ),
+    RankingExercise(
+        name="clinic_rank_mistakes",
+        question="What a slip in one layer of 256 channels may add or leave in. Put these in order by their "
+        "parameters.",
+        first="fewest parameters first",
+        unit="parameters",
+        items=(
+            Item("the $3 \\times 3$ convolution with `groups=256 // 32`", lambda: _grouped(256 // 32)),
+            Item("biases before a batch norm", lambda: conv2d(**_LAYER, bias=True).params - conv2d(**_LAYER).params),
+            Item("the $3 \\times 3$ convolution with `groups` forgotten", lambda: _grouped(1)),
+            Item("the $3 \\times 3$ convolution as it should be, with `groups=32`", lambda: _grouped(32)),
+            Item("a batch norm that is built twice", lambda: batch_norm2d(num_features=256, **_PIXEL).params),
+        ),
+        hint="A bias is one number a channel, a batch norm has two that are trained. An output of a grouped "
+        "convolution reads $256 / g$ inputs at nine places.",
+        solution="Fewest first:\n\n{order}\n\nSome of these slips are too small to see in a count that is rounded "
+        "to a tenth of a million; that is why a ledger compares layer by layer.",
     ),
 )

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lightnets_edu.formulas import conv2d, depthwise_conv2d, depthwise_separable_conv2d
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 LAYER = {"in_channels": 32, "out_channels": 64, "kernel_size": 5, "out_height": 28, "out_width": 28}
 CASES = (
@@ -35,6 +46,9 @@ def _wrong(formula: Callable[[int, int, int, int], tuple[int, int]]) -> Callable
 
 def _saving() -> float:
     return conv2d(**LAYER).macs / depthwise_separable_conv2d(**LAYER).macs
+
+
+_MAPS = {"in_channels": 64, "out_channels": 64, "kernel_size": 3, "out_height": 28, "out_width": 28}
 
 
 EXERCISES = (
@@ -71,10 +85,10 @@ EXERCISES = (
         name="conv_separable_saving",
         question=r"Replace the layer of the first exercise (32 to 64 channels, $5 \times 5$ kernel) by a "
         "depthwise-separable one: a depthwise convolution with the same kernel, then a pointwise one. "
-        "How many times fewer MACs are that? Two digits after the point are enough.",
+        "How many times fewer MACs are that?",
         answer=_saving,
         unit="times",
-        tolerance=0.001,
+        digits=4,
         hint=r"Add the shares of the two halves, $\frac{1}{C_\text{out}} + \frac{1}{K^2}$, then turn the sum over.",
         mistakes=(
             Mistake(lambda: 1 / _saving(), "That is the share that is left. How many times does it fit into 1?"),
@@ -119,6 +133,35 @@ EXERCISES = (
         name="conv_cost_code",
         question="Write `conv_cost(in_channels, out_channels, kernel_size, out_size, groups, bias)` for square maps. "
         "It returns two whole numbers: parameters and MACs.",
+        blank=Blank(
+            line="macs = ____",
+            lead="The MACs of a convolution on square maps, with `c_in` and `c_out` channels, a `k` × `k` kernel, "
+            "`groups` groups and `side` × `side` output pixels.",
+            right=lambda c_in, c_out, k, side, groups: _conv_cost(c_in, c_out, k, side, groups, False)[1],
+            settings=settings("c_in c_out k side groups", (32, 64, 5, 28, 1), (32, 64, 5, 28, 4), (48, 48, 3, 14, 48)),
+            solution="c_in / groups * c_out * k^2 * side^2",
+            mistakes=(
+                (
+                    "c_in * c_out * k^2 * side^2",
+                    "Divide by the groups: an output channel reads only the inputs of its own group.",
+                ),
+                (
+                    "c_in / groups * c_out / groups * k^2 * side^2",
+                    "You divided by the groups twice. All output channels remain; each reads fewer.",
+                ),
+                (
+                    "c_in / groups * c_out * k^2",
+                    "Those are the weights. Each is used once at every place of the output map.",
+                ),
+                ("2 * c_in / groups * c_out * k^2 * side^2", "That is twice the MACs: you counted FLOPs."),
+                (
+                    "c_in / groups * c_out * k * side^2",
+                    "You put the side of the kernel in once. It has rows and columns.",
+                ),
+            ),
+            hint="One factor each: the inputs that an output channel reads, the output channels, the places of "
+            "the kernel and those of the map.",
+        ),
         judge=Comparison.of_calls(_conv_cost, {f"conv_cost{case}": case for case in CASES}),
         hint=r"Each output channel reads $C_\text{in}/g$ input channels, and has one bias if there is any.",
         mistakes=(
@@ -161,5 +204,25 @@ answer = conv_cost
         hint="How many floating-point operations are in one multiply-accumulate?",
         solution="Both. The usual convention is two FLOPs a MAC: one multiplication and one addition. So always say "
         "which of the two you mean.",
+    ),
+    RankingExercise(
+        name="conv_rank_layers",
+        question=r"Five layers read and write 64 channels on maps of $28 \times 28$. Put them in order by their MACs.",
+        first="fewest MACs first",
+        unit="MACs",
+        items=(
+            Item(r"a standard $3 \times 3$ convolution", lambda: conv2d(**_MAPS).macs),
+            Item(
+                r"a depthwise $3 \times 3$ convolution, then a pointwise one",
+                lambda: depthwise_separable_conv2d(**_MAPS).macs,
+            ),
+            Item(r"a depthwise $3 \times 3$ convolution", lambda: depthwise_conv2d(**_MAPS).macs),
+            Item(r"a $3 \times 3$ convolution in 4 groups", lambda: conv2d(**_MAPS, groups=4).macs),
+            Item("a pointwise convolution", lambda: conv2d(**{**_MAPS, "kernel_size": 1}).macs),
+        ),
+        hint="The map is the same for all, so compare the weights: how many inputs does an output channel read, "
+        "and at how many places of the kernel?",
+        solution="Fewest first:\n\n{order}\n\nOn 64 channels a kernel of nine places over one channel costs less "
+        "than a single place over all of them.",
     ),
 )

@@ -7,9 +7,20 @@ from typing import Any
 
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.mnasnet import inverted_residual
-from lightnets_edu.models.search_space import Design, Stage, layers
+from lightnets_edu.models.search_space import Design, Stage, block_layer, layers
 from lightnets_edu.models.wide_resnet import wide_basic_block
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 _MAPS = {"in_channels": 64, "out_channels": 64, "stride": 1, "in_height": 16, "in_width": 16}
 _RESIDUAL = wide_basic_block(**_MAPS)
@@ -59,6 +70,11 @@ def _judge_scale(answer: Callable[[Design], Any]) -> Sequence[Comparison]:
     return cases
 
 
+def _block_macs(kind: str) -> int:
+    formula, settings = block_layer(kind, 64, 64, 1, 16)
+    return formula(**settings).macs
+
+
 EXERCISES = (
     NumberExercise(
         name="design_residual_or_separable",
@@ -67,7 +83,7 @@ EXERCISES = (
         "one?",
         answer=lambda: _RESIDUAL.macs / _SEPARABLE.macs,
         unit="times",
-        tolerance=0.01,
+        digits=3,
         hint="Count MACs for one pixel: $9 C^2$ for each standard convolution, $9 C + C^2$ for the pair.",
         mistakes=(
             Mistake(lambda: _RESIDUAL.macs / _SEPARABLE.macs / 2, "The residual block has two convolutions, not one."),
@@ -100,6 +116,28 @@ EXERCISES = (
         question="Write `my_design()`, which returns a `Design` for images of $32 \\times 32$: three stages, at least "
         f"6 blocks in all, at least 96 channels at the end, at most {PARAMS:,} parameters and {MACS:,} MACs. Try "
         "it in the widget first, or compute with `network_cost(layers(design, size=32))`.",
+        blank=Blank(
+            line="params = ____",
+            lead="The parameters of one depthwise-separable block with `c` channels in and out: a $3 \\times 3$ "
+            "depthwise and a $1 \\times 1$ convolution without biases, a batch norm after each.",
+            right=lambda c: (
+                inverted_residual(
+                    **{**_MAPS, "in_channels": c, "out_channels": c}, kernel_size=3, expand_ratio=1
+                ).params
+            ),
+            settings=settings("c", (16,), (24,), (96,)),
+            solution="9 * c + c^2 + 4 * c",
+            mistakes=(
+                ("9 * c + c^2", "The batch norms are missing: each has two numbers a channel."),
+                ("9 * c + c^2 + 2 * c", "There are two batch norms, with two numbers a channel each."),
+                (
+                    "9 * c^2 + c^2 + 4 * c",
+                    "A depthwise kernel reads one channel: nine weights a channel, not nine for each pair.",
+                ),
+                ("9 * c + 2 * c^2 + 4 * c", "There is one pointwise convolution in this block, not two."),
+            ),
+            hint="Add up the depthwise kernels, the pointwise weights and two numbers a channel for each batch norm.",
+        ),
         judge=_judge_budget,
         hint="Which block has the fewest parameters for its channels? "
         "Keep the early stages thin: their maps are large.",
@@ -123,6 +161,36 @@ EXERCISES = (
         name="design_twice_as_wide",
         question="Write `widened(design)`: the same design with twice the channels in every stage. A `Design` and its "
         "`Stage`s are frozen dataclasses: `dataclasses.replace(stage, channels=…)` makes a changed copy.",
+        blank=Blank(
+            line="macs_after = ____",
+            lead="The MACs at one pixel of a depthwise-separable block with a $3 \\times 3$ kernel, after its "
+            "channels in and out were doubled. Before, there were `c`.",
+            right=lambda c: (
+                inverted_residual(
+                    in_channels=2 * c,
+                    out_channels=2 * c,
+                    stride=1,
+                    in_height=1,
+                    in_width=1,
+                    kernel_size=3,
+                    expand_ratio=1,
+                ).macs
+            ),
+            settings=settings("c", (16,), (24,), (96,)),
+            solution="9 * (2 * c) + (2 * c)^2",
+            mistakes=(
+                (
+                    "2 * (9 * c + c^2)",
+                    "The pointwise convolution has twice the inputs and twice the outputs: four times the MACs.",
+                ),
+                (
+                    "4 * (9 * c + c^2)",
+                    "The depthwise convolution has one number of channels, not two: it only doubles.",
+                ),
+                ("9 * c + c^2", "That is the block before it was widened."),
+            ),
+            hint="Put $2 c$ in the place of $c$, in both halves of the block.",
+        ),
         judge=_judge_scale,
         hint="Make a new tuple of stages, each replaced, and replace the design's `stages` by it.",
         mistakes=(
@@ -162,5 +230,22 @@ EXERCISES = (
         hint="Read the predicted milliseconds, not the MACs, at each of the three settings.",
         solution="At this size the prediction is mostly a sum of starts and of passes over maps: eight or nine "
         "operations a block. A wider block does more in each of them, a deeper stage has more of them.",
+    ),
+    RankingExercise(
+        name="design_rank_blocks",
+        question="The four blocks of this chapter, each with 64 channels in and out on a $16 \\times 16$ map and, "
+        "where a block widens, three times the channels inside. Put them in order by their MACs.",
+        first="fewest MACs first",
+        unit="MACs",
+        items=(
+            Item("inverted residual", lambda: _block_macs("inverted_residual")),
+            Item("residual", lambda: _block_macs("residual")),
+            Item("depthwise-separable", lambda: _block_macs("separable")),
+            Item("Ghost bottleneck", lambda: _block_macs("ghost")),
+        ),
+        hint="Count weights at one pixel in terms of $C$: which blocks have $9 C^2$, which only $C^2$, and which "
+        "of them widen?",
+        solution="Fewest first:\n\n{order}\n\nThe Ghost bottleneck computes half of what an inverted residual "
+        "computes by pointwise convolutions.",
     ),
 )

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import count as whole_numbers
 
-from lightnets_edu.formulas import depthwise_conv2d
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.formulas import Cost, conv2d, depthwise_conv2d, linear
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 # --- Intensity of a depthwise layer ---------------------------------------------------------------------------------
 
@@ -49,15 +61,24 @@ def roof(macs: int, numbers_moved: int, peak_gflops: float, bandwidth_gbs: float
     return min(peak_gflops, bandwidth_gbs * 2 * macs / (4 * numbers_moved))
 
 
+# --- Layers by their intensity --------------------------------------------------------------------------------------
+
+MAPS = {"in_channels": 256, "out_channels": 256, "out_height": 14, "out_width": 14}
+
+
+def _flops_a_byte(cost: Cost) -> float:
+    return cost.flops / (4 * cost.memory_access)
+
+
 EXERCISES = (
     NumberExercise(
         name="depthwise_intensity",
         question="A depthwise convolution has 256 channels, a $5 \\times 5$ kernel and maps of $14 \\times 14$ pixels, "
         "in and out. All numbers are float32; each is moved once. How many FLOPs does it do for each byte that it "
-        "moves? Two digits after the point are enough.",
+        "moves?",
         answer=_intensity,
         unit="FLOPs a byte",
-        tolerance=0.005,
+        digits=3,
         hint="FLOPs are two for each MAC. Bytes are four for each number: input, weights and output.",
         mistakes=(
             Mistake(lambda: _intensity(flops_per_mac=1), "You divided MACs by bytes. One MAC is two FLOPs."),
@@ -107,6 +128,32 @@ EXERCISES = (
         name="roof_function",
         question="Write a function `roof(macs, numbers_moved, peak_gflops, bandwidth_gbs)`: the GFLOP/s that a float32 "
         "layer can reach at most. `numbers_moved` are elements, not bytes.",
+        blank=Blank(
+            line="roof = min(peak, ____)",
+            lead="The GFLOP/s that a layer can reach at most: it has `macs` MACs, moves `numbers_moved` float32 "
+            "numbers, and the memory gives `bandwidth` GB/s.",
+            right=lambda macs, numbers_moved, bandwidth: roof(macs, numbers_moved, math.inf, bandwidth),
+            settings=settings(
+                "macs numbers_moved bandwidth",
+                (231_211_008, 675_840, 40),
+                (1_806_336, 401_984, 40),
+                (1_806_336, 401_984, 20),
+            ),
+            solution="bandwidth * 2 * macs / (4 * numbers_moved)",
+            mistakes=(
+                ("bandwidth * macs / (4 * numbers_moved)", "A MAC is two floating-point operations."),
+                ("bandwidth * 2 * macs / numbers_moved", "The bandwidth counts bytes, and a float32 number has four."),
+                (
+                    "bandwidth * macs / numbers_moved",
+                    "That is MACs for each number; the roof is made of FLOPs and bytes.",
+                ),
+                (
+                    "2 * macs / (4 * numbers_moved)",
+                    "That is the intensity, in FLOPs a byte. How many bytes come in a second?",
+                ),
+            ),
+            hint="FLOPs a byte times gigabytes a second are GFLOP/s.",
+        ),
         judge=Comparison.of_calls(roof, CASES),
         solution="""def roof(macs, numbers_moved, peak_gflops, bandwidth_gbs):
     intensity = 2 * macs / (4 * numbers_moved)
@@ -142,13 +189,13 @@ answer = roof
         "many. What happens to the time at best, and why?",
         options=(
             Option(
-                "It becomes 2.8 times as long, as there is 2.8 times as much arithmetic.",
-                "That would be so if the layer computed all the time. Look at the two bars: which one is longer?",
-            ),
-            Option(
                 "It hardly changes: the layer waits for memory, and the maps are as large as before.",
                 "Yes. Only the weights became more, and they are few. The larger kernel uses arithmetic that lay idle.",
                 right=True,
+            ),
+            Option(
+                "It becomes 2.8 times as long, as there is 2.8 times as much arithmetic.",
+                "That would be so if the layer computed all the time. Look at the two bars: which one is longer?",
             ),
             Option(
                 "It becomes shorter: the intensity is higher.",
@@ -184,5 +231,34 @@ answer = roof
         hint="Read the row of GhostNet: which of its three parts is the longest?",
         solution="The longest part is the one to halve. For GhostNet with one image on this machine, that is the "
         "starting of operations. With 16 images at once, or on a slow machine, the answer is another one: try it.",
+    ),
+    RankingExercise(
+        name="intensity_rank",
+        question="Four layers in float32, for one image. Put them in order by their arithmetic intensity, FLOPs a "
+        "byte.",
+        first="lowest intensity first",
+        unit="FLOPs a byte",
+        items=(
+            Item(
+                "a pointwise convolution, 256 to 256 channels on $14 \\times 14$",
+                lambda: _flops_a_byte(conv2d(**MAPS, kernel_size=1)),
+            ),
+            Item(
+                "a linear layer, 4,096 to 4,096",
+                lambda: _flops_a_byte(linear(in_features=FEATURES, out_features=FEATURES, bias=False)),
+            ),
+            Item(
+                "a standard $3 \\times 3$ convolution, 256 to 256 channels on $14 \\times 14$",
+                lambda: _flops_a_byte(conv2d(**MAPS, kernel_size=3)),
+            ),
+            Item(
+                "a depthwise $3 \\times 3$ convolution, 256 channels on $14 \\times 14$",
+                lambda: _flops_a_byte(depthwise_conv2d(**MAPS, kernel_size=3)),
+            ),
+        ),
+        hint="How often is each number used once it is there? A weight of a linear layer serves one product, for "
+        "one image.",
+        solution="Lowest first:\n\n{order}\n\nA linear layer reads each weight for a single product, a depthwise "
+        "layer uses each input nine times, and the others use it for all 256 outputs.",
     ),
 )

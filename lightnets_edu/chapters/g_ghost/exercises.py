@@ -6,10 +6,21 @@ import torch
 from torch import Tensor
 
 from lightnets_edu.features import block_similarity
-from lightnets_edu.formulas import pointwise_conv2d
+from lightnets_edu.formulas import conv2d, pointwise_conv2d
 from lightnets_edu.models.g_ghost_regnet import split_channels
 from lightnets_edu.models.regnet import SIZES
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 _WIDTH, _DEPTH, _SIDE = SIZES["3_2gf"].widths[2], SIZES["3_2gf"].depths[2], 14
 _THIN, _GHOSTS, _ = split_channels(_WIDTH, SIZES["3_2gf"].group_width)
@@ -45,7 +56,23 @@ def _cka(x: Tensor, y: Tensor) -> float:
 
 def _wrong_cka(x: Tensor, y: Tensor, power: int = 2) -> float:
     """CKA of matrices that should be centred, with another power above the line if one is given."""
-    return float((y.T @ x).norm() ** power / ((x.T @ x).norm() * (y.T @ y).norm()))
+    return _cka_of_norms(float((y.T @ x).norm()), float((x.T @ x).norm()), float((y.T @ y).norm()), power)
+
+
+def _cka_of_norms(yx: float, xx: float, yy: float, power: int = 2) -> float:
+    return yx**power / (xx * yy)
+
+
+_GROUP_WIDTH = SIZES["3_2gf"].group_width
+
+
+def _pointwise(channels: int) -> int:
+    return pointwise_conv2d(in_channels=channels, out_channels=channels, out_height=_SIDE, out_width=_SIDE).macs
+
+
+def _full_block() -> int:
+    channels = {"in_channels": _WIDTH, "out_channels": _WIDTH, "out_height": _SIDE, "out_width": _SIDE}
+    return 2 * _pointwise(_WIDTH) + conv2d(**channels, kernel_size=3, groups=_WIDTH // _GROUP_WIDTH).macs
 
 
 EXERCISES = (
@@ -83,7 +110,7 @@ EXERCISES = (
         "ghosts in the code? (In per cent.)",
         answer=_real_share,
         unit="%",
-        tolerance=0.001,
+        digits=3,
         hint="The thin blocks' groups are three quarters as wide. How many whole groups fit into half of the channels?",
         mistakes=(
             Mistake(
@@ -104,14 +131,14 @@ EXERCISES = (
         "`block_similarity(a, b)`. Which of its two numbers answers G-Ghost's question, and what does it say?",
         options=(
             Option(
-                "The cosine. It is low, so the ghosts could not be made from `a`.",
-                "A depthwise kernel, as in chapter 12, could not make them, because it reads one map. But which maps "
-                "does a $1 \\times 1$ convolution read?",
-            ),
-            Option(
                 "CKA. It is 1: one $1 \\times 1$ convolution, with the weights `q`, makes all of `b`.",
                 "And CKA does not change under a rotation, while the cosine compares maps one by one.",
                 right=True,
+            ),
+            Option(
+                "The cosine. It is low, so the ghosts could not be made from `a`.",
+                "A depthwise kernel, as in chapter 12, could not make them, because it reads one map. But which maps "
+                "does a $1 \\times 1$ convolution read?",
             ),
             Option(
                 "CKA. It is 1, so the maps of `a` and `b` are the same.",
@@ -133,6 +160,26 @@ EXERCISES = (
         question="Write `linear_cka(x, y)` for two float tensors, `x` of [pixels, channels] and `y` of the same pixels "
         "with as many or other channels. Centre each channel first. All norms are Frobenius norms, `Tensor.norm()`.",
         # New matrices for each answer: it may change them in place.
+        blank=Blank(
+            line="cka = ____",
+            lead="Three numbers are given, the Frobenius norms of centred products: `yx` of $Y^\\top X$, `xx` of "
+            "$X^\\top X$ and `yy` of $Y^\\top Y$.",
+            right=lambda yx, xx, yy: _cka_of_norms(yx, xx, yy),
+            settings=settings("yx xx yy", (2, 4, 3), (5, 5, 5), (1.5, 2, 6)),
+            solution="yx^2 / (xx * yy)",
+            mistakes=(
+                ("yx / (xx * yy)", "The norm above the line is squared."),
+                (
+                    "yx / sqrt(xx * yy)",
+                    "That is the square root of it: here the norm above the line is squared, and no root is taken.",
+                ),
+                (
+                    "yx^2 / (xx + yy)",
+                    "Below the line the two norms are multiplied, so that CKA is 1 for maps that are the same.",
+                ),
+            ),
+            hint="For $X = Y$ the three norms are one number, and CKA is 1.",
+        ),
         judge=lambda answer: Comparison.of_calls(_cka, _matrices(), tolerance=1e-4)(answer),
         hint="Each column is a channel: subtract its mean. Then three products: y.T @ x, x.T @ x, y.T @ y.",
         mistakes=(
@@ -149,5 +196,23 @@ EXERCISES = (
         "    x, y = x - x.mean(0), y - y.mean(0)\n"
         "    return (y.T @ x).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm())\n\n"
         "answer = linear_cka",
+    ),
+    RankingExercise(
+        name="g_ghost_rank_parts",
+        question="Parts of the third stage of RegNetX-3.2GF and of its G-Ghost form: 15 blocks, 432 channels in "
+        "groups of 48, of which 216 become thin, maps of $14 \\times 14$. Put them in order by their MACs.",
+        first="fewest MACs first",
+        unit="MACs",
+        items=(
+            Item("a full block: $1 \\times 1$, grouped $3 \\times 3$, $1 \\times 1$ on 432 channels", _full_block),
+            Item("the correction of the first exercise", _correction),
+            Item("one $1 \\times 1$ convolution of a full block, 432 to 432", lambda: _pointwise(_WIDTH)),
+            Item("the same correction, if it ran on every pixel", lambda: _correction() * _SIDE**2),
+            Item("one $1 \\times 1$ convolution of a thin block, 216 to 216", lambda: _pointwise(_THIN)),
+        ),
+        hint="Half of the channels in and half out are a quarter of the MACs. The correction works on one pixel, "
+        "the others on 196.",
+        solution="Fewest first:\n\n{order}\n\nPooling makes the correction nearly free; on every pixel it would "
+        "cost more than a whole block.",
     ),
 )

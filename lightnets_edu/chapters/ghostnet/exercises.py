@@ -8,7 +8,18 @@ from collections.abc import Callable, Sequence
 from lightnets_edu.formulas import pointwise_conv2d
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.ghostnet import ghost_module, layers
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 _SHAPE = {"in_channels": 80, "out_channels": 240, "in_height": 14, "in_width": 14}
 _PLAIN = {"in_channels": 80, "out_channels": 240, "out_height": 14, "out_width": 14}
@@ -83,11 +94,10 @@ EXERCISES = (
     NumberExercise(
         name="ghost_speedup_small",
         question="A Ghost module reads 32 channels and writes 96, with $s = 2$, "
-        "$k = 1$, $d = 3$. How many times fewer MACs has it than the plain $1 \\times 1$ convolution? (Two digits "
-        "after the point are enough.)",
+        "$k = 1$, $d = 3$. How many times fewer MACs has it than the plain $1 \\times 1$ convolution?",
         answer=lambda: _SPEEDUP,
         unit="times",
-        tolerance=0.01,
+        digits=3,
         hint="For each pixel and intrinsic map: 32 MACs in the primary convolution, and how many for its ghost?",
         mistakes=(
             Mistake(lambda: 2, "That is the ratio, which the speed-up tends to with many input channels. Here are 32."),
@@ -105,6 +115,30 @@ EXERCISES = (
         question="Write `ghost_macs(c_in, c_out, side, ratio=2, d=3)`: the MACs of a Ghost module with a $1 \\times 1$ "
         "primary convolution on a square map. `ratio` need not divide `c_out`: then a few maps too many are computed, "
         "and dropped.",
+        blank=Blank(
+            line="macs = side^2 * (intrinsic * c_in + ____)",
+            lead="The blank is what the ghosts cost at one pixel: `intrinsic` maps come from the primary "
+            "convolution, each gets `ratio` − 1 ghosts, and the cheap kernels are `d` × `d`.",
+            right=lambda intrinsic, ratio, d: _ghost_macs(1, int(intrinsic * ratio), 1, int(ratio), int(d)) - intrinsic,
+            settings=settings("intrinsic ratio d", (120, 2, 3), (24, 2, 3), (30, 4, 5), (17, 3, 3)),
+            solution="intrinsic * (ratio - 1) * d^2",
+            mistakes=(
+                (
+                    "intrinsic * (ratio - 1)",
+                    "A ghost costs one MAC for each weight of its d × d kernel, not one a pixel.",
+                ),
+                (
+                    "intrinsic^2 * (ratio - 1) * d^2",
+                    "The cheap kernels are depthwise: each reads one intrinsic map, not all of them.",
+                ),
+                (
+                    "intrinsic * ratio * d^2",
+                    "The intrinsic maps are there already: each gets one ghost less than the ratio.",
+                ),
+                ("intrinsic * (ratio - 1) * d", "The kernel has rows and columns."),
+            ),
+            hint="How many ghosts are there, and how many weights has the kernel of each?",
+        ),
         judge=_judge_cost,
         hint="The primary convolution makes ceil(c_out / ratio) maps, and each of them gets ratio − 1 ghosts.",
         mistakes=(
@@ -134,7 +168,7 @@ EXERCISES = (
         'the explorer or with `count(get_model("ghostnet", ratio=4))`. What percentage of the MACs is left?',
         answer=_macs_left,
         unit="%",
-        tolerance=0.01,
+        digits=3,
         hint="Divide the MACs at ratio 4 by those at ratio 2. Use the numbers of the whole network.",
         mistakes=(
             Mistake(
@@ -160,20 +194,40 @@ EXERCISES = (
                 "in their place.",
             ),
             Option(
-                "Do the same in a network that was not trained.",
-                "Its answers mean nothing before, so it means nothing if they change. That control belongs to the "
-                "other question, whether training made the maps alike.",
-            ),
-            Option(
                 "Replace the same maps by their means.",
                 "If few answers change then, too, the network hardly uses these maps, and the experiment says nothing "
                 "about twins. Only where means do much more harm is it the twins' content that counts.",
                 right=True,
+            ),
+            Option(
+                "Do the same in a network that was not trained.",
+                "Its answers mean nothing before, so it means nothing if they change. That control belongs to the "
+                "other question, whether training made the maps alike.",
             ),
         ),
         hint="In which case would few answers change although the twins are bad?",
         solution="A layer may have maps that hardly matter. Whatever stands in their place, the answers stay. The same "
         "maps with their means in place have no content at all, and all else equal: a comparison is fair if it changes "
         "one thing.",
+    ),
+    RankingExercise(
+        name="ghost_rank_modules",
+        question="Four ways to make 240 maps of $14 \\times 14$ from 80. Put them in order by their MACs.",
+        first="fewest MACs first",
+        unit="MACs",
+        items=(
+            Item(
+                "a Ghost module, $s = 2$, cheap kernels of $5 \\times 5$",
+                lambda: ghost_module(**_SHAPE, cheap_kernel_size=5).macs,
+            ),
+            Item("a Ghost module, $s = 2$, cheap kernels of $3 \\times 3$", lambda: ghost_module(**_SHAPE).macs),
+            Item("a plain $1 \\times 1$ convolution", lambda: pointwise_conv2d(**_PLAIN).macs),
+            Item(
+                "a Ghost module, $s = 4$, cheap kernels of $3 \\times 3$", lambda: ghost_module(**_SHAPE, ratio=4).macs
+            ),
+        ),
+        hint="At one pixel: intrinsic maps times 80, and ghosts times the places of the cheap kernel.",
+        solution="Fewest first:\n\n{order}\n\nWith 80 input channels a ghost of $5 \\times 5$ still costs less "
+        "than a third of a plain map.",
     ),
 )

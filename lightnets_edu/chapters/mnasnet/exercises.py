@@ -7,7 +7,18 @@ from functools import partial
 
 from lightnets_edu.models.mnasnet import inverted_residual
 from lightnets_edu.models.search_space import SearchSpace, pareto_front, reward
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 _SPACE = SearchSpace(((16, 24, 32),) * 4, depth=(1, 2, 3))
 _PER_STAGE = _SPACE.designs_per_stage[0]
@@ -30,6 +41,10 @@ def _judge_front(answer: Callable[[list[tuple[float, float]]], object]) -> Seque
     return cases
 
 
+#: Accuracy in per cent and latency in milliseconds, not in the order of their rewards.
+_RIVALS = ((76.0, 100.0), (74.0, 60.0), (76.5, 160.0), (75.2, 78.0))
+
+
 EXERCISES = (
     NumberExercise(
         name="mnasnet_latency_worth",
@@ -37,7 +52,7 @@ EXERCISES = (
         "cent must B get right to have the same soft reward, with $w = -0.07$?",
         answer=lambda: 75.2 * (120 / 78) ** 0.07,
         unit="%",
-        tolerance=0.001,
+        digits=3,
         hint="Set $a_A t_A^w = a_B t_B^w$ and solve for $a_B$. The target cancels.",
         mistakes=(
             Mistake(
@@ -88,6 +103,27 @@ EXERCISES = (
         name="mnasnet_hard_reward",
         question="Write `hard_reward(accuracy, latency, target)`: the accuracy itself up to the target, and beyond it "
         "the accuracy times `target / latency`.",
+        blank=Blank(
+            line="hard_reward = accuracy * ____",
+            lead="The factor is 1 up to the target and `target / latency` beyond it. `min` takes the smaller of "
+            "two numbers.",
+            right=lambda latency, target: reward(1.0, latency, target, alpha=0, beta=-1),
+            settings=settings("latency target", (80, 80), (120, 80), (40, 80), (100, 75)),
+            solution="min(1, target / latency)",
+            mistakes=(
+                ("target / latency", "Up to the target the latency should not matter: a faster network gets no bonus."),
+                (
+                    "max(1, target / latency)",
+                    "Of 1 and the quotient, the smaller one counts: beyond the target the reward shrinks.",
+                ),
+                (
+                    "min(1, latency / target)",
+                    "That factor is below 1 for fast networks. It should be below 1 for slow ones.",
+                ),
+            ),
+            hint="Is the quotient above or below 1 for a network that is too slow? Which of 1 and the quotient is "
+            "wanted in each case?",
+        ),
         judge=Comparison.of_calls(partial(reward, alpha=0, beta=-1), {f"hard_reward{case}": case for case in _REWARDS}),
         hint="Two cases: latency up to the target, and above it.",
         mistakes=(
@@ -113,6 +149,38 @@ EXERCISES = (
         question="Write `front_of(points)`: of a list of pairs (latency, accuracy), those that no other pair beats. A "
         "pair is beaten by one that is no slower and no less accurate, and better in one of the two. No two pairs in "
         "the list are equal.",
+        blank=Blank(
+            line="beaten(p) = any(q != p and ____ for q in points)",
+            lead="A pair `q` beats `p` if it is no slower and no less accurate. Say so with `<=`, `>=` and `and`; "
+            "the line makes sure that the two are not the same pair.",
+            right=lambda q_latency, p_latency, q_accuracy, p_accuracy: (
+                0 not in pareto_front([(p_latency, p_accuracy), (q_latency, q_accuracy)])
+            ),
+            settings=settings(
+                "q_latency p_latency q_accuracy p_accuracy",
+                (10, 12, 0.7, 0.7),
+                (10, 10, 0.8, 0.7),
+                (10, 12, 0.6, 0.7),
+                (12, 10, 0.8, 0.7),
+                (8, 10, 0.8, 0.7),
+            ),
+            solution="q_latency <= p_latency and q_accuracy >= p_accuracy",
+            mistakes=(
+                (
+                    "q_latency < p_latency and q_accuracy > p_accuracy",
+                    "A pair that is only as accurate as a faster one is beaten, too: use <= and >=, not < and >.",
+                ),
+                (
+                    "q_latency <= p_latency or q_accuracy >= p_accuracy",
+                    "Both must hold: being faster alone beats nobody.",
+                ),
+                (
+                    "q_latency >= p_latency and q_accuracy >= p_accuracy",
+                    "A low latency is good: look at the first sign.",
+                ),
+            ),
+            hint="Two comparisons, joined by `and`: one of the latencies, one of the accuracies.",
+        ),
         judge=_judge_front,
         hint="For each pair ask: is there another with latency <= and accuracy >=?",
         mistakes=(
@@ -150,5 +218,20 @@ EXERCISES = (
         solution="Soft: $76 \\times (82/80)^{-0.07} \\approx 75.9$ against about 75.1. Hard: $76 \\times 80/82 "
         "\\approx 74.1$ against 75. Under the soft form the search can move along the front; the hard form keeps it at "
         "the target.",
+    ),
+    RankingExercise(
+        name="mnasnet_rank_rewards",
+        question="Four networks and their soft rewards, with $w = -0.07$ and a target of 80 ms. Put them in "
+        "order, the best first. The widget of rewards helps.",
+        first="highest reward first",
+        largest_first=True,
+        items=tuple(
+            Item(f"{accuracy} % right in {latency:.0f} ms", partial(reward, accuracy, latency, 80.0))
+            for accuracy, latency in _RIVALS
+        ),
+        hint="Twice the latency costs about five per cent of the accuracy. A network below the target gets a "
+        "bonus in the soft form.",
+        solution="Highest first:\n\n{order}\n\nThe most accurate network comes last: at twice the target it loses "
+        "five per cent of its accuracy, and it is ahead by less.",
     ),
 )

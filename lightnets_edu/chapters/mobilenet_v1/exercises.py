@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,18 @@ from lightnets_edu.formulas import depthwise_conv2d
 from lightnets_edu.models import get_model
 from lightnets_edu.models.cost import Layer, network_cost
 from lightnets_edu.models.mobilenet_v1 import DepthwiseSeparable, layers
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 #: A small network is quick to try.
 SMALL: dict[str, Any] = {"width_mult": 0.25, "num_classes": 10, "small_input": True}
@@ -73,6 +85,10 @@ def _widened(**changes: Any) -> Callable[[nn.Module], nn.Module]:
     return widen
 
 
+def _macs(alpha: float, side: int) -> int:
+    return network_cost(layers(alpha, size=side)).macs
+
+
 EXERCISES = (
     NumberExercise(
         name="mobilenet_rule_of_thumb",
@@ -80,7 +96,7 @@ EXERCISES = (
         r"thumb, each a square: about how many are left at $\alpha = 0.5$ with $160 \times 160$ images?",
         answer=lambda: FULL.macs * Fraction(1, 2) ** 2 * Fraction(160, 224) ** 2,
         unit="MACs",
-        tolerance=0.02,
+        digits=2,
         hint=r"MACs fall with $\alpha^2$, and with the number of pixels.",
         mistakes=(
             Mistake(
@@ -159,7 +175,7 @@ EXERCISES = (
         question="Make the classifier smaller: with 10 classes instead of 1000, what share of all parameters is left?",
         answer=_kept,
         unit="%",
-        tolerance=0.001,
+        digits=3,
         hint="The classifier has 1024 weights and one bias for each class.",
         mistakes=(
             Mistake(lambda: 100 - _kept(), "That is the share that went. How much is left?"),
@@ -177,7 +193,7 @@ EXERCISES = (
         "cent do the MACs of the whole network grow? Predict it from the bar chart of shares above.",
         answer=_growth,
         unit="%",
-        tolerance=0.02,
+        digits=1,
         hint="Only the depthwise layers change. What is their share now, and how many times more do they cost?",
         mistakes=(
             Mistake(
@@ -199,6 +215,23 @@ EXERCISES = (
         question=r"Now build it. Write `widen(model)`: it gives every `DepthwiseSeparable` block of a MobileNetV1 a "
         r"$5 \times 5$ depthwise convolution with padding 2 in place of `conv_dw`, changes nothing else, and returns "
         "the network.",
+        blank=Blank(
+            line="padding = ____",
+            lead="The padding on each side with which a convolution of stride 1 and an odd kernel of "
+            "`kernel_size` × `kernel_size` keeps the size of the map.",
+            right=lambda kernel_size: next(
+                p for p in range(kernel_size) if SMALL_SIDE + 2 * p - kernel_size + 1 == SMALL_SIDE
+            ),
+            settings=settings("kernel_size", (3,), (5,), (7,), (9,)),
+            solution="(kernel_size - 1) / 2",
+            mistakes=(
+                ("kernel_size / 2", "Half of an odd side is not whole: the place in the middle needs no padding."),
+                ("kernel_size - 1", "That is the padding of both sides together."),
+                ("1", "That fits a kernel of 3 × 3 only; the maps would shrink with a larger one."),
+                ("kernel_size - 3", "For 3 × 3 that would be no padding at all, but the network pads there."),
+            ),
+            hint="How far does the kernel reach beyond the pixel in its middle?",
+        ),
         judge=_judge_widening,
         hint="Go through `model.modules()`, and keep channels, stride, groups and the missing bias.",
         mistakes=(
@@ -228,5 +261,22 @@ def widen(model):
 
 answer = widen
 """,
+    ),
+    RankingExercise(
+        name="mobilenet_rank_versions",
+        question=r"Four ways to make the network smaller. Put them in order by their MACs; the two rules of thumb "
+        r"are enough.",
+        first="fewest MACs first",
+        unit="MACs",
+        items=tuple(
+            Item(
+                rf"$\alpha = {alpha}$, images of $ {side} \times {side}$".replace("$ ", "$"),
+                partial(_macs, alpha, side),
+            )
+            for alpha, side in ((1.0, 160), (0.75, 192), (0.5, 224), (0.25, 224))
+        ),
+        hint=r"Multiply $\alpha^2$ by the square of side / 224.",
+        solution="Fewest first:\n\n{order}\n\nBoth multipliers count as squares: with $\\alpha = 0.75$ and 192 pixels "
+        "each is at least three quarters, and yet less than half of the MACs are left.",
     ),
 )

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from lightnets_edu.formulas import conv2d
 from lightnets_edu.models.resnet import resnext_bottleneck
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 # --- Weights of a block ---------------------------------------------------------------------------------------------
 
@@ -70,6 +83,14 @@ def expand(weight, groups):
 answer = expand
 """
 
+# --- The 3x3 convolution of a block ---------------------------------------------------------------------------------
+
+
+def _kernel_weights(groups: int, width: int) -> int:
+    channels = {"in_channels": groups * width, "out_channels": groups * width}
+    return conv2d(**channels, kernel_size=3, groups=groups, out_height=1, out_width=1).params
+
+
 EXERCISES = (
     NumberExercise(
         name="resnext_block_weights",
@@ -105,6 +126,26 @@ EXERCISES = (
         question="A grouped convolution is a dense one with zeros. Write `expand(weight, groups)`: from the weight of "
         "`nn.Conv2d(…, groups=groups)`, of shape `[out, in / groups, K, K]`, the weight of the dense convolution that "
         "computes the same, of shape `[out, in, K, K]`.",
+        blank=Blank(
+            line="group = ____",
+            lead="The group, counted from 0, to which the output channel `o`, counted from 0, belongs. The "
+            "convolution has `outs` output channels in `groups` groups.",
+            right=lambda o, outs, groups: next(
+                g for g in range(int(groups)) if o in range(int(g * outs / groups), int((g + 1) * outs / groups))
+            ),
+            settings=settings("o outs groups", (0, 12, 3), (5, 12, 3), (11, 12, 4), (7, 8, 4)),
+            solution="o // (outs / groups)",
+            mistakes=(
+                (
+                    "o // groups",
+                    "The quotient outs / groups is how many channels a group has; `groups` is how many groups "
+                    "there are.",
+                ),
+                ("o / (outs / groups)", "A channel belongs to a whole group: round down, with // or floor."),
+                ("o // outs", "Divide by the channels of one group, not of all."),
+            ),
+            hint="How many output channels has one group? How many such shares fit below channel `o`?",
+        ),
         judge=_judge_expand,
         solution=SOLUTION,
         hint="Output channel $o$ belongs to group $o$ // (out / groups), and reads the input channels of this group.",
@@ -141,5 +182,21 @@ EXERCISES = (
         solution="64 channels at $C = 1$, 80 at 2, 112 at 8, 128 at 32 and at 64. At most it could be "
         "$69{,}632 / 512 = 136$, if the $3 \\times 3$ cost nothing at all. So most of what cardinality can buy is "
         "bought by 32 paths.",
+    ),
+    RankingExercise(
+        name="resnext_rank_kernels",
+        question="Four blocks of the same cost, with 256 channels in and out. Put them in order by the weights of "
+        "their $3 \\times 3$ convolution alone. $C \\times d$ stands for $C$ groups of $d$ channels.",
+        first="most weights first",
+        largest_first=True,
+        unit="weights",
+        items=tuple(
+            Item(f"${groups} \\times {width}\\text{{d}}$", partial(_kernel_weights, groups, width))
+            for groups, width in ((8, 14), (32, 4), (1, 64), (2, 40))
+        ),
+        hint="In a group each of the $d$ outputs reads $d$ inputs at nine places: $9 d^2$ weights, and there are "
+        "$C$ groups.",
+        solution="Most first:\n\n{order}\n\nThe more groups, the less the $3 \\times 3$ costs. What it saves is "
+        "spent on channels, in the two $1 \\times 1$ convolutions.",
     ),
 )

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation, squeeze_excite
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 _BLOCK = {"channels": 1024, "squeeze_channels": 64}
 
@@ -37,6 +49,17 @@ def _gates(
     hidden = x.mean((2, 3)) @ w1.T + b1
     out = (hidden.relu() if relu else hidden) @ w2.T + b2
     return out.sigmoid() if last == "sigmoid" else out.softmax(1) if last == "softmax" else out
+
+
+def _one_gate(s: float, w1: float, b1: float, w2: float, b2: float) -> float:
+    """The gate of one channel with one hidden number, in double precision."""
+    numbers = (torch.tensor([value], dtype=torch.float64) for value in (s, w1, b1, w2, b2))
+    mean, first, first_bias, second, second_bias = numbers
+    return _gates(mean.reshape(1, 1, 1, 1), first[None], first_bias, second[None], second_bias).item()
+
+
+def _gate_params(channels: int, reduction: int) -> int:
+    return squeeze_excite(channels=channels, squeeze_channels=channels // reduction).params
 
 
 EXERCISES = (
@@ -78,6 +101,24 @@ EXERCISES = (
         name="se_write_gates",
         question="Write `gates(x, w1, b1, w2, b2)`: the gates `[N, C]` of a map `[N, C, H, W]`, where `w1` is "
         "`[C / r, C]` and `w2` is `[C, C / r]`.",
+        blank=Blank(
+            line="gate = ____",
+            lead="The smallest case: a single channel whose map has the mean `s`, and one hidden number. The "
+            "first layer has the weight `w1` and the bias `b1`, the second `w2` and `b2`. A ReLU is `max(0, …)`, "
+            "the sigmoid of $z$ is $1 / (1 + e^{-z})$.",
+            right=_one_gate,
+            settings=settings("s w1 b1 w2 b2", (2, 0.5, 0.25, 1.5, -1), (1, -2, 0.5, 3, 0.5), (0.5, 1, 1, -2, 1)),
+            solution="1 / (1 + exp(-(w2 * max(0, w1 * s + b1) + b2)))",
+            mistakes=(
+                ("1 / (1 + exp(-(w2 * (w1 * s + b1) + b2)))", "A ReLU stands between the two layers."),
+                ("w2 * max(0, w1 * s + b1) + b2", "The sigmoid is missing: gates lie between 0 and 1."),
+                (
+                    "1 / (1 + exp(w2 * max(0, w1 * s + b1) + b2))",
+                    "The sign in the exponent is missing: a large number should open the gate.",
+                ),
+            ),
+            hint="First layer, ReLU, second layer, sigmoid, from the inside to the outside.",
+        ),
         judge=_judge_gates,
         hint="Squeeze (mean over height and width), first layer, ReLU, second layer, sigmoid.",
         mistakes=(
@@ -110,5 +151,18 @@ EXERCISES = (
         hint="Where does the gate stand in the block's drawing: before or behind the sum?",
         solution="The block computes shortcut + gate × branch. With the gate at 0 the shortcut is left, through the "
         "ReLU.",
+    ),
+    RankingExercise(
+        name="se_rank_gates",
+        question="Four blocks with gates. Put them in order by the parameters that the gates add, biases included.",
+        first="fewest parameters first",
+        unit="parameters",
+        items=tuple(
+            Item(f"{channels} channels, $r = {reduction}$", partial(_gate_params, channels, reduction))
+            for channels, reduction in ((512, 8), (256, 4), (1024, 16), (256, 16))
+        ),
+        hint="The two layers have $2 C^2 / r$ weights. Doubling the channels counts twice, halving $r$ once.",
+        solution="Fewest first:\n\n{order}\n\nParameters follow $C^2 / r$: at the same $r$ the last stages of a "
+        "network, with the most channels, pay most of it.",
     ),
 )

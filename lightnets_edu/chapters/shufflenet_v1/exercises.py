@@ -7,9 +7,20 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from lightnets_edu.formulas import pointwise_conv2d
+from lightnets_edu.formulas import conv2d, depthwise_conv2d, pointwise_conv2d
 from lightnets_edu.models.channel_shuffle import channel_shuffle
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 
 def _reach(channels: int, groups: int) -> int:
@@ -32,6 +43,16 @@ def _judge_shuffle(answer: Callable[[Tensor, int], Tensor]) -> Sequence[Comparis
         expected = channel_shuffle(x, groups)[0, :, 0, 0].int().tolist()
         cases.append(Comparison(f"{channels} channels in {groups} groups", expected, order))
     return cases
+
+
+def _new_place(i: float, group: float, channels: float, groups: float) -> int:
+    """Where a channel of a group is after the shuffle, by following it."""
+    whole, parts = int(channels), int(groups)
+    order = channel_shuffle(torch.arange(whole).reshape(1, whole, 1, 1), parts).flatten().tolist()
+    return order.index(int(group) * (whole // parts) + int(i))
+
+
+_MAP = {"out_height": 28, "out_width": 28}
 
 
 EXERCISES = (
@@ -76,6 +97,27 @@ EXERCISES = (
         name="shuffle_write_it",
         question="Write `shuffle(x, groups)`: the paper's channel shuffle of a tensor `[N, C, H, W]`. Channels "
         "0 1 2 | 3 4 5 in two groups become 0 3 1 4 2 5.",
+        blank=Blank(
+            line="new_place = ____",
+            lead="The place of a channel after the shuffle: before, it is channel `i` of group `group`. There are "
+            "`channels` channels in `groups` groups; all are counted from 0.",
+            right=_new_place,
+            settings=settings("i group channels groups", (1, 0, 6, 2), (2, 1, 6, 2), (1, 2, 12, 3), (1, 3, 8, 4)),
+            solution="i * groups + group",
+            mistakes=(
+                ("group * channels / groups + i", "That is where the channel is before the shuffle."),
+                (
+                    "group * groups + i",
+                    "After the shuffle the first channels of all groups come first: `i` says which such share.",
+                ),
+                (
+                    "i * channels / groups + group",
+                    "One channel of every group comes before the second ones: that is as many as there are groups.",
+                ),
+            ),
+            hint="Channels 0 1 2 | 3 4 5 become 0 3 1 4 2 5. Where does channel 1 of group 0 go, and where "
+            "channel 2 of group 1?",
+        ),
         judge=_judge_shuffle,
         hint="Reshape the channels to `[groups, C // groups]`, swap these two axes, and reshape back.",
         mistakes=(
@@ -108,5 +150,30 @@ EXERCISES = (
         hint="Write the channels as a table with a row a group, and turn it twice.",
         solution="The shuffle turns a table of $g$ rows and $C/g$ columns. To turn it back, the second shuffle would "
         "need $C/g$ groups. Both are the same number only in a square table.",
+    ),
+    RankingExercise(
+        name="shuffle_rank_layers",
+        question="Five layers on maps of $28 \\times 28$. Put them in order by their MACs.",
+        first="fewest MACs first",
+        unit="MACs",
+        items=(
+            Item("$1 \\times 1$, 240 to 60 channels, without groups", lambda: pointwise_conv2d(**_LAYER).macs),
+            Item(
+                "$1 \\times 1$, 240 to 240 channels, in 8 groups",
+                lambda: pointwise_conv2d(in_channels=240, out_channels=240, **_MAP, groups=8).macs,
+            ),
+            Item(
+                "depthwise $3 \\times 3$ on 60 channels",
+                lambda: depthwise_conv2d(in_channels=60, kernel_size=3, **_MAP).macs,
+            ),
+            Item(
+                "standard $3 \\times 3$, 60 to 60 channels",
+                lambda: conv2d(in_channels=60, out_channels=60, kernel_size=3, **_MAP).macs,
+            ),
+            Item("$1 \\times 1$, 240 to 60 channels, in 3 groups", lambda: pointwise_conv2d(**_LAYER, groups=3).macs),
+        ),
+        hint="For each layer: how many products make one output number, and how many output channels are there?",
+        solution="Fewest first:\n\n{order}\n\nBefore the groups, the pointwise convolution was the dearest part "
+        "of a unit with a depthwise kernel; with them it comes closer to it.",
     ),
 )

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from lightnets_edu.formulas import pointwise_conv2d
 from lightnets_edu.models.shufflenet_v2 import shuffle_unit_v2
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 _EQUAL = {"in_channels": 64, "out_channels": 64, "out_height": 14, "out_width": 14}
 _LAYERS = ((64 * 64 * 196, 196), (128 * 128 * 3136, 3136), (12 * 500 * 49, 49))  # MACs, pixels
@@ -13,6 +26,10 @@ _UNIT = {"in_channels": 232, "out_channels": 232, "stride": 1, "in_height": 14, 
 
 def _bound(macs: int, pixels: int) -> float:
     return 2 * (pixels * macs) ** 0.5 + macs / pixels
+
+
+def _access(ins: int, outs: int) -> int:
+    return pointwise_conv2d(in_channels=ins, out_channels=outs, out_height=14, out_width=14).memory_access
 
 
 EXERCISES = (
@@ -57,6 +74,23 @@ EXERCISES = (
         name="shufflenet_v2_bound",
         question="Write `least_access(macs, pixels)`: the least memory access, in elements, of a pointwise convolution "
         "with so many MACs on a map of so many pixels.",
+        blank=Blank(
+            line="least_access = ____",
+            lead="The least memory access, in elements, of a pointwise convolution with `macs` MACs on a map of "
+            "`pixels` pixels.",
+            right=_bound,
+            settings=settings("macs pixels", *_LAYERS),
+            solution="2 * sqrt(pixels * macs) + macs / pixels",
+            mistakes=(
+                ("2 * sqrt(pixels * macs)", "The weights, $B / n$ of them, are read too."),
+                ("sqrt(pixels * macs) + macs / pixels", "Input and output are both moved: the root counts twice."),
+                (
+                    "2 * sqrt(macs / pixels) + macs / pixels",
+                    "Each channel is a map of many pixels: multiply the channels by the pixels.",
+                ),
+            ),
+            hint="Start from $n(c_1 + c_2) + c_1 c_2$ with $c_1 = c_2$ and $n\\,c_1 c_2 = B$.",
+        ),
         judge=Comparison.of_calls(
             _bound, {f"{macs:,} MACs on {pixels:,} pixels": (macs, pixels) for macs, pixels in _LAYERS}
         ),
@@ -100,20 +134,34 @@ EXERCISES = (
         "without groups and with as many MACs, although they move about twice as many numbers. Why?",
         options=(
             Option("They start fewer operations.", "Count them: ten convolutions in either network."),
+            Option("A group's weights are fewer, so less is read.", "The maps are most of what is moved, and grow."),
+            Option(
+                "Four groups can be computed side by side by the two cores.",
+                "A convolution without groups is shared out among the cores as well.",
+            ),
             Option(
                 "The layers without groups run further below the peak, because their maps are rearranged and filled "
                 "up on the way.",
                 "Yes: this is in no count of MACs or of memory access, but the clock sees it.",
                 right=True,
             ),
-            Option("A group's weights are fewer, so less is read.", "The maps are most of what is moved, and grow."),
-            Option(
-                "Four groups can be computed side by side by the two cores.",
-                "A convolution without groups is shared out among the cores as well.",
-            ),
         ),
         hint="In the figure's left half, compare where the time of g=1 and of g=4 goes.",
         solution="Arithmetic at the peak and starts are equal, and the memory speaks against groups. What is left is "
         "the rest: the library's code for the layer without groups reaches less of the peak.",
+    ),
+    RankingExercise(
+        name="shufflenet_v2_rank_access",
+        question="Four pointwise convolutions with the same MACs, on maps of $14 \\times 14$. Put them in order "
+        "by their memory access: input, output and weights.",
+        first="least memory access first",
+        unit="elements",
+        items=tuple(
+            Item(f"{ins} to {outs} channels", partial(_access, ins, outs))
+            for ins, outs in ((32, 128), (8, 512), (64, 64), (256, 16))
+        ),
+        hint="The weights are as many in each. Compare the sums of the channels.",
+        solution="Least first:\n\n{order}\n\nThe product of the channels is 4096 in all; the sum is smallest "
+        "where both are equal. That is guideline 1.",
     ),
 )

@@ -7,8 +7,21 @@ from fractions import Fraction
 from functools import partial
 
 from lightnets_edu.formulas import conv2d, pointwise_conv2d
+from lightnets_edu.models.cost import network_cost
+from lightnets_edu.models.registry import network_layers
 from lightnets_edu.models.squeezenet import BODIES, fire_module
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 # --- fire4 of SqueezeNet 1.0, 224 x 224 images ----------------------------------------------------------------------
 
@@ -87,7 +100,7 @@ EXERCISES = (
         "distance of 4 bits. How many times smaller is that than float32? Leave out tables and biases.",
         answer=lambda: _smaller(KEPT, BITS + DISTANCE),
         unit="times",
-        tolerance=0.01,
+        digits=3,
         hint="How many bits does one weight take on average, if those that were pruned take none?",
         mistakes=(
             Mistake(lambda: _smaller(KEPT, BITS), "You left out the distances: without them nobody knows the places."),
@@ -103,6 +116,25 @@ EXERCISES = (
         "the squeeze channels, the $1 \\times 1$ and the $3 \\times 3$ expand channels. The rules: there are 128 "
         "expand filters at first, and 128 more after every two modules; half of them are $3 \\times 3$; the squeeze "
         "ratio is one eighth. So `fire_channels(0)` is `(16, 64, 64)`.",
+        blank=Blank(
+            line="squeeze = (____) / 8",
+            lead="The squeeze channels of the fire module `i` of SqueezeNet 1.0, where `i` is 0 for fire2 and 7 "
+            "for fire9. The blank is the number of all its expand filters: 128 at first, and 128 more after every "
+            "two modules.",
+            right=lambda i: ROWS[int(i)][1] + ROWS[int(i)][2],
+            settings=settings("i", (0,), (1,), (4,), (7,)),
+            solution="128 + 128 * (i // 2)",
+            mistakes=(
+                ("128 + 128 * i", "The filters grow after every two modules only."),
+                (
+                    "128 + 128 * ((i + 1) // 2)",
+                    "The modules are counted from 0 here: fire2 and fire3 have the same channels.",
+                ),
+                ("128 + 128 * i / 2", "After one module nothing has grown yet: round down, with // or floor."),
+                ("128 * (i // 2)", "The first modules have 128 already."),
+            ),
+            hint="How often have the filters grown before module i? Divide by two and round down.",
+        ),
         judge=_judge_rules,
         solution="""def fire_channels(i):
     expand = 128 + 128 * (i // 2)
@@ -141,5 +173,25 @@ answer = fire_channels
         solution="A full tensor needs no places. A pruned one needs a distance for each kept weight, here 4 bits. It "
         "is worth it from $8 / (8 + 4)$ on: when at most two thirds are kept. A bit for each weight that says whether "
         "it is kept would be cheaper here.",
+    ),
+    RankingExercise(
+        name="squeezenet_rank_macs",
+        question="Put these networks in order by their MACs, for one image of $224 \\times 224$. You met all four "
+        "in this chapter and the one before.",
+        first="fewest MACs first",
+        unit="MACs",
+        items=(
+            Item("SqueezeNet 1.0", lambda: network_cost(network_layers("squeezenet1_0")).macs),
+            Item("AlexNet of 2014", lambda: network_cost(network_layers("alexnet")).macs),
+            Item(
+                "SqueezeNet 1.0 with complex bypass",
+                lambda: network_cost(network_layers("squeezenet1_0", bypass="complex")).macs,
+            ),
+            Item("SqueezeNet 1.1", lambda: network_cost(network_layers("squeezenet1_1")).macs),
+        ),
+        hint="Fifty times fewer parameters are not fifty times fewer MACs: each weight of a convolution is used "
+        "at every pixel. A complex bypass is a convolution.",
+        solution="Fewest first:\n\n{order}\n\nSqueezeNet 1.0 has a fiftieth of AlexNet's parameters and more of "
+        "its MACs.",
     ),
 )

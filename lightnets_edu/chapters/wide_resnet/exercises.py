@@ -5,8 +5,20 @@ from __future__ import annotations
 from fractions import Fraction
 
 from lightnets_edu.formulas import conv2d, pointwise_conv2d
-from lightnets_edu.models.wide_resnet import wide_basic_block
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Comparison, Mistake, NumberExercise, Option
+from lightnets_edu.models.cost import network_cost
+from lightnets_edu.models.wide_resnet import layers, wide_basic_block
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Comparison,
+    Item,
+    Mistake,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    settings,
+)
 
 # --- One block of WRN-28-10 -----------------------------------------------------------------------------------------
 
@@ -40,7 +52,12 @@ CASES = ((40, 4, 16), (40, 4, 10), (28, 10, 40), (28, 10, 16), (16, 8, 100), (10
 
 def equal_width(depth: int, width: int, new_depth: int) -> int:
     """The widening factor at which N k^2 comes nearest to what it was."""
-    return round(width * (blocks(depth) / blocks(new_depth)) ** 0.5)
+    return round(width * widening(depth, new_depth))
+
+
+def widening(depth: int, new_depth: int) -> float:
+    """By how much a network of another depth may be wider at the same $N k^2$."""
+    return (blocks(depth) / blocks(new_depth)) ** 0.5
 
 
 def blocks(depth: int) -> int:
@@ -78,6 +95,23 @@ EXERCISES = (
         question="Write `equal_width(depth, width, new_depth)`: the widening factor, a whole number, for a network of "
         "`new_depth` that should do about as many MACs as WRN-`depth`-`width`. Use the rule that MACs follow "
         "$N k^2$, with depth $6 N + 4$, and take the nearest whole number. So `equal_width(40, 4, 16)` is 7.",
+        blank=Blank(
+            line="new_width = round(width * ____)",
+            lead="The widening factor of a network of `new_depth` that does about as many MACs as one of `depth`. "
+            "MACs follow $N k^2$, and a depth is $6 N + 4$.",
+            right=lambda depth, new_depth: widening(int(depth), int(new_depth)),
+            settings=settings("depth new_depth", (40, 16), (28, 40), (16, 100), (10, 46)),
+            solution="sqrt((depth - 4) / (new_depth - 4))",
+            mistakes=(
+                (
+                    "(depth - 4) / (new_depth - 4)",
+                    "MACs grow with the square of the width, but in proportion to the blocks.",
+                ),
+                ("sqrt(depth / new_depth)", "You took the depth. The number of blocks in a group is $(d - 4) / 6$."),
+                ("sqrt((new_depth - 4) / (depth - 4))", "Upside down: a shallower network can afford to be wider."),
+            ),
+            hint="Solve $N k^2 = N' k'^2$ for $k' / k$. Depth is $6 N + 4$, so $N$ is not the depth.",
+        ),
         judge=Comparison.of_calls(equal_width, {f"equal_width{case}": case for case in CASES}, tolerance=0),
         solution="""def equal_width(depth, width, new_depth):
     blocks = (depth - 4) // 6
@@ -137,10 +171,10 @@ answer = equal_width
         name="wide_resnet_bottleneck_growth",
         question="WRN-50-2 doubles the channels of the $3 \\times 3$ convolution in ResNet-50's bottleneck, from 64 to "
         "128 in the first stage. The block's input and output keep their 256 channels. How many times as many MACs "
-        "does such a block do? Two digits after the point are enough.",
+        "does such a block do?",
         answer=_growth,
         unit="times",
-        tolerance=0.005,
+        digits=3,
         hint="Three convolutions: 256 to 64, $3 \\times 3$, 64 to 256. Which of their channel counts double?",
         mistakes=(
             Mistake(lambda: 4, "Only the $3 \\times 3$ has both of its channel counts doubled."),
@@ -149,5 +183,21 @@ answer = equal_width
         ),
         solution="Before: $2 \\cdot 256 \\cdot 64 + 9 \\cdot 64^2 = 69{,}632$ weights, each used once a pixel. After: "
         "$2 \\cdot 256 \\cdot 128 + 9 \\cdot 128^2 = 212{,}992$. The quotient is {answer}.",
+    ),
+    RankingExercise(
+        name="wide_resnet_rank_macs",
+        question="Put these networks in order by their MACs, for one image of $32 \\times 32$. The rule $N k^2$ "
+        "with depth $6 N + 4$ is enough.",
+        first="fewest MACs first",
+        unit="MACs",
+        items=(
+            Item("WRN-16-10", lambda: network_cost(layers(16, 10)).macs),
+            Item("WRN-40-4", lambda: network_cost(layers(40, 4)).macs),
+            Item("WRN-28-10", lambda: network_cost(layers(28, 10)).macs),
+            Item("WRN-16-8", lambda: network_cost(layers(16, 8)).macs),
+        ),
+        hint="Work out $N$ from the first number and $k^2$ from the second, and multiply.",
+        solution="Fewest first:\n\n{order}\n\nBy the rule they are $6 \\cdot 4^2 = 96$, $2 \\cdot 8^2 = 128$, $2 "
+        "\\cdot 10^2 = 200$ and $4 \\cdot 10^2 = 400$.",
     ),
 )

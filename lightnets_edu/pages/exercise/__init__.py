@@ -68,7 +68,8 @@ def check(name: str, answer: Any) -> Verdict:
 
     Args:
         name: The exercise's name.
-        answer: A number (or a text such as ``"569 M"``), an option's letter, or code: what the question asks for.
+        answer: What the question asks for: a number (or a text such as ``"569 M"``), an option's letter, a list of
+            letters in order, or code. A text for code is taken for the expression that fills the blank of the page.
     """
     try:
         asked = get_exercise(name)

@@ -1,9 +1,10 @@
 // An exercise of a page without a kernel: its static text (shown.py) gets a form, and answers are judged.
 /** @import { Component } from "../script/mount.js" */
-/** @import { ChoiceSpec, CodeSpec, NumberSpec, Verdict } from "./judging.js" */
+/** @import { BlankSpec, ExerciseSpec, NumberSpec, Verdict } from "./judging.js" */
 import { make, query } from "../script/dom.js";
 import { judge } from "./judging.js";
 import { progress } from "./progress.js";
+import { makeRanking } from "./ranking.js";
 
 /** @typedef {{ form: HTMLFormElement, read: () => string }} Form */
 
@@ -21,12 +22,29 @@ function announce(status, verdict) {
   if (sentence.querySelector(".math")) MathJax?.typesetPromise?.([status]);
 }
 
-/** @param {string} name @param {string} unit @returns {Form} */
-function makeNumberForm(name, unit) {
+/** One field. @param {string} name @param {string} words @param {boolean} wide @returns {Form} */
+function makeTextForm(name, words, wide) {
   const id = `answer-${name}`;
   const input = make("input", { type: "text", id, name: "answer", autocomplete: "off", spellcheck: "false" });
-  const label = make("label", { for: id }, unit ? `Your answer (${unit})` : "Your answer");
+  if (wide) input.classList.add("ln-wide");
+  input.setAttribute("autocapitalize", "off");
+  const label = make("label", { for: id }, words);
   return { form: make("form", { class: "ln-form" }, label, input), read: () => input.value.trim() };
+}
+
+/** @param {string} name @param {NumberSpec | BlankSpec} spec @returns {Form} */
+function makeFieldForm(name, spec) {
+  if (spec.kind === "blank") return makeTextForm(name, "Your answer: the blank is", true);
+  const asked = [spec.unit, spec.precision].filter((words) => words).join(", ");
+  return makeTextForm(name, `Your answer (${asked})`, false);
+}
+
+/** @param {HTMLElement} host @param {HTMLElement} status @returns {Form} */
+function makeRankingForm(host, status) {
+  const tell = (/** @type {string} */ said) => announce(status, { status: "waiting", said });
+  const { ranks, read } = makeRanking(query(host, ".ln-options"), tell);
+  const form = make("form", { class: "ln-form" }, make("fieldset", {}, make("legend", {}, "Your order"), ranks));
+  return { form, read };
 }
 
 /**
@@ -48,15 +66,18 @@ function makeChoiceForm(name, host) {
 /** @type {Component["render"]} */
 function render({ model, el }) {
   const name = el.dataset.exercise ?? "";
-  /** @type {NumberSpec | ChoiceSpec | CodeSpec} */
+  /** @type {ExerciseSpec} */
   const spec = model.get("spec");
   const title = query(el, ".ln-exercise-title");
   title.id = `exercise-${name}`;
   el.setAttribute("role", "group");
   el.setAttribute("aria-labelledby", title.id);
-  if (spec.kind === "code") return;
-  const { form, read } = spec.kind === "number" ? makeNumberForm(name, spec.unit) : makeChoiceForm(name, el);
   const status = make("p", { class: "ln-verdict", role: "status" });
+  const { form, read } = spec.kind === "choice"
+    ? makeChoiceForm(name, el)
+    : spec.kind === "ranking"
+    ? makeRankingForm(el, status)
+    : makeFieldForm(name, spec);
   form.append(make("button", { type: "submit" }, "Check"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -64,6 +85,7 @@ function render({ model, el }) {
     announce(status, verdict);
     if (verdict.status === "passed") progress.solve(name);
   });
+  for (const part of el.querySelectorAll(".ln-blank")) part.removeAttribute("hidden");
   query(el, ".ln-note").replaceWith(form, status);
   progress.add(name, el);
 }

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from lightnets_edu.pages.exercise.expressions import NotReadError
 from lightnets_edu.pages.exercise.kinds import (
+    COUNTS,
+    Blank,
     ChoiceExercise,
     CodeExercise,
     Comparison,
     Exercise,
     Mistake,
     NumberExercise,
+    RankingExercise,
+    half_unit,
     same,
 )
-from lightnets_edu.pages.exercise.reading import how_far, read_answer
+from lightnets_edu.pages.exercise.reading import LONGEST, NOT_READ, how_far, read_answer, read_formula
 
 #: What page and notebook say; the script of the page gets them from here.
 SENTENCES = {
@@ -29,9 +36,16 @@ SENTENCES = {
     "close": "Passed: close enough to {answer}.",
     "wrong": "Not yet: your number, {got}, is {how_far}.",
     "rounded": "Every digit counts here: give the exact whole number.",
-    "unreadable": "“{got}” cannot be read as a number. Write it like 1234, 1,234, 5.2e6, 1/3 or 569 M.",
+    "coarse": "Nearly, but {digits} are asked for: work it out more exactly, or round less.",
+    "ordered": "Passed: every neighbour stands in its place.",
+    "unordered": "Not yet: the wrong way round are {pairs}.",
+    "agrees": "Passed: it agrees in all {count} settings.",
+    "differs": "Not yet: for {setting} it is {how_far}.",
+    "undefined": "Not yet: for {setting} it has no value, or one that is too large.",
+    "unknown_name": "“{part}” is not one of the names: {names}.",
+    "no_formula": "“{got}” cannot be read as a formula. Write it like 2 * a + b / c^2, with a sign for each product.",
+    **NOT_READ,
 }
-_LONGEST = 200
 _NOT_THE_READERS = (str(Path(__file__).resolve().parents[2]), sysconfig.get_paths()["stdlib"], "-packages")
 
 
@@ -62,30 +76,88 @@ def judge(exercise: Exercise, answer: Any) -> Judgement:
         return _judge_number(exercise, answer)
     if isinstance(exercise, ChoiceExercise):
         return _judge_choice(exercise, answer)
+    if isinstance(exercise, RankingExercise):
+        return _judge_ranking(exercise, answer)
+    if isinstance(answer, str):
+        return _judge_blank(exercise.blank, answer.strip())
     return _judge_code(exercise, answer)
 
 
 def _judge_number(exercise: NumberExercise, answer: Any) -> Judgement:
-    try:
-        number, got = read_answer(answer, exercise.unit)
-    except Exception:  # not only ValueError: a tensor of many numbers has no item
-        got = _shorten(answer.strip()) if isinstance(answer, str) else show_value(answer)
-        return Judgement("failed", SENTENCES["unreadable"].format(got=got))
     expected, shown = exercise.expected, exercise.shown
-    if number == expected:
+    try:
+        numbers, got = read_answer(answer, exercise.unit)
+    except Exception as error:  # not only ValueError: a tensor of many numbers has no item
+        got = _shorten(answer.strip()) if isinstance(answer, str) else show_value(answer)
+        kind, part = (error.kind, error.part) if isinstance(error, NotReadError) else ("unreadable", "")
+        return Judgement("failed", SENTENCES[kind].format(got=got, part=part, unit=exercise.unit))
+    if expected in numbers:
         return Judgement("passed", SENTENCES["right"].format(answer=shown), got=got)
-    if is_near(number, expected, exercise.tolerance):
+    if any(is_near(number, expected, exercise.digits) for number in numbers):
         return Judgement("passed", SENTENCES["close"].format(answer=shown), got=got)
-    made = [m.hint for m in exercise.mistakes if is_near(number, float(m.wrong()), exercise.tolerance)]
-    rounded = not exercise.tolerance and is_near(number, expected, 0.01)
-    hint = made[0] if made else SENTENCES["rounded"] if rounded else exercise.hint
+    made = ((n, m.hint) for m in exercise.mistakes for n in numbers if is_near(n, float(m.wrong()), exercise.digits))
+    number, hint = next(made, (numbers[0], ""))
     said = SENTENCES["wrong"].format(got=got, how_far=how_far(number, expected))
-    return Judgement("failed", said, hint, got)
+    nearly = abs(number - expected) <= nearly_limit(expected, exercise.digits)
+    return Judgement("failed", said, hint or (coarse_sentence(exercise.digits) if nearly else exercise.hint), got)
 
 
-def is_near(number: float, expected: float, tolerance: float) -> bool:
-    """Whether a number is within a relative tolerance."""
-    return abs(number - expected) <= tolerance * abs(expected)
+def nearly_limit(expected: float, digits: int) -> float:
+    """How far a number may be off to be called not exact enough: one digit less; 1 % where it has to be exact."""
+    return half_unit(expected, digits - 1) if digits > 1 else 0.0 if digits else abs(expected) / 100
+
+
+def coarse_sentence(digits: int) -> str:
+    """What to say of a number that is not exact enough."""
+    return SENTENCES["coarse"].format(digits=f"{COUNTS[digits]} digits") if digits else SENTENCES["rounded"]
+
+
+def is_near(number: float, expected: float, digits: int) -> bool:
+    """Whether a number is the expected one to so many digits."""
+    return abs(number - expected) <= half_unit(expected, digits)
+
+
+def _judge_ranking(exercise: RankingExercise, answer: Any) -> Judgement:
+    listed = answer if isinstance(answer, list | tuple) else re.findall(r"\w", str(answer))
+    letters = [str(letter).strip().lower() for letter in listed]
+    known = list(exercise.by_letter)
+    if sorted(letters) != known:
+        wanted = ", ".join(f'"{letter}"' for letter in known)
+        return Judgement("failed", f"{show_value(answer)} is no order: give each of the letters {wanted} once.")
+    place = {letter: index for index, letter in enumerate(exercise.order)}
+    wrong = [f"{a} and {b}" for a, b in pairwise(letters) if place[a] > place[b]]
+    got = " ".join(letters)
+    if not wrong:
+        return Judgement("passed", SENTENCES["ordered"], got=got)
+    return Judgement("failed", SENTENCES["unordered"].format(pairs="; ".join(wrong)), exercise.hint, got)
+
+
+def _judge_blank(blank: Blank, written: str) -> Judgement:
+    """An expression for a line's blank, tried on every setting."""
+    got, values = _shorten(written), []
+    for setting, label in zip(blank.settings, blank.labels, strict=True):
+        try:
+            values.append(read_formula(written, setting))
+        except NotReadError as error:
+            names = ", ".join(blank.names)
+            kind = {"no_value": "undefined", "unknown_name": "unknown_name"}.get(error.kind, "no_formula")
+            said = SENTENCES[kind].format(setting=label, part=error.part, names=names, got=got)
+            return Judgement("failed", said, blank.hint if kind == "undefined" else "")
+    wrong = [index for index, value in enumerate(values) if not agrees(value, blank.expected[index])]
+    if not wrong:
+        return Judgement("passed", SENTENCES["agrees"].format(count=len(values)))
+    first = wrong[0]
+    made = (hint for text, hint in blank.mistakes if all(map(agrees, values, blank.values(text))))
+    expected = blank.expected[first]
+    truth = "false instead of true" if expected else "true instead of false"
+    far = truth if isinstance(expected, bool) else how_far(values[first], expected)
+    said = SENTENCES["differs"].format(setting=blank.labels[first], how_far=far)
+    return Judgement("failed", said, next(made, blank.hint))
+
+
+def agrees(value: float, expected: float | bool) -> bool:
+    """Whether two values of a formula are the same, up to the rounding of doubles; a truth is 1 or 0."""
+    return abs(value - expected) <= 1e-9 * abs(expected)
 
 
 def _judge_choice(exercise: ChoiceExercise, answer: Any) -> Judgement:
@@ -145,4 +217,4 @@ def show_value(value: Any) -> str:
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

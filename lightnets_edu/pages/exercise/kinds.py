@@ -1,4 +1,4 @@
-"""The three kinds of exercises, as declarations: a number, a piece of code, a choice that an experiment decides.
+"""The kinds of exercises, as declarations: a number, a piece of code, a choice that an experiment decides, a ranking.
 
 Texts are Markdown: paragraphs, lists, fenced code, ``**strong**``, ``*emphasis*``, `` `code` ``, ``$mathematics$``.
 """
@@ -14,7 +14,7 @@ from numbers import Integral, Real
 from string import ascii_lowercase
 from typing import Any, ClassVar
 
-from lightnets_edu.pages.exercise.reading import show_number, with_unit
+from lightnets_edu.pages.exercise.reading import read_formula, show_number, with_unit
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class NumberExercise(_Exercise):
     Attributes:
         answer: Computes the right number, from a formula or a count.
         unit: What the number counts, such as ``MACs``, ``%`` or ``times``; readers may write it or leave it out.
-        tolerance: How far an answer may be off, relative to the right one; 0 wants the exact whole number.
+        digits: How many digits of the right number are asked for, see `half_unit`; 0 wants the exact whole number.
         mistakes: Typical wrong numbers.
         solution: Markdown; ``{answer}`` becomes the right number.
     """
@@ -130,13 +130,13 @@ class NumberExercise(_Exercise):
 
     answer: Callable[..., float | Fraction]
     unit: str = ""
-    tolerance: float = 0.0
+    digits: int = 0
     mistakes: tuple[Mistake, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.tolerance < 1:
-            raise ValueError(f"tolerance of {self.name!r} should be from 0 to below 1 instead of {self.tolerance}")
+        if not 0 <= self.digits <= 6:
+            raise ValueError(f"digits of {self.name!r} should be from 0 (exactly) to 6 instead of {self.digits}")
 
     @cached_property
     def expected(self) -> float:
@@ -147,14 +147,88 @@ class NumberExercise(_Exercise):
         """
         answer = self.answer()
         exact = Fraction(answer)
-        if not self.tolerance and (exact != int(exact) or abs(exact) >= 2**53):
+        if not self.digits and (exact != int(exact) or abs(exact) >= 2**53):
             raise ValueError(f"{self.name!r} wants an exact whole number below 2**53, but its answer is {answer}")
         return float(exact)
 
     @property
     def shown(self) -> str:
-        """The right number as readers see it: exact, or with four digits if answers may be off."""
-        return with_unit(show_number(self.expected, digits=4 if self.tolerance else None), self.unit)
+        """The right number as readers see it: exact, or with at least four digits and one more than is asked for."""
+        return with_unit(show_number(self.expected, digits=max(4, self.digits + 1) if self.digits else None), self.unit)
+
+    @property
+    def precision(self) -> str:
+        """How exact an answer has to be, in words."""
+        return f"to {COUNTS[self.digits]} digit{'s' if self.digits > 1 else ''}" if self.digits else "exactly"
+
+
+COUNTS = ("no", "one", "two", "three", "four", "five", "six")
+
+
+def half_unit(number: float, digits: int) -> float:
+    """How far an answer may be from a number: the one place where this is said.
+
+    An answer passes if it is within half a unit of the last digit that is asked for. So 18 and 17.98 pass for 17.978
+    where two digits are asked for, and 10.6 does not for 10.667 where three are. With 0 digits the answer has to be
+    the number; what is left is the rounding of a double in a sum or a product that a reader wrote.
+    """
+    if not digits:
+        return 1e-12 * abs(number)
+    place = math.floor(math.log10(abs(number))) if number else 0
+    return 10.0 ** (place - digits + 1) / 2 * (1 + 1e-9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blank:
+    """A line with a blank, for a page that cannot try code: the reader writes an expression of named numbers.
+
+    Attributes:
+        line: The line of code or of a formula, with ``____`` for the blank.
+        lead: What the line says, and what its names mean; Markdown.
+        right: The right value, a number or a truth, from the named numbers.
+        settings: The named numbers that an expression is tried on; all have the same names.
+        solution: An expression that is right.
+        mistakes: Typical wrong expressions, and what to say about each.
+        hint: For a wrong expression that none of these explains.
+    """
+
+    line: str
+    lead: str
+    right: Callable[..., float | bool]
+    settings: tuple[Mapping[str, float], ...]
+    solution: str
+    mistakes: tuple[tuple[str, str], ...]
+    hint: str
+
+    def __post_init__(self) -> None:
+        if self.line.count("____") != 1:
+            raise ValueError(f"the line should have one blank, ____, instead of {self.line!r}")
+        if len({frozenset(one) for one in self.settings}) != 1 or len(self.settings) < 2:
+            raise ValueError("a blank needs at least two settings, all with the same names")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that an expression may contain."""
+        return tuple(self.settings[0])
+
+    @cached_property
+    def expected(self) -> tuple[float | bool, ...]:
+        """The right values, one a setting."""
+        values = (self.right(**one) for one in self.settings)
+        return tuple(value if isinstance(value, bool) else float(value) for value in values)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Each setting in words."""
+        return tuple(", ".join(f"{name} = {value:,}" for name, value in one.items()) for one in self.settings)
+
+    def values(self, expression: str) -> tuple[float, ...]:
+        """The expression's value at each setting.
+
+        Raises:
+            NotReadError: If it is no expression of the names, or has no value at a setting.
+        """
+        return tuple(read_formula(expression, one) for one in self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +237,7 @@ class CodeExercise(_Exercise):
 
     Attributes:
         judge: Tries an answer on several cases.
+        blank: What a page without Python asks instead.
         solution: A program that sets ``answer``.
         mistakes: Typical wrong answers; recognised if ``judge`` gets the same from them as from the reader's.
     """
@@ -170,6 +245,7 @@ class CodeExercise(_Exercise):
     kind: ClassVar[str] = "write code"
 
     judge: Callable[[Any], Sequence[Comparison]]
+    blank: Blank
     mistakes: tuple[Mistake, ...] = ()
 
 
@@ -198,7 +274,76 @@ class ChoiceExercise(_Exercise):
         return dict(zip(ascii_lowercase, self.options, strict=False))
 
 
-Exercise = NumberExercise | CodeExercise | ChoiceExercise
+@dataclass(frozen=True)
+class Item:
+    """One thing to be put in its place.
+
+    Attributes:
+        text: What it is, one line of Markdown; it does not say its number.
+        value: Computes the number that it is ranked by.
+    """
+
+    text: str
+    value: Callable[[], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingExercise(_Exercise):
+    """The answer is an order.
+
+    Attributes:
+        items: What is to be ordered, as it is shown at first: not in the right order.
+        first: What stands at the top and what at the bottom, such as ``fewest MACs first``.
+        largest_first: Whether the largest number comes first.
+        unit: What the items' numbers count.
+        solution: Markdown; ``{order}`` becomes the items in the right order, with their numbers.
+    """
+
+    kind: ClassVar[str] = "put in order"
+
+    items: tuple[Item, ...]
+    first: str
+    largest_first: bool = False
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.items) < 3:
+            raise ValueError(f"exercise {self.name!r} needs at least three items instead of {len(self.items)}")
+
+    @property
+    def by_letter(self) -> dict[str, Item]:
+        """The items with their letters."""
+        return dict(zip(ascii_lowercase, self.items, strict=False))
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The letters in the right order.
+
+        Raises:
+            ValueError: If two items have the same number, or the items are shown in the right order.
+        """
+        values = {letter: float(item.value()) for letter, item in self.by_letter.items()}
+        if len(set(values.values())) < len(values):
+            raise ValueError(f"two items of {self.name!r} have the same number, so they have no order: {values}")
+        order = tuple(sorted(values, key=lambda letter: values[letter], reverse=self.largest_first))
+        if order == tuple(values):
+            raise ValueError(f"the items of {self.name!r} are shown in the right order: declare them in another")
+        return order
+
+    @property
+    def shown(self) -> str:
+        """The right order with the items' numbers, as a list in Markdown."""
+        lines = []
+        for letter in self.order:
+            item = self.by_letter[letter]
+            value = float(item.value())
+            number = show_number(value, None if value.is_integer() else 4)
+            lines.append(f"- **{letter}** {item.text}: {with_unit(number, self.unit)}")
+        return "\n".join(lines)
+
+
+Exercise = NumberExercise | CodeExercise | ChoiceExercise | RankingExercise
 
 
 def same(expected: Any, got: Any, tolerance: float) -> bool:
@@ -219,3 +364,8 @@ def same(expected: Any, got: Any, tolerance: float) -> bool:
 
 def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
+
+
+def settings(names: str, *rows: Sequence[float]) -> tuple[dict[str, float], ...]:
+    """Named numbers from a table: ``settings("a b", (1, 2), (3, 4))`` is ``({"a": 1, "b": 2}, {"a": 3, "b": 4})``."""
+    return tuple(dict(zip(names.split(), row, strict=True)) for row in rows)

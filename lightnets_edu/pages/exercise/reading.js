@@ -1,42 +1,74 @@
 // Numbers as readers write them, and how far they are from the right one; reading.py does the same.
+/** @import { Grammar, Values } from "./expressions.js" */
+import { evaluate, normalise, NotRead } from "./expressions.js";
 
 /**
  * What judging.py and reading.py share with this page.
  *
  * @typedef {object} Shared
  * @property {Record<string, string>} sentences
- * @property {string} number A pattern.
- * @property {Record<string, number>} suffixes The power of ten of each.
+ * @property {Grammar} grammar
  * @property {[limit: number, words: string][]} near
  * @property {number} far
+ * @property {number} longest
+ * @property {string} about A pattern.
+ * @property {string} words A pattern.
+ * @property {string} bare A pattern.
+ * @property {Record<string, string[]>} aliases
+ * @property {Record<string, number>} prefixes The power of ten of each.
+ * @property {Record<string, number>[]} measures
  */
 
 /** @param {string} sentence @param {Record<string, string>} values */
 export const fill = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
-/** @param {string} text @param {string} unit */
-export function withUnit(text, unit) {
-  return !unit || text.toLowerCase().endsWith(unit.toLowerCase()) ? text : `${text} ${unit}`;
+/** @param {string} text @param {string} unit @param {Shared} shared */
+export const withUnit = (text, unit, { bare }) => unit && new RegExp(bare, "i").test(text) ? `${text} ${unit}` : text;
+
+/**
+ * The power of ten by which a written unit differs from the one that is asked for; null if it does not fit.
+ * @param {string} written @param {string} unit @param {Shared} shared
+ */
+function unitPower(written, unit, { aliases, prefixes, measures }) {
+  const [found, wanted] = [written.toLowerCase().replace("μ", "µ"), unit.toLowerCase()];
+  for (const measure of measures) {
+    if (Object.hasOwn(measure, wanted) && Object.hasOwn(measure, found)) return measure[found] - measure[wanted];
+  }
+  const others = Object.hasOwn(aliases, wanted) ? aliases[wanted] : null;
+  const names = wanted ? [wanted, wanted.replace(/s$/, ""), ...(others ?? [])] : [];
+  if (!found || names.includes(found)) return 0;
+  const prefixed = names.slice(0, 2).includes(found.slice(1).trim()) && !others;
+  return prefixed && Object.hasOwn(prefixes, found[0]) ? prefixes[found[0]] : null;
 }
 
-/** @param {number} value @param {number} expected @param {number} tolerance */
-export const isNear = (value, expected, tolerance) => Math.abs(value - expected) <= tolerance * Math.abs(expected);
-
-/** @param {string} text @param {Shared} shared */
-function readPlain(text, { number, suffixes }) {
-  const match = new RegExp(number, "i").exec(text.trim());
-  if (!match) return NaN;
-  const [, sign, digits, power, suffix] = match;
-  return Number(`${sign}${digits.replace(/[,_ ]/g, "")}e${Number(power ?? 0) + suffixes[suffix.toLowerCase()]}`);
+/** @param {string} text @param {string} reading @param {string} unit @param {Shared} shared */
+function read(text, reading, unit, shared) {
+  const [value, rest] = evaluate(text, reading, null, shared.grammar);
+  const power = unitPower(rest, unit, shared);
+  if (power === null) {
+    throw new NotRead(!new RegExp(shared.words).test(rest) ? "unreadable" : unit ? "unit" : "no_unit", rest);
+  }
+  return power >= 0 ? value * 10 ** power : value / 10 ** -power;
 }
 
-/** The number in a text, or NaN. @param {string} written @param {string} unit @param {Shared} shared */
+/**
+ * The numbers that a text can mean: one, or two where a comma may group digits or be the decimal comma.
+ * @param {string} written @param {string} unit @param {Shared} shared
+ */
 export function readText(written, unit, shared) {
-  let text = written.replace(/[\u00a0\u2009\u202f]/g, " ").replace(/−/g, "-").trim();
-  if (unit && text.toLowerCase().endsWith(unit.toLowerCase())) text = text.slice(0, -unit.length).trim();
-  const [top, ...bottom] = text.split("/");
-  const value = readPlain(top, shared) / (bottom.length ? readPlain(bottom.join("/"), shared) : 1);
-  return Number.isFinite(value) ? value : NaN;
+  if ([...written].length > shared.longest) throw new NotRead("unreadable");
+  const plain = normalise(written, shared.grammar).replace(new RegExp(shared.about, "i"), "");
+  const first = read(plain, "groups", unit, shared);
+  const second = read(plain, "decimals", unit, shared);
+  return first === second ? [first] : [first, second];
+}
+
+/** The value of an expression of named numbers. @param {string} text @param {Values} values @param {Shared} shared */
+export function readFormula(text, values, shared) {
+  if ([...text].length > shared.longest) throw new NotRead("unreadable");
+  const [value, rest] = evaluate(normalise(text, shared.grammar), "formula", values, shared.grammar);
+  if (rest) throw new NotRead("unreadable", rest);
+  return value;
 }
 
 /**

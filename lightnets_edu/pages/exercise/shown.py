@@ -6,13 +6,24 @@ import html
 import json
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightnets_edu.pages.exercise.judging import SENTENCES, Judgement, show_value
-from lightnets_edu.pages.exercise.kinds import ChoiceExercise, CodeExercise, Exercise, NumberExercise, Option
+from lightnets_edu.pages.exercise import expressions, reading
+from lightnets_edu.pages.exercise.judging import SENTENCES, Judgement, coarse_sentence, nearly_limit, show_value
+from lightnets_edu.pages.exercise.kinds import (
+    Blank,
+    ChoiceExercise,
+    CodeExercise,
+    Exercise,
+    Item,
+    NumberExercise,
+    Option,
+    RankingExercise,
+    half_unit,
+)
 from lightnets_edu.pages.exercise.markdown import inline_html, to_html
-from lightnets_edu.pages.exercise.reading import FAR, NEAR, NUMBER, SUFFIXES
 from lightnets_edu.pages.script.bundle import page_script
 
 _HERE = Path(__file__).parent
@@ -70,27 +81,46 @@ class ShownExercise(Shown):
         if isinstance(self.exercise, NumberExercise):
             # Not str.format: formulas are full of braces.
             return text.replace("{answer}", self.exercise.shown)
+        if isinstance(self.exercise, RankingExercise):
+            return text.replace("{order}", self.exercise.shown)
         return text
 
     @property
     def _call(self) -> str:
-        example = {NumberExercise: "1234", CodeExercise: "your_answer", ChoiceExercise: '"a"'}[type(self.exercise)]
+        letters = list(getattr(self.exercise, "by_letter", ()))
+        examples = {NumberExercise: "1234", CodeExercise: "your_answer", ChoiceExercise: '"a"'}
+        example = examples.get(type(self.exercise), json.dumps(letters))
         return f'check("{self.exercise.name}", {example})'
 
+    @property
+    def _question(self) -> str:
+        """What is asked, as Markdown; of an order also what comes first."""
+        question = self.exercise.question.strip()
+        if isinstance(self.exercise, RankingExercise):
+            question += f" The order is: {self.exercise.first}."
+        return question
+
+    @property
+    def _precision(self) -> str:
+        """How exact an answer has to be, as the end of a sentence."""
+        return f", {self.exercise.precision}" if isinstance(self.exercise, NumberExercise) else ""
+
     def __str__(self) -> str:
-        return "\n".join([self.title, self.exercise.question.strip(), *self._options(), f"Answer with {self._call}"])
+        asked = f"Answer with {self._call}{self._precision}"
+        return "\n".join([self.title, self._question, *self._options(), asked])
 
     def _options(self) -> list[str]:
         return [f"- {key}: {option.text}" for key, option in self._by_letter.items()]
 
     @property
-    def _by_letter(self) -> dict[str, Option]:
-        return self.exercise.by_letter if isinstance(self.exercise, ChoiceExercise) else {}
+    def _by_letter(self) -> Mapping[str, Option | Item]:
+        return self.exercise.by_letter if isinstance(self.exercise, ChoiceExercise | RankingExercise) else {}
 
     def markdown(self) -> str:
         """Title, question, options and the folded solution."""
         options = "\n".join(self._options())
-        parts = (f"**{self.title}**", self.exercise.question.strip(), options, f"Answer with `{self._call}`.")
+        asked = f"Answer with `{self._call}`{self._precision}."
+        parts = (f"**{self.title}**", self._question, options, asked)
         folded = ("<details><summary>Solution</summary>", self.solution, "</details>")
         return "\n\n".join(part for part in (*parts, *folded) if part)
 
@@ -102,17 +132,20 @@ class ShownExercise(Shown):
             for key, option in self._by_letter.items()
         )
         options = f'<ul class="ln-options">{options}</ul>' if options else ""
-        note = f"Answer with <code>{html.escape(self._call)}</code> in a notebook."
+        question, blank, filled = self._question, "", ""
         if isinstance(self.exercise, CodeExercise):
-            note += " A page without Python cannot try code; Colab or JupyterLab can."
+            question, blank = f"**In a notebook:** {question}", _blank_html(self.exercise.blank)
+            filled = f"In place of the blank: <code>{html.escape(self.exercise.blank.solution)}</code>"
+            filled = f'<p class="ln-blank" hidden>{filled}</p>'
+        note = f"Answer with <code>{html.escape(self._call)}</code> in a notebook{self._precision}."
         content = json.dumps(self.spec()).replace("<", "\\u003c")
         return (
             f'<div class="ln-exercise" data-exercise="{name}"><script type="application/json">{content}</script>'
             f'<p class="ln-exercise-title"><b>{self.title}</b></p>'
-            f'<div class="ln-question">{to_html(self.exercise.question)}</div>'
-            f"{options}"
+            f'<div class="ln-question">{to_html(question)}</div>'
+            f"{options}{blank}"
             f'<p class="ln-note">{note}</p>'
-            f'<details class="ln-solution"><summary>Solution</summary>{to_html(self.solution)}</details></div>'
+            f'<details class="ln-solution"><summary>Solution</summary>{filled}{to_html(self.solution)}</details></div>'
         )
 
     def spec(self) -> dict:
@@ -123,15 +156,43 @@ class ShownExercise(Shown):
                 "kind": "number",
                 "expected": exercise.expected,
                 "answer": exercise.shown,
-                "tolerance": exercise.tolerance,
+                "half": half_unit(exercise.expected, exercise.digits),
+                "nearly": nearly_limit(exercise.expected, exercise.digits),
+                "coarse": coarse_sentence(exercise.digits),
+                "precision": exercise.precision,
                 "unit": exercise.unit,
-                "mistakes": [[float(m.wrong()), inline_html(m.hint)] for m in exercise.mistakes],
+                "mistakes": [
+                    [wrong := float(m.wrong()), half_unit(wrong, exercise.digits), inline_html(m.hint)]
+                    for m in exercise.mistakes
+                ],
                 "hint": inline_html(exercise.hint),
             }
         if isinstance(exercise, ChoiceExercise):
             options = {key: [o.right, inline_html(o.feedback)] for key, o in exercise.by_letter.items()}
             return {"kind": "choice", "options": options}
-        return {"kind": "code"}
+        if isinstance(exercise, RankingExercise):
+            return {"kind": "ranking", "order": exercise.order, "hint": inline_html(exercise.hint)}
+        blank = exercise.blank
+        return {
+            "kind": "blank",
+            "settings": blank.settings,
+            "labels": blank.labels,
+            "expected": blank.expected,
+            "mistakes": [[blank.values(text), inline_html(hint)] for text, hint in blank.mistakes],
+            "hint": inline_html(blank.hint),
+        }
+
+
+def _blank_html(blank: Blank) -> str:
+    """The line that a page without Python asks to complete, in place of code; its script shows it."""
+    names = ", ".join(f"<code>{name}</code>" for name in blank.names)
+    functions = ", ".join(f"<code>{name}</code>" for name in expressions.FUNCTIONS)
+    return (
+        '<div class="ln-blank" hidden><p><b>On this page:</b> complete the line. '
+        f"{inline_html(blank.lead)}</p>"
+        f'<pre tabindex="0"><code>{html.escape(blank.line)}</code></pre>'
+        f"<p>The blank may contain {names}, numbers, <code>+ - * / // ^</code>, brackets and {functions}.</p></div>"
+    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -199,6 +260,31 @@ class Verdict(Shown):
 
 def exercise_script() -> str:
     """The one script that gives a built page its forms, with its style and the words it shares with Python."""
-    shared = {"sentences": SENTENCES, "number": NUMBER, "suffixes": SUFFIXES, "near": NEAR, "far": FAR}
+    grammar = {
+        "literals": expressions.LITERALS,
+        "readings": expressions.READINGS,
+        "power": expressions.POWER,
+        "suffix": expressions.SUFFIX,
+        "suffixes": expressions.SUFFIXES,
+        "name": expressions.NAME,
+        "times": expressions.TIMES,
+        "same": expressions.SAME,
+        "superscripts": expressions.SUPERSCRIPTS,
+        "oneArgument": expressions.ONE_ARGUMENT,
+        "deepest": expressions.DEEPEST,
+    }
+    shared = {
+        "sentences": SENTENCES,
+        "grammar": grammar,
+        "near": reading.NEAR,
+        "far": reading.FAR,
+        "longest": reading.LONGEST,
+        "about": reading.ABOUT,
+        "words": reading.WORDS,
+        "bare": reading.BARE,
+        "aliases": reading.ALIASES,
+        "prefixes": reading.PREFIXES,
+        "measures": reading.MEASURES,
+    }
     style = (_HERE / "exercise.css").read_text(encoding="utf-8")
     return page_script(_HERE / "exercise.js", "exercise", style, {"shared": shared})

@@ -1,10 +1,10 @@
 """What of a chapter is open, and what lies under a line that says what it is.
 
-A notebook keeps all of its code in sight; a page keeps what teaches. Cells that only install, import or assert are not
-on the page at all, and neither is a call whose result is all there is to see. Folded are code of more than `OPEN_LINES`
-lines and code that makes a picture or a table, unless its cell has the tag ``show-input``. The line above is the cell's
-first comment. The words ``<!-- folded: what is in it -->`` in a section fold everything from there to the section's
-end, or to the next such words.
+A notebook keeps all of its code in sight; a page keeps what teaches. Cells that check an answer, or only install,
+import or assert, are not on the page at all, and neither is a call whose result is all there is to see. Folded are code
+of more than `OPEN_LINES` lines and code that makes a picture or a table, unless its cell has the tag ``show-input``.
+The line above is the cell's first comment. The words ``<!-- folded: what is in it -->`` in a section fold everything
+from there to the section's end, or to the next such words.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sphinx.application import Sphinx
 
 OPEN_LINES = 12
 FOLDED = re.compile(r"<!--\s*folded:\s*(?P<line>.+?)\s*-->", re.DOTALL)
+CHECKS = re.compile(r'^check\("', re.M)  # answers are checked in a notebook; on the page a form does it
 # What a cell's code does, where it begins without a comment.
 LINES = {
     "figure": "The code of this figure",
@@ -54,7 +55,7 @@ def _fold_cell(cell: nodes.container) -> None:
     if source is None:
         return
     code = source.astext()
-    if output is None and is_upkeep(code):
+    if CHECKS.search(code) or (output is None and is_upkeep(code)):
         cell.parent.remove(cell)
         return
     kept_open = "tag_show-input" in cell["classes"]
