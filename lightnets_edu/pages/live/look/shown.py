@@ -19,6 +19,8 @@ from lightnets_edu.pages.script.bundle import bundle, page_script
 from lightnets_edu.pages.script.component import PageWidget
 
 _HERE = Path(__file__).parent
+_LOOK_CSS = (_HERE / "look.css").read_text(encoding="utf-8")
+_CSS = (_HERE.parent / "live.css").read_text(encoding="utf-8") + _LOOK_CSS
 PHOTO_NAME = "efficientnet_lite0"
 KINDS = ("maps", "filters", "gates")
 UNUSED = ("environment",)  # of a trained network: what the page does not need
@@ -28,15 +30,14 @@ class LookInside(PageWidget):
     """A trained network, a picture, and all that is between: in a built page when a button is pressed."""
 
     _esm = bundle(_HERE / "look.js")
-    _css = (_HERE.parent / "live.css").read_text(encoding="utf-8") + (_HERE / "look.css").read_text(encoding="utf-8")
+    _css = _CSS
     spec = traitlets.Dict().tag(sync=True)
     trained = traitlets.Dict().tag(sync=True)
 
     def static_html(self) -> str:
         """The element for a page without a kernel: words and a button. The rest is loaded by a press."""
         scripts = [_file_of(self.spec["name"]), "lightnets-look.js"]
-        css = (_HERE / "look.css").read_text(encoding="utf-8")
-        return pressed_html("look", self.spec, {"start": "Look inside"}, scripts, css)
+        return pressed_html("look", self.spec, {"start": "Look inside"}, scripts, _LOOK_CSS)
 
 
 MISSING = (
@@ -115,8 +116,31 @@ def _data_script(name: str) -> str:
     return f"(globalThis.lightnetsTrained ??= {{}}).{name} = {content};\n"
 
 
+class KernelHere(PageWidget):
+    """A kernel of nine numbers that the reader changes, and a picture under it."""
+
+    _esm = bundle(_HERE / "kernel.js")
+    _css = _CSS
+    spec = traitlets.Dict().tag(sync=True)
+
+    def static_html(self) -> str:
+        """The element for a page without a kernel of Jupyter's: words and a button."""
+        return pressed_html("kernel", self.spec, {"start": "Take the kernel"}, ["lightnets-kernel.js"], _LOOK_CSS)
+
+
+def kernel_here() -> KernelHere:
+    """Let the reader put a picture under a kernel whose nine numbers can be changed."""
+    trained = load(next(iter(LOOKED_INTO)))
+    introduction = (
+        "A kernel of nine numbers slides over a picture: draw one, choose one, or bring your own. Change the numbers "
+        "and see what becomes of it. The picture stays in this page."
+    )
+    return KernelHere(spec={"introduction": introduction, "samples": trained.samples, "classes": trained.classes})
+
+
 def look_scripts() -> Iterator[tuple[str, str]]:
     """Files that pages load on a press: name and content."""
+    yield "lightnets-kernel.js", page_script(_HERE / "kernel.js", 'live="kernel"')
     yield "lightnets-look.js", page_script(_HERE / "look.js", 'live="look"')
     for name in (*LOOKED_INTO, *([PHOTO_NAME] if photo_network() else [])):
         yield _file_of(name), _data_script(name)
