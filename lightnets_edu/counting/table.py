@@ -64,7 +64,7 @@ class CountTable:
 
     @cached_property
     def activations(self) -> int:
-        """Output elements of all convolutions (Radosavovic et al. 2020, RegNet, section 3.1); no linear layer."""
+        """Output elements of all convolutions (Radosavovic et al. 2020, RegNet, section 4); no linear layer."""
         return self._total("activations", {"convolution"})
 
     @cached_property

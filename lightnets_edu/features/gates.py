@@ -1,6 +1,6 @@
 """What do the gates of squeeze-and-excitation do? Their values, what they know of the class, and how to close one.
 
-A gate is the number from 0 to 1 by which a channel is multiplied (Hu et al. 2018, arXiv:1709.01507, equations 3-4).
+A gate is the number from 0 to 1 by which a channel is multiplied (Hu et al. 2019, arXiv:1709.01507v4, equations 3-4).
 """
 
 from __future__ import annotations

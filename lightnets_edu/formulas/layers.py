@@ -78,7 +78,7 @@ def conv2d(s: Symbols) -> CostTerms:
     r"""A standard (groups = 1) or grouped convolution, as torch.nn.Conv2d computes it.
 
     Each group maps its share of the input channels to its share of the output channels
-    (Krizhevsky et al. 2012, section 3.5, split over two GPUs; Xie et al. 2017, ResNeXt, section 3.2).
+    (Krizhevsky et al. 2012, section 3.5, split over two GPUs; Xie et al. 2017, ResNeXt, section 3.3).
 
     Example:
         AlexNet's first convolution, as numbers and as a formula:

@@ -321,7 +321,9 @@ def layers(
 
 
 AUTHORS = partial(Printed, "the authors' list of trained networks", read=True)
-PAPER_B1 = Printed("Tan et al. 2019, B1", False, "4.4 M", "315 M", 74.5, why="counted 314.4 M, which rounds to 314")
+PAPER_B1 = Printed(
+    "Tan et al. 2019, tables 1 and 2 (B1)", False, "4.4 M", "315 M", 74.5, why="counted 314.4 M, which rounds to 314"
+)
 NETWORKS = (
     # name, version, width, printed
     ("mnasnet0_5", "b1", 0.5, None),

@@ -24,7 +24,7 @@ class Printed:
 
     Attributes:
         source: Where it is printed.
-        read: Whether we have read it there; if not, it is as usually quoted.
+        read: Whether we have read it there; if not, it is known from others who quote it, and carries a mark.
         params: As printed, or None.
         macs: As printed, or None.
         top1: Per cent of right answers, or None.
@@ -39,6 +39,11 @@ class Printed:
     top1: float | None = None
     images: str = "ImageNet"
     why: str = ""
+
+    @property
+    def cited(self) -> str:
+        """The source, with a † if we could not read the number there; ``book/how_to_read.md`` explains the mark."""
+        return self.source if self.read else f"{self.source} †"
 
 
 @dataclass(frozen=True)

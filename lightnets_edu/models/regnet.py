@@ -128,7 +128,7 @@ class RegNetSize:
     group_width: int
 
 
-# The networks of figure 16 as pycls has them: a linear width w_0 + w_a j of block j, quantised to w_0 w_m^s and to
+# The networks of figure 15 as pycls has them: a linear width w_0 + w_a j of block j, quantised to w_0 w_m^s and to
 # multiples of 8 (eq. 2-4), gives stages of constant width; then each width becomes a multiple of the group width.
 STEM_CHANNELS = 32
 SIZES = {

@@ -113,7 +113,7 @@ def resnext_bottleneck(s: Symbols) -> CostTerms:
     each with a batch norm, plus the shortcut (Xie et al. 2017, arXiv:1611.05431, section 3.3, figure 3c, table 1).
 
     With groups = 1 it is ResNet's (He et al. 2016, arXiv:1512.03385, figure 5 right; 64 channels in its first stage)
-    and, twice as wide, that of Wide ResNet-50-2. With squeeze_channels it is SENet's (Hu et al. 2018, figure 3).
+    and, twice as wide, that of Wide ResNet-50-2. With squeeze_channels it is SENet's (Hu et al. 2019, figure 3).
     The shortcut is a 1x1 convolution with a batch norm if the stride is not 1 or the channels differ.
     """
     size, width = (s.in_height, s.in_width), s.groups * s.group_width

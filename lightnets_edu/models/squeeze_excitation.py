@@ -1,6 +1,6 @@
 """Squeeze-and-excitation: one gate a channel, computed from the whole image. Shared by SENet, MNASNet and GhostNet.
 
-Hu, Shen, Albanie, Sun, Wu; 2018; arXiv:1709.01507; section 3, figures 1-3.
+Hu, Shen, Albanie, Sun, Wu; 2019; arXiv:1709.01507, version 4; section 3, figures 1-3.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SqueezeExcitation(nn.Module):
 )
 def squeeze_excite(s: Symbols) -> CostTerms:
     """Squeeze-and-excitation's two layers, each a 1x1 convolution with bias on a 1 x 1 map
-    (Hu et al. 2018, arXiv:1709.01507, sections 3.1-3.2, equations 2-4). By the rules of a network's total the mean
+    (Hu et al. 2019, arXiv:1709.01507v4, sections 3.1-3.2, equations 2-4). By the rules of a network's total the mean
     before them and the scaling after them have no MACs, and their reads and writes are not counted.
     """
     one_pixel = {"bias": 1, "out_height": 1, "out_width": 1}

@@ -98,7 +98,7 @@ class WideResNet(Backbone):
         depth: Number of convolutions, 6 N + 4: 10, 16, 22, 28, 40 ...
         width: The widening factor k.
         num_classes: Outputs of the classifier.
-        dropout: Inside each block; the paper uses 0.3 on CIFAR and 0.4 on SVHN (section 3.3).
+        dropout: Inside each block; the paper uses 0.3 on CIFAR and 0.4 on SVHN (section 3, on dropout).
         small_input: Changes nothing, since the network is made for images of 32 x 32; every network has this option, so
             that all can be built alike.
 
@@ -180,7 +180,7 @@ def layers(depth: int, width: Any, *, num_classes: Any = 10, size: Any = 32) -> 
 
 
 IMAGENET = {
-    # name: blocks of each stage, as in ResNet-50 and ResNet-101; bottlenecks twice as wide (section 3.4, table 8)
+    # name: blocks of each stage, as in ResNet-50 and ResNet-101; bottlenecks twice as wide (table 8)
     "wide_resnet50_2": DEPTHS[50],
     "wide_resnet101_2": DEPTHS[101],  # torchvision's, not in the paper
 }
@@ -192,8 +192,8 @@ CIFAR = {
 PRINTED = {
     "wide_resnet50_2": Printed("the authors' list of trained networks", read=True, params="68.9 M", top1=78.1),
     "wide_resnet28_10": Printed(
-        "the authors' list for top-1; Zagoruyko and Komodakis 2016 for parameters",
-        read=False,
+        "Zagoruyko and Komodakis 2016, table 5",
+        read=True,
         params="36.5 M",
         top1=96.0,
         images="CIFAR-10",

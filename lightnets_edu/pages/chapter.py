@@ -55,7 +55,7 @@ def network_ledger(
         model: The real network.
         layers: The same network as closed forms, from ``layers(...)`` of its module.
         input_size: (N, C, H, W).
-        claims: Printed numbers by source, such as ``{"Paper, as usually quoted": {"params": "4.2 M"}}``.
+        claims: Printed numbers by source, such as ``{"Paper, table 8": {"params": "4.2 M"}}``.
         why: For sources whose claim does not agree, the reason.
 
     Raises:

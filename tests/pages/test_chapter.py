@@ -27,7 +27,7 @@ def mobilenet_ledger(width_mult: float = 1.0, **options):
 
 
 def test_a_network_ledger_holds_and_names_every_source():
-    claims = {"Paper, as usually quoted": {"params": "4.2 M", "macs": "569 M"}}
+    claims = {"Paper, table 8": {"params": "4.2 M", "macs": "569 M"}}
     ledger = mobilenet_ledger(claims=claims)
     assert "3 exact sources agree" in ledger.verdict
     assert [row.kind for row in ledger.rows] == ["exact", "exact", "exact", "claim", "other", "other"]

@@ -170,7 +170,7 @@ def claims_table() -> NumberTable:
             raise ValueError(f"{name}: {claim.source} prints other numbers than ours, and no reason is given")
         verdict = "agrees" if all(agree) else f"see {reasons.setdefault(claim.why, len(reasons) + 1)}"
         rows.append((name, *params, *macs, verdict))
-        sources.setdefault(f"{claim.source}{'' if claim.read else ' (as usually quoted)'}", []).append(name)
+        sources.setdefault(claim.cited, []).append(name)
         agreements += agree
     return NumberTable(
         "Printed numbers, beside ours",

@@ -92,7 +92,7 @@ def of_another_channel(context: Context) -> dict[str, float]:
 STUDY = Study(
     name="senet",
     claim="Gates that are computed from the image make a residual network more accurate.",
-    source="Hu et al. 2018, arXiv:1709.01507v4, section 4, table 2",
+    source="Hu et al. 2019, arXiv:1709.01507v4, section 4, table 2",
     evidence=(
         Evidence("SE-ResNet-50 instead of ResNet-50, ImageNet", "top-1 error 23.29 % instead of 24.80 %", "table 2"),
         Evidence("the reduction ratio r, SE-ResNet-50", "top-1 error 22.25 % at r = 4, 22.28 % at r = 16", "table 10"),

@@ -188,7 +188,7 @@ STUDY = Study(
         Evidence(
             "SqueezeNet with a complex bypass, ImageNet",
             "top-1 accuracy 58.8 %",
-            "table 3, as others quote it",
+            "table 3 †",
         ),
         Evidence(
             "a squeeze ratio of 0.75 instead of 0.125, ImageNet",
