@@ -16,7 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lightnets_edu.pages.board.explore import explore, static_script
-from lightnets_edu.pages.board.scatter import MARKS, Axis, Mark, Point, draw
+from lightnets_edu.pages.board.scatter import Axis, Point, draw
+from lightnets_edu.pages.palette import MARKS, Mark
 from lightnets_edu.tables import Column
 
 COLUMNS = (
