@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from torch import nn
 
@@ -24,12 +24,12 @@ from lightnets_edu.pages.diagram.arrange import (
     take_apart,
 )
 from lightnets_edu.pages.diagram.flow import Shape, Step, block_steps, fold_branches
-from lightnets_edu.pages.palette import CLASSES, Look
+from lightnets_edu.pages.palette import CLASSES
 from lightnets_edu.tables import compact
 
 WIDEST = 430  # a telephone of 390 pixels shows it with letters of at least 11 pixels
 HALF = 372  # two of them lie side by side in a column of the book
-BOX_WIDTHS = (330, 300, 270, 250, 232, 216, 196, 180, 166, 152, 138, 124, 112, 102, 94)  # tried one after the other
+BOX_WIDTHS = (330, 300, 270, 250, 232, 216, 196, 180, 166, 152, 138, 124, 118, 108)  # tried one after the other
 MARGIN = 8
 PADDING = 6  # left and right of the text in a box
 MARK = 12  # the mark of a layer's class, in the corner; the text stays in the middle
@@ -257,11 +257,12 @@ def _svg(drawing: Drawing, box_width: float, text: str, total: str) -> str:
         '<g fill="none" stroke="currentColor" stroke-width="1.3">',
         *(f'<path d="{_rounded_path(points)}"{_dashes(*edge)}/>' for edge, points in drawing.lines.items()),
         "</g>",
-        *(_arrow_head(*points[-2:]) for points in drawing.lines.values()),
+        f'<path d="{"".join(_arrow_head(*points[-2:]) for points in drawing.lines.values())}"/>',
         *(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="2.6"/>' for x, y in drawing.forks),
         *(_identity(drawing.lines[edge]) for edge in drawing.lines if edge in drawing.direct and is_shortcut(edge)),
         *(
-            _line_of_text(_Text(line), left + width / 2, drawing.height + LINE[SMALL] * index + 8, 0.8)
+            f'<text x="{_n(left + width / 2)}" y="{_n(drawing.height + LINE[SMALL] * index + 8)}" fill-opacity=".8">'
+            f"{html.escape(line)}</text>"
             for index, line in enumerate(footer)
         ),
     ]
@@ -274,34 +275,25 @@ def _svg(drawing: Drawing, box_width: float, text: str, total: str) -> str:
 
 
 def _box(step: Step, place: Place, box_width: float, all_macs: int) -> str:
+    """A box with its mark, its lines and the shape below it, drawn from the middle of its top."""
     x, y, width, height = place
     lines = _contents(step, box_width)
     parts = []
     if step.family not in PLAIN:
         radius = 5 if step.params or step.macs else min(height / 2, 12)
         tint = 0.04 + 0.24 * step.macs / all_macs if step.macs else 0
-        look = CLASSES.get(step.layer_class)
-        parts.append(
-            f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" rx="{_n(radius)}" '
-            f'{_paint(look, tint)} stroke-width="{2 if look else 1}"{_dashes(step)}/>'
+        box = (
+            f'<rect x="{_n(-width / 2)}" width="{_n(width)}" height="{_n(height)}" rx="{_n(radius)}" '
+            f'fill-opacity="{tint:.2g}" stroke="currentColor"{_dashes(step)}/>'
         )
-        if look:
-            corner = f"translate({_n(x + 11)} {_n(y + 12)})"
-            parts.append(f'<path d="{look.path}" transform="{corner}" style="fill:{look.css}"/>')
-    baseline = y + (height - sum(LINE[line.size] for line in lines)) / 2
-    for line in lines:
-        baseline += LINE[line.size]
-        parts.append(_line_of_text(line, x + width / 2, baseline - 4))
+        if look := CLASSES.get(step.layer_class):
+            mark = f'<path d="{look.path}" transform="translate({_n(11 - width / 2)} 12)"/>'
+            box = f'<g style="color:{look.css}" stroke-width="2">{box}{mark}</g>'
+        parts.append(box)
+    parts.append(_lines_of_text(lines, (height - sum(LINE[line.size] for line in lines)) / 2))
     if caption := _caption(step):
-        parts.append(_line_of_text(_Text(caption), x + width / 2, y + height + LINE[SMALL] - 2, 0.8))
-    return "".join(parts)
-
-
-def _paint(look: Look | None, tint: float) -> str:
-    """How a box is filled and drawn: in the colour of its layer's class, else in that of the text."""
-    if look is None:
-        return f'fill-opacity="{tint:.3f}" stroke="currentColor"'
-    return f'style="fill:{look.css};stroke:{look.css}" fill-opacity="{tint:.3f}"'
+        parts.append(f'<text y="{_n(height + LINE[SMALL] - 2)}" fill-opacity=".8">{caption}</text>')
+    return f'<g transform="translate({_n(x + width / 2)} {_n(y)})">{"".join(parts)}</g>'
 
 
 def _dashes(*steps: Step) -> str:
@@ -319,11 +311,17 @@ def _n(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
 
 
-def _line_of_text(line: _Text, x: float, y: float, opacity: float = 1) -> str:
-    size = f' font-size="{_n(line.size)}"' if line.size != SMALL else ""
-    weight = ' font-weight="600"' if line.bold else ""
-    faint = f' fill-opacity="{opacity}"' if opacity != 1 else ""
-    return f'<text x="{_n(x)}" y="{_n(y)}"{size}{weight}{faint}>{html.escape(line.text)}</text>'
+def _lines_of_text(lines: Sequence[_Text], top: float) -> str:
+    """Lines below each other; those of one size share what they have in common."""
+    parts, below = [], top
+    for (size, bold), group in groupby(lines, key=lambda line: (line.size, line.bold)):
+        texts = []
+        for line in group:
+            below += LINE[size]
+            texts.append(f'<text y="{_n(below - 4)}">{html.escape(line.text)}</text>')
+        look = (f' font-size="{_n(size)}"' if size != SMALL else "") + (' font-weight="600"' if bold else "")
+        parts.append(f"<g{look}>{''.join(texts)}</g>" if look else "".join(texts))
+    return "".join(parts)
 
 
 def _rounded_path(points: Sequence[Point], radius: float = 5) -> str:
@@ -347,7 +345,7 @@ def _arrow_head(before: Point, tip: Point) -> str:
     back = _towards(tip, before, 7)
     dx, dy = (tip[1] - back[1]) / 2, (tip[0] - back[0]) / 2
     corners = (tip, (back[0] + dx, back[1] + dy), (back[0] - dx, back[1] - dy))
-    return f'<path d="M{"L".join(f"{_n(x)} {_n(y)}" for x, y in corners)}z"/>'
+    return f"M{'L'.join(f'{_n(x)} {_n(y)}' for x, y in corners)}z"
 
 
 # ---- The same in words ---------------------------------------------------------------------------------------------

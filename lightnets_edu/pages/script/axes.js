@@ -54,7 +54,8 @@ export function powersOfTen(low, high) {
 
 /** A number with so many digits that count, separators and a real minus sign. @param {number} value @param {number} digits */
 export function round(value, digits) {
-  return Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: 12 }).replace(/^-0$/, "0").replace("-", "\u2212");
+  return Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: 12 }).replace(/^-0$/, "0")
+    .replace("-", "\u2212");
 }
 
 /** A short number for an axis: 0.5, 200, 3 k, 1.5 M, 2 G. @param {number} value @param {number} digits */
