@@ -45,7 +45,11 @@ def test_reads_without_network_or_kernel(visit, base, page):
     )
     assert typeset == sources
     assert opened.locator("mjx-merror").count() == 0
-    for alt in opened.evaluate("() => [...document.images].map(image => image.getAttribute('alt'))"):
+    described = """() => [
+      ...[...document.images].map(image => image.getAttribute("alt")),
+      ...[...document.querySelectorAll("svg.ln-figure")].map(drawing => drawing.getAttribute("aria-label") || null),
+    ]"""
+    for alt in opened.evaluate(described):
         assert alt is not None
         assert not re.search(r"\.(png|svg|jpe?g|gif|webp)$|[/\\]", alt), f"{alt!r} is a path"
 
