@@ -110,6 +110,11 @@ def tick(value: float, _place: float) -> str:
     return f"{value:,g}".replace("-", "\N{MINUS SIGN}") if abs(value) < 1e4 else compact(value)
 
 
+def name_axes(axes: Axes, x_label: str, y_label: str) -> None:
+    """What both axes measure, in as many lines as it takes."""
+    axes.set(xlabel=textwrap.fill(x_label, 46), ylabel=textwrap.fill(y_label, 28))
+
+
 def log_ticks(axes: Axes) -> None:
     """A logarithmic horizontal axis with ordinary numbers: ones, twos and fives."""
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -197,7 +202,7 @@ def line_chart(
     for name, look in looks(series).items():
         x, y = series[name]
         axes.plot(x, y, label=name, linestyle=look.dash, markevery=max(1, len(x) // 12), **mark(look))
-    axes.set(xlabel=x_label, ylabel=y_label)
+    name_axes(axes, x_label, y_label)
     axes.set_xscale("log" if log_x else "linear")
     if log_x:
         log_ticks(axes)
@@ -345,7 +350,7 @@ def slope_chart(columns: Mapping[str, Mapping[str, float]], *, title: str) -> Fi
             raise ValueError(f"{measure!r} ranks other things than the first measure: see {odd!r}")
     ranks = {name: [sorted(values.values()).index(values[name]) + 1 for values in columns.values()] for name in names}
     places = range(len(columns))
-    wide = 6.0 + 1.0 * max(0, len(columns) - 3)
+    wide = WIDTH + 0.5 * max(0, len(columns) - 3)
     figure, axes = subplots(figsize=(wide, 1.1 + 0.32 * len(names)))
     for name, row in ranks.items():
         far = max(row) - min(row) > len(names) / 4
@@ -360,7 +365,7 @@ def slope_chart(columns: Mapping[str, Mapping[str, float]], *, title: str) -> Fi
         axes.annotate(name, (0, row[0]), (-9, 0), ha="right", **words)
         axes.annotate(f"{row[-1]}  {name}", (places[-1], row[-1]), (9, 0), **words)
     axes.set(xticks=places, yticks=[], ylim=(len(names) + 0.6, 0.4))
-    axes.set_xticklabels([textwrap.fill(heading, 9) for heading in columns], size=SMALL)
+    axes.set_xticklabels([textwrap.fill(heading, 10, break_long_words=False) for heading in columns], size=SMALL)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

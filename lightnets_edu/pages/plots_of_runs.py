@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.ticker import LogLocator
 
 from lightnets_edu.pages.figure import subplots
 from lightnets_edu.pages.palette import FAINT, INK, looks
-from lightnets_edu.pages.plots import WIDTH, finish, house_style, legend_below, log_ticks, mark
+from lightnets_edu.pages.plots import WIDTH, finish, house_style, legend_below, log_ticks, mark, name_axes
 
 
 @house_style()
@@ -56,7 +57,7 @@ def dot_chart(
             axes.plot(values, places, label=name, linestyle="none", markersize=5.5, zorder=3, **mark(chosen[name]))
         ends = [(min(values), max(values)) for values in zip(*series.values(), strict=True)]
         axes.hlines(places, *zip(*ends, strict=True), color=FAINT, linewidth=1)
-        axes.set(xlabel=panel, yticks=range(len(labels)), yticklabels=labels)
+        axes.set(xlabel=textwrap.fill(panel, 6 + 24 // len(panels)), yticks=range(len(labels)), yticklabels=labels)
         if panel in log:
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 4)))
@@ -95,11 +96,12 @@ def band_chart(
         every = max(1, len(steps) // 10)
         axes.plot(steps, values.mean(0), label=name, linestyle=look.dash, markevery=every, **mark(look))
     axes.axhline(level[1], linestyle=":", color=INK, label=level[0])
-    axes.set(xlabel=x_label, ylabel=y_label)
+    name_axes(axes, x_label, y_label)
     legend_below(figure, *axes.get_legend_handles_labels())
     return finish(figure, title)
 
 
+@house_style()
 def runs_chart(
     series: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]],
     *,
@@ -129,7 +131,7 @@ def runs_chart(
             axes.plot(xs, ys, linestyle="none", marker=".", markersize=4, color=look.shades[0], alpha=0.6)
         means = [[sum(values) / len(values) for values in side] for side in zip(*points, strict=True)]
         axes.plot(*means, label=name, linestyle=look.dash, **mark(look))
-    axes.set(xlabel=x_label, ylabel=y_label)
+    name_axes(axes, x_label, y_label)
     axes.set_ylim(bottom=lowest)
     if log_x:
         axes.set_xscale("log")
