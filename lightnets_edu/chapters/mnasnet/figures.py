@@ -26,9 +26,9 @@ def design_chart(table: DesignTable) -> Figure:
         return [row.time for row in rows], [row.accuracy for row in rows]
 
     kinds = looks(("without squeeze-and-excitation", "with it in one stage", "with it in both"))
-    for number, (words, look) in enumerate(kinds.items()):
+    for number, (words, kind) in enumerate(kinds.items()):
         rows = [row for row in table.designs.values() if sum(stage.squeeze for stage in row.design.stages) == number]
-        axes.plot(*place(rows), linestyle="none", markersize=3.5, alpha=0.75, label=words, **mark(look))
+        axes.plot(*place(rows), linestyle="none", markersize=3.5, alpha=0.75, label=words, **mark(kind))
     axes.step(*place(table.front()), where="post", color=INK, linewidth=1.2, label="front")
     chosen = (("best by MACs", table.by_macs, "s", 12), ("best by time", table.by_time, "*", 15))
     for words, value, marker, size in chosen:
