@@ -12,12 +12,46 @@ from typing import Any
 PREFIXES = {1: "", 1e-6: "µ", 1e-3: "m", 1e3: "k", 1e6: "M", 1e9: "G", 1e12: "T"}
 MISSING = "–"
 SHORT_NAME = 12  # letters; so short a row's name stays in one line, also where it has a hyphen
+MINUS = "\N{MINUS SIGN}"
 # The attributes of a cell with words and of a cell with a number, by the table's look.
 CELLS = {
     "numbers": ("", ' class="ln-number"'),
     "ledger": (' class="ln-note"', ' class="ln-number"'),
     "count": ("", ""),  # said once for a whole column, since such a table may have 300 lines
 }
+
+
+def plain(text: str) -> str:
+    """A number that was written by Python, as people write it: with a real minus sign, and zero without any."""
+    if not text.startswith(("-", MINUS)):
+        return text
+    rest = text[1:]
+    return rest if not rest.strip("0.,") or not any(digit in rest for digit in "123456789") else f"{MINUS}{rest}"
+
+
+def compact(value: float, digits: int = 3, unit: str = "") -> str:
+    """A number as people write it: with a few digits, and a letter for thousands and more, or for parts of a unit.
+
+    Args:
+        value: Any finite number.
+        digits: At most, of those that count; zeros at the end are left out.
+        unit: What it counts, such as ``s``; a unit also takes the letters of small numbers.
+
+    Returns:
+        ``1.46 M``, ``20 k``, ``0.5``; with a unit ``5.4 GB``, ``70 µs``.
+    """
+    smallest = 1e-6 if unit else 1
+    scales = [scale for scale in sorted(PREFIXES, reverse=True) if scale >= smallest]
+    least = 1 - 0.5 * 10.0**-digits  # is rounded to 1
+    scale = next((one for one in scales if abs(value) >= one * least), 1 if not value or not unit else smallest)
+    letters = f"{PREFIXES[scale]}{unit}"
+    return f"{plain(f'{value / scale:,.{digits}g}')} {letters}".rstrip()
+
+
+def signed(value: float, digits: int, zero: str = "") -> str:
+    """A difference with its sign and so many digits after the point; what is shown as zero has ``zero`` before it."""
+    text = f"{abs(value):,.{digits}f}"
+    return f"{zero if not text.strip('0.,') else MINUS if value < 0 else '+'}{text}"
 
 
 @dataclass(frozen=True)
@@ -82,13 +116,15 @@ class Column:
         """
         if value is None:
             return MISSING
-        if self.text or isinstance(value, str):
+        if self.text:
             return str(value)
+        if isinstance(value, str):
+            return plain(value) if value[1:2].isdigit() else value
         if self.digits is not None or self.scale != 1:
-            return f"{value / self.scale:,.{self.digits or 0}f}"
+            return plain(f"{value / self.scale:,.{self.digits or 0}f}")
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise ValueError(f"column {self.key!r} shows whole numbers, which {value!r} is not: give the column digits")
-        return f"{value:,}"
+        return plain(f"{value:,}")
 
     def words(self, value: float) -> str:
         """A number with its unit, for a sentence."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lightnets_edu.tables import Column, NumberTable
+from lightnets_edu.tables import Column, NumberTable, compact, plain, signed
 
 
 def test_tables_show_the_same_in_every_place():
@@ -54,3 +54,38 @@ def test_units_carry_the_letter_of_the_scale():
     assert Column("t", "Time", unit="s", scale=1e-3, digits=1).words(0.0123) == "12.3 ms"
     assert Column("b", "Size", unit="B", scale=1e6, digits=0).title == "Size (MB)"
     assert Column("n", "Layers").words(1234) == "1,234"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1_456_000, "1.46 M"),
+        (999_600, "1 M"),
+        (999, "999"),
+        (20_000, "20 k"),
+        (-2_500, "−2.5 k"),
+        (0.5, "0.5"),
+        (0, "0"),
+    ],
+)
+def test_a_compact_number(value, text):
+    assert compact(value) == text
+
+
+def test_a_compact_number_with_a_unit():
+    assert (compact(5.419243648e9, 2, "B"), compact(69.8107963e-6, 2, "s"), compact(0, unit="s")) == (
+        "5.4 GB",
+        "70 µs",
+        "0 s",
+    )
+
+
+def test_numbers_have_a_real_minus_sign_and_zero_has_none():
+    table = NumberTable(
+        "", ("name", Column("d", digits=1), "n", "text"), [("-a", -0.13, -1234, "-0.0 %")], words=("text",)
+    )
+    assert table._lines == [["-a", "−0.1", "−1,234", "-0.0 %"]]
+    assert Column("d", digits=1).cell(-0.04) == Column("d", digits=1).cell("-0.0") == "0.0"
+    assert [plain(text) for text in ("-0", "-0.00", "-12 %", "12")] == ["0", "0.00", "−12 %", "12"]
+    assert [signed(value, 1) for value in (-0.04, -1.25, 1234.5)] == ["0.0", "−1.2", "+1,234.5"]
+    assert signed(0, 2, zero="±") == "±0.00"

@@ -49,6 +49,17 @@ class LayerCount(NamedTuple):
     groups: int = 1
     bias_elements: int = 0
 
+    @property
+    def layer_class(self) -> str:
+        """What the book calls a layer that multiplies: standard, grouped, pointwise, depthwise, linear; else other."""
+        if self.group in ("linear", "matmul"):
+            return "linear"
+        if self.group != "convolution":
+            return "other"
+        if self.groups > 1:
+            return "depthwise" if self.groups == self.input_shape[1] else "grouped"
+        return "pointwise" if prod(self.kernel_size) == 1 else "standard"
+
 
 class Trace:
     """Collects the rows of one count and knows where in the model it is.

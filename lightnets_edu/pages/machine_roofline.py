@@ -33,6 +33,7 @@ CLASS_NAMES = {
     "depthwise": "depthwise",
     "linear": "linear",
 }
+_CLASSES = {name: kind for kind, name in CLASS_NAMES.items()}
 
 
 def layers_to_time(model: nn.Module, input_size: Sequence[int]) -> list[TimedLayer]:
@@ -51,13 +52,7 @@ def _layer(row: LayerCount) -> TimedLayer:
     if row.group == "linear":
         return TimedLayer("linear", row.input_shape, out_channels)
     stride = round(row.input_shape[2] / row.output_shape[2])
-    return TimedLayer(_kind(row), row.input_shape, out_channels, row.kernel_size[0], stride, row.groups)
-
-
-def _kind(row: LayerCount) -> str:
-    if row.groups == 1:
-        return "pointwise" if row.kernel_size == (1, 1) else "dense"
-    return "depthwise" if row.groups == row.input_shape[1] else "grouped"
+    return TimedLayer(_CLASSES[row.layer_class], row.input_shape, out_channels, row.kernel_size[0], stride, row.groups)
 
 
 def measure_roofline(

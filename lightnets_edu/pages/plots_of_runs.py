@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from lightnets_edu.pages.plots import COLOURS, DASHES, HATCHES, WIDTH, finish, house_style, legend_below, mark, tick
+from lightnets_edu.pages.figure import subplots
+from lightnets_edu.pages.palette import FAINT, INK, looks
+from lightnets_edu.pages.plots import WIDTH, finish, house_style, legend_below, log_ticks, mark, name_axes
 
 
 @house_style()
@@ -39,10 +41,11 @@ def dot_chart(
         places += range(len(labels) + 1, len(labels) + 1 + len(rows))
         labels += [heading, *rows]
     names = list(dict.fromkeys(name for series in panels.values() for name in series))
-    figure, grid = plt.subplots(
+    chosen = looks(names)
+    figure, grid = subplots(
         1,
         len(panels),
-        figsize=(WIDTH, 1.6 + 0.21 * len(labels)),
+        figsize=(WIDTH, 1.8 + 0.25 * len(labels)),
         sharey=True,
         squeeze=False,
         width_ratios=[len(series) for series in panels.values()],
@@ -51,10 +54,10 @@ def dot_chart(
         for name, values in series.items():
             if len(values) != len(places):
                 raise ValueError(f"series {name!r} has {len(values)} values for {len(places)} rows: one each is needed")
-            axes.plot(values, places, label=name, linestyle="none", markersize=5.5, zorder=3, **mark(names.index(name)))
+            axes.plot(values, places, label=name, linestyle="none", markersize=5.5, zorder=3, **mark(chosen[name]))
         ends = [(min(values), max(values)) for values in zip(*series.values(), strict=True)]
-        axes.hlines(places, *zip(*ends, strict=True), color="#8a8a8a", linewidth=1)
-        axes.set(xlabel=panel, yticks=range(len(labels)), yticklabels=labels)
+        axes.hlines(places, *zip(*ends, strict=True), color=FAINT, linewidth=1)
+        axes.set(xlabel=textwrap.fill(panel, 6 + 24 // len(panels)), yticks=range(len(labels)), yticklabels=labels)
         if panel in log:
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 4)))
@@ -84,22 +87,21 @@ def band_chart(
         y_label: The values, with their unit.
         level: Words and height of a dotted line across the figure.
     """
-    figure, axes = plt.subplots()
-    for index, (name, runs) in enumerate(series.items()):
-        values, steps = np.asarray(runs, dtype=float), range(1, len(runs[0]) + 1)
+    figure, axes = subplots()
+    for name, look in looks(series).items():
+        values, steps = np.asarray(series[name], dtype=float), range(1, len(series[name][0]) + 1)
         low, high = np.quantile(values, (0.1, 0.9), axis=0)
-        colour = COLOURS[index % len(COLOURS)]
-        axes.fill_between(
-            steps, low, high, color=colour, alpha=0.18, linewidth=0, hatch=HATCHES[index], edgecolor=colour
-        )
+        colour = look.shades[0]
+        axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0, hatch=look.hatch, edgecolor=colour)
         every = max(1, len(steps) // 10)
-        axes.plot(steps, values.mean(0), label=name, linestyle=DASHES[index], markevery=every, **mark(index))
-    axes.axhline(level[1], linestyle=":", color="black", label=level[0])
-    axes.set(xlabel=x_label, ylabel=y_label)
-    axes.legend(loc="lower right")
+        axes.plot(steps, values.mean(0), label=name, linestyle=look.dash, markevery=every, **mark(look))
+    axes.axhline(level[1], linestyle=":", color=INK, label=level[0])
+    name_axes(axes, x_label, y_label)
+    legend_below(figure, *axes.get_legend_handles_labels())
     return finish(figure, title)
 
 
+@house_style()
 def runs_chart(
     series: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]],
     *,
@@ -121,20 +123,18 @@ def runs_chart(
         lowest: Where the vertical axis begins, if not where matplotlib likes; lines may leave the figure there.
         log_x: Whether the horizontal axis is logarithmic.
     """
-    figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
-    axes.axhline(level[1], color="black", linewidth=1, linestyle=":", label=level[0])
-    for index, (name, points) in enumerate(series.items()):
-        look = mark(index)
+    figure, axes = subplots(figsize=(WIDTH, 4.6))
+    axes.axhline(level[1], color=INK, linewidth=1, linestyle=":", label=level[0])
+    for name, look in looks(series).items():
+        points = series[name]
         for xs, ys in points:
-            axes.plot(xs, ys, linestyle="none", marker=".", markersize=4, color=look["color"], alpha=0.6)
+            axes.plot(xs, ys, linestyle="none", marker=".", markersize=4, color=look.shades[0], alpha=0.6)
         means = [[sum(values) / len(values) for values in side] for side in zip(*points, strict=True)]
-        axes.plot(*means, label=name, linestyle=DASHES[index % len(DASHES)], **look)
-    axes.set(xlabel=x_label, ylabel=y_label)
+        axes.plot(*means, label=name, linestyle=look.dash, **mark(look))
+    name_axes(axes, x_label, y_label)
     axes.set_ylim(bottom=lowest)
     if log_x:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(tick)
-        axes.xaxis.set_minor_formatter("")
+        log_ticks(axes)
     legend_below(figure, *axes.get_legend_handles_labels())
     return finish(figure, title)

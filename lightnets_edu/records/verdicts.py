@@ -27,6 +27,7 @@ import sympy as sp
 
 from lightnets_edu.formulas.checks import fill_message
 from lightnets_edu.formulas.tree import Tree, compile_trees, to_tree
+from lightnets_edu.tables import signed as signed_text
 
 CONFIDENCE = 0.95
 FEWEST_SEEDS = 3  # with fewer the interval says nothing
@@ -284,17 +285,12 @@ def _sentence(
     signed = {"difference": found.mean, "low": found.low, "high": found.high}
     values = {
         **levels,
-        **{name: _signed(value, words.digits + 1) for name, value in signed.items()},
+        **{name: signed_text(value, words.digits + 1) for name, value in signed.items()},
         "count": found.count,
         "reason": words.reasons[rule],
         "verdict": RULES[kind][rule].verdict,
     }
     return fill_message(words.enough, values)
-
-
-def _signed(value: float, digits: int) -> str:
-    text = f"{abs(value):,.{digits}f}"
-    return f"{'' if not text.strip('0.,') else '−' if value < 0 else '+'}{text}"
 
 
 def level_text(value: float, measure: Mapping[str, Any]) -> str:

@@ -57,6 +57,25 @@ def test_blank_outputs_fail_the_build_and_keep_failing(project, capfd):
     assert "up to date" in capfd.readouterr().out
 
 
+def test_figures_are_part_of_their_page_with_their_description(project, capfd):
+    """A figure without one fails the build; with one it is a drawing in the page, and no bitmap is published."""
+    chart = (
+        "from lightnets_edu.pages.plots import bar_chart\n"
+        "bar_chart(['one'], {'MACs': [2]}, title='A title', unit='MACs')"
+    )
+    write(project, chart)
+    assert build(project) != 0
+    assert "has no alt text" in capfd.readouterr().err
+    write(project, f'---\nmystnb: {{image: {{alt: "One <bar> of 2"}}}}\n---\n{chart}')
+    assert build(project) == 0
+    html = project / "_build" / "html"
+    page = (html / "notebooks" / "page.html").read_text()
+    assert '<svg class="ln-figure" role="img" aria-label="One &lt;bar&gt; of 2"' in page
+    assert page.count("lightnets-palette.css") == 1 and ">A title</text>" in page
+    assert "<img" not in page[page.index('id="a-page"') :].partition("</article>")[0]
+    assert not list((html / "_images").glob("*"))
+
+
 def test_images_without_description_fail_the_build(project, capfd):
     write(project, "import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
     assert build(project) != 0

@@ -45,7 +45,11 @@ def test_reads_without_network_or_kernel(visit, base, page):
     )
     assert typeset == sources
     assert opened.locator("mjx-merror").count() == 0
-    for alt in opened.evaluate("() => [...document.images].map(image => image.getAttribute('alt'))"):
+    described = """() => [
+      ...[...document.images].map(image => image.getAttribute("alt")),
+      ...[...document.querySelectorAll("svg.ln-figure")].map(drawing => drawing.getAttribute("aria-label") || null),
+    ]"""
+    for alt in opened.evaluate(described):
         assert alt is not None
         assert not re.search(r"\.(png|svg|jpe?g|gif|webp)$|[/\\]", alt), f"{alt!r} is a path"
 
@@ -110,11 +114,14 @@ def test_light(html, server, page, browser):
     opened.goto(server + page, wait_until="networkidle")
     images = opened.evaluate("() => [...document.images].map(image => image.src)")
     figures = {url for url in images if url.startswith(f"{server}_images/")}
+    drawings = opened.evaluate("[...document.querySelectorAll('svg.ln-figure')].map(one => one.outerHTML)")
     bodies = {r.url: r.body() for r in responses if r.url.startswith(server) and r.url not in figures}
     context.close()
     assert len(bodies) <= 36
     assert sum(len(gzip.compress(body)) for body in bodies.values()) <= 800_000
-    assert figures and all((html / url.removeprefix(server)).stat().st_size <= 150_000 for url in figures)
+    sizes = [len(one.encode()) for one in drawings]
+    sizes += [(html / url.removeprefix(server)).stat().st_size for url in figures]
+    assert sizes and max(sizes) <= 150_000
 
 
 def test_the_list_of_widgets_is_that_of_the_chapters(html):

@@ -21,9 +21,10 @@ from lightnets_edu.models import shufflenet_v2 as v2
 from lightnets_edu.models.squeeze_excitation import SqueezeExcitation
 from lightnets_edu.models.squeezenet import Fire
 from lightnets_edu.models.wide_resnet import WideBasicBlock
-from lightnets_edu.pages.diagram.diagrams import WIDEST, block_diagram
+from lightnets_edu.pages.diagram.diagrams import HALF, LINE, SMALL, WIDEST, block_diagram, side_by_side
+from lightnets_edu.pages.palette import CLASSES
 
-CAPTION = 17  # the shape below a box, in the drawing's units
+CAPTION = LINE[SMALL] + 2  # a line of small letters
 
 
 class Bridge(nn.Module):
@@ -255,7 +256,7 @@ def test_texts_fit_in_a_browser(drawn, browser, font):
               const fits = frame.left <= t.left && t.right <= frame.right && t.bottom <= whole.bottom;
               if (!fits) outside.push(text.textContent);
             }
-            letters.push(11.5 * whole.width / svg.viewBox.baseVal.width);
+            letters.push(13 * whole.width / svg.viewBox.baseVal.width);
           }
           return [outside, letters];
         }"""
@@ -423,3 +424,27 @@ def test_errors_teach(block, size, error, message):
 def test_most_branches_are_checked():
     with pytest.raises(ValueError, match="most_branches should be a whole number of at least 2 instead of 1"):
         block_diagram(nn.ReLU(), (1, 2, 3, 3), "", most_branches=1)
+
+
+def test_layers_that_multiply_have_the_mark_of_their_class():
+    block = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.MaxPool2d(2))
+    svg = block_diagram(block, (1, 8, 6, 6), "").svg
+    marks = re.findall(r'<g style="color:var\(--ln-(\w+),', svg)
+    assert marks == ["depthwise", "pointwise"]
+    for name in marks:
+        assert svg.count(f'd="{CLASSES[name].path}"') == 1
+
+
+def test_two_diagrams_stand_side_by_side_in_a_column_and_below_each_other_on_a_phone(browser):
+    block = nn.Sequential(nn.Conv2d(64, 64, 3), nn.Conv2d(64, 256, 1))
+    both = side_by_side({title: block_diagram(block, (1, 64, 56, 56), title, width=HALF) for title in ("one", "two")})
+    assert str(both).count("1×1 convolution") == 2
+    tops = []
+    for width in (780, 350):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.set_content(f'<body style="margin:0">{both._repr_html_()}</body>')
+        tops.append(page.evaluate("[...document.querySelectorAll('svg')].map(e => e.getBoundingClientRect().top)"))
+        page.close()
+    assert tops[0][0] == tops[0][1] and tops[1][0] < tops[1][1]
+    with pytest.raises(ValueError, match="at least 2 diagrams instead of 1"):
+        side_by_side({"one": both.diagrams[0]})

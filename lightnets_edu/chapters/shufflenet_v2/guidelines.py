@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lightnets_edu.tables import NumberTable
+from lightnets_edu.tables import NumberTable, signed
 from lightnets_edu.timing.guideline_experiments import GUIDELINES, GuidelineRow, published_speeds
 from lightnets_edu.timing.time_parts import PARTS, TimeParts
 
@@ -153,6 +153,4 @@ def _percent(share: float) -> str:
 
 
 def _signed(milliseconds: float) -> str:
-    text = f"{abs(milliseconds):.1f}"
-    sign = "" if not text.strip("0.") else "−" if milliseconds < 0 else "+"
-    return sign + text
+    return signed(milliseconds, 1)

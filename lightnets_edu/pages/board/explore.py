@@ -17,6 +17,7 @@ from typing import Any
 import traitlets
 
 from lightnets_edu.pages.board import scatter
+from lightnets_edu.pages.palette import Mark, family_marks
 from lightnets_edu.pages.script.bundle import bundle, page_script
 from lightnets_edu.pages.script.component import PageWidget
 from lightnets_edu.statistics import rank_correlation
@@ -84,10 +85,14 @@ class ScatterTable:
     def _family(self, row: Mapping[str, Any]) -> str:
         return row[self.shape or ""] or MISSING
 
-    def mark(self, row: Mapping[str, Any]) -> scatter.Mark:
+    @property
+    def marks(self) -> dict[str, Mark]:
+        """The shape and colour of each family; without families, of all points."""
+        return family_marks(self.families or [""])
+
+    def mark(self, row: Mapping[str, Any]) -> Mark:
         """The shape and colour of a row's point."""
-        index = self.families.index(self._family(row)) if self.shape else 0
-        return scatter.MARKS[index % len(scatter.MARKS)]
+        return self.marks[self._family(row) if self.shape else ""]
 
     def describe(self) -> str:
         """The chart in words: the extremes of both axes, and how well the two orders agree."""
@@ -133,7 +138,8 @@ class ScatterTable:
 
     def _spec(self) -> dict[str, Any]:
         """What the script cannot read from the table."""
-        marks = [vars(scatter.MARKS[i % len(scatter.MARKS)]) for i in range(max(1, len(self.families)))]
+        chosen = self.marks
+        marks = [vars(chosen[family]) for family in self.families or [""]]
         return {
             **{name: getattr(self, name) for name in ("title", "x", "y", "label", "shape", "pareto", "things")},
             "columns": [{**vars(column), "unit": column.shown_unit, "title": column.title} for column in self.columns],
@@ -159,12 +165,13 @@ class ScatterTable:
         if not self.families:
             return ""
         items = []
-        for index, family in enumerate(self.families):
-            mark = scatter.MARKS[index % len(scatter.MARKS)]
+        marks = self.marks
+        for family in self.families:
+            mark = marks[family]
             items.append(
                 f'<li style="display:inline-block;margin-right:1em"><svg aria-hidden="true" width="14" height="14" '
-                f'viewBox="-7 -7 14 14"><path d="{mark.path}" fill="{mark.colour if mark.filled else "none"}" '
-                f'stroke="{mark.colour}"/></svg> {html.escape(family)}</li>'
+                f'viewBox="-7 -7 14 14"><path d="{mark.path}" style="{mark.style}"/>'
+                f"</svg> {html.escape(family)}</li>"
             )
         return f'<ul class="lx-legend" style="list-style:none;padding:0;margin:0">{"".join(items)}</ul>'
 

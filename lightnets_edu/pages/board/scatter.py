@@ -7,42 +7,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["MARKS", "Axis", "Mark", "Point", "draw"]
+from lightnets_edu.pages.palette import Mark
+from lightnets_edu.tables import compact, plain
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 48
 MOST_LABELS = 30
-LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-
-
-@dataclass(frozen=True)
-class Mark:
-    """How the points of one family look: a shape and a colour, so that black and white is enough.
-
-    Attributes:
-        path: The outline around the origin, as an SVG path.
-        colour: Visible on white and on black.
-        filled: Whether the shape is filled, or only its outline drawn.
-    """
-
-    path: str
-    colour: str
-    filled: bool = True
-
-
-_SHAPES = (
-    "M4.6 0A4.6 4.6 0 1 1-4.6 0A4.6 4.6 0 1 1 4.6 0Z",  # circle
-    "M-4.1-4.1H4.1V4.1H-4.1Z",  # square
-    "M0-5.6L5.2 3.8H-5.2Z",  # triangle
-    "M0-5.9L5.3 0L0 5.9L-5.3 0Z",  # diamond
-    "M0 5.6L5.2-3.8H-5.2Z",  # triangle, upside down
-    "M-1.7-5.2H1.7V-1.7H5.2V1.7H1.7V5.2H-1.7V1.7H-5.2V-1.7H-1.7Z",  # plus
-    "M0-6L1.5-2L5.7-1.9L2.4.8L3.5 4.9L0 2.5L-3.5 4.9L-2.4.8L-5.7-1.9L-1.5-2Z",  # star
-    "M0-2.4L2.5-4.9L4.9-2.5L2.4 0L4.9 2.5L2.5 4.9L0 2.4L-2.5 4.9L-4.9 2.5L-2.4 0L-4.9-2.5L-2.5-4.9Z",  # cross
-)
-# Of middle lightness: at least three to one against white and against the dark page.
-_COLOURS = ("#14818f", "#c8671b", "#8a63c4", "#55892a", "#cc4b5a", "#3d7fcf", "#96773a", "#7d7d7d")
-MARKS = tuple(Mark(s, c, filled) for filled in (True, False) for s, c in zip(_SHAPES, _COLOURS, strict=True))
 
 
 @dataclass(frozen=True)
@@ -106,10 +76,8 @@ def _tick_text(value: float, largest: float, scale: float) -> str:
     """A round number, short: ``20 M`` where a bare axis reaches far, else ``2,000``."""
     value /= scale
     if scale == 1 and largest >= 10_000:
-        for size, letter in LETTERS:
-            if abs(value) >= size * 0.999:
-                return f"{value / size:,.4g} {letter}"
-    return f"{value:,.10g}"
+        return compact(value, 4)
+    return plain(f"{value:,.10g}")
 
 
 class _Plot:
@@ -181,8 +149,8 @@ def draw(points: Sequence[Point], x: Axis, y: Axis, alt: str) -> str:
         places = [(plot.left(point.x), plot.top(point.y), point.label) for point in points]
         parts += plot.grid()
         for point, (left, top, _) in zip(points, places, strict=True):
-            look = f'fill="{point.mark.colour if point.mark.filled else "none"}" stroke="{point.mark.colour}"'
-            parts.append(f'<path d="{point.mark.path}" transform="translate({left:.1f} {top:.1f})" {look}/>')
+            place = f"translate({left:.1f} {top:.1f})"
+            parts.append(f'<path d="{point.mark.path}" transform="{place}" style="{point.mark.style}"/>')
         parts += _labels(places) if len(places) <= MOST_LABELS else ()
     return (
         f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from torch import nn
 
@@ -24,13 +24,17 @@ from lightnets_edu.pages.diagram.arrange import (
     take_apart,
 )
 from lightnets_edu.pages.diagram.flow import Shape, Step, block_steps, fold_branches
+from lightnets_edu.pages.palette import CLASSES
+from lightnets_edu.tables import compact
 
-WIDEST = 372  # what a telephone of 390 pixels shows of a page
-BOX_WIDTHS = (236, 216, 196, 180, 166, 152, 138, 124, 112, 102, 94)  # tried one after the other
+WIDEST = 430  # a telephone of 390 pixels shows it with letters of at least 11 pixels
+HALF = 372  # two of them lie side by side in a column of the book
+BOX_WIDTHS = (330, 300, 270, 250, 232, 216, 196, 180, 166, 152, 138, 124, 118, 108)  # tried one after the other
 MARGIN = 8
 PADDING = 6  # left and right of the text in a box
-NAME, SMALL = 13.0, 11.5  # sizes of letters
-LINE = {NAME: 17.0, SMALL: 15.0}  # heights of lines
+MARK = 12  # the mark of a layer's class, in the corner; the text stays in the middle
+NAME, SMALL = 15.0, 13.0  # sizes of letters
+LINE = {NAME: 19.0, SMALL: 16.5}  # heights of lines
 PLAIN = ("input", "output")  # text without a box
 
 
@@ -64,12 +68,14 @@ def block_diagram(
     *,
     leaves: tuple[type[nn.Module], ...] = (),
     most_branches: int = 4,
+    width: float = WIDEST,
 ) -> Diagram:
     """Draw a block with its branches, from what its forward does.
 
     Data flow, shapes and costs are found by the rules of `lightnets_edu.count`. Batch norm behind a convolution and
-    ReLU have no box: they are named in the box of the layer before them. A shortcut without layers is a line. The
-    stronger a box is tinted, the more of the block's MACs are in it.
+    ReLU have no box: they are named in the box of the layer before them. A shortcut without layers is a line. A layer
+    that multiplies has the colour and the mark of its class; the stronger its box is tinted, the more of the block's
+    MACs are in it.
 
     Args:
         module: The block; its forward takes one tensor.
@@ -77,9 +83,10 @@ def block_diagram(
         title: What the drawing shows; for the text.
         leaves: Classes of child modules that become one box each, such as ``(Bottleneck,)``.
         most_branches: How many equal branches are drawn side by side, at least 2; further ones share one box.
+        width: How wide the drawing may be, in pixels; ``HALF`` for two of them in a column.
 
     Returns:
-        A drawing no wider than a telephone's page, unless many branches lie side by side.
+        A drawing no wider than this, unless many branches lie side by side.
 
     Raises:
         ValueError: If the input does not fit the block, or its forward cannot be followed.
@@ -93,9 +100,50 @@ def block_diagram(
         structure = take_apart(fold_branches(block_steps(module, input_size, leaves), most))
         for box_width in BOX_WIDTHS:
             drawing = arrange(structure, partial(_size, box_width=box_width), MARGIN)
-            if drawing.width <= WIDEST:
+            if drawing.width <= width:
                 return _diagram(structure, drawing, box_width, title)
     return _diagram(structure, drawing, box_width, title)
+
+
+@dataclass(frozen=True)
+class Diagrams:
+    """Drawings that are to be compared: side by side where the page is wide enough, else one after the other.
+
+    Attributes:
+        titles: A few words above each.
+        diagrams: As many.
+    """
+
+    titles: tuple[str, ...]
+    diagrams: tuple[Diagram, ...]
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.diagrams))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        parts = "".join(
+            f'<div style="flex:0 1 auto;max-width:100%"><p style="margin:0"><strong>{html.escape(title)}</strong></p>'
+            f"{diagram.svg}</div>"
+            for title, diagram in zip(self.titles, self.diagrams, strict=True)
+        )
+        style = "display:flex;flex-wrap:wrap;gap:1rem 1.5rem;align-items:flex-start"
+        return f'<div class="ln-diagram ln-beside" style="{style}">{parts}</div>'
+
+
+def side_by_side(diagrams: Mapping[str, Diagram]) -> Diagrams:
+    """Show diagrams beside each other.
+
+    Args:
+        diagrams: For each title, a few words, its drawing from `block_diagram`, at best drawn with ``width=HALF``.
+
+    Raises:
+        ValueError: If there are fewer than two.
+    """
+    if len(diagrams) < 2:
+        raise ValueError(f"side_by_side compares at least 2 diagrams instead of {len(diagrams)}: show one as it is")
+    return Diagrams(tuple(diagrams), tuple(diagrams.values()))
 
 
 def _diagram(structure: Structure, drawing: Drawing, box_width: float, title: str) -> Diagram:
@@ -151,15 +199,6 @@ def _costs(step: Step) -> list[str]:
     return [f"{number:,} {unit}" for number, unit in _numbers(step)]
 
 
-def _rounded(number: int) -> str:
-    """Three digits: 1.61 M."""
-    for unit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if number >= unit:
-            value = number / unit
-            return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {letter}"
-    return str(number)
-
-
 def _in_pieces(text: str, size: float, width: float, bold: bool = False) -> list[str]:
     """The words of a text; those between two commas or brackets stay together if they fit into a line."""
     pieces: list[str] = []
@@ -170,13 +209,13 @@ def _in_pieces(text: str, size: float, width: float, bold: bool = False) -> list
 
 def _contents(step: Step, box_width: float) -> list[_Text]:
     """The lines of a box that is at most so wide."""
-    width = box_width - 2 * PADDING
+    width = box_width - 2 * PADDING - (2 * MARK if step.layer_class else 0)
     name, notes = (step.name, ", ".join(step.notes)) if step.macs else (step.label, "")
     bold = bool(step.macs) or step.family in PLAIN
     lines = _wrapped(_in_pieces(name, NAME, width, bold), " ", NAME, width, bold)
     lines += _wrapped(_in_pieces(notes, SMALL, width), " ", SMALL, width) if notes else []
     costs = [
-        exact if _text_width(exact, SMALL) <= width else f"{_rounded(number)} {unit}"
+        exact if _text_width(exact, SMALL) <= width else f"{compact(number)} {unit}"
         for exact, (number, unit) in zip(_costs(step), _numbers(step), strict=True)
     ]
     return lines + _wrapped(costs, " · ", SMALL, width)
@@ -218,11 +257,12 @@ def _svg(drawing: Drawing, box_width: float, text: str, total: str) -> str:
         '<g fill="none" stroke="currentColor" stroke-width="1.3">',
         *(f'<path d="{_rounded_path(points)}"{_dashes(*edge)}/>' for edge, points in drawing.lines.items()),
         "</g>",
-        *(_arrow_head(*points[-2:]) for points in drawing.lines.values()),
+        f'<path d="{"".join(_arrow_head(*points[-2:]) for points in drawing.lines.values())}"/>',
         *(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="2.6"/>' for x, y in drawing.forks),
         *(_identity(drawing.lines[edge]) for edge in drawing.lines if edge in drawing.direct and is_shortcut(edge)),
         *(
-            _line_of_text(_Text(line), left + width / 2, drawing.height + LINE[SMALL] * index + 8, 0.8)
+            f'<text x="{_n(left + width / 2)}" y="{_n(drawing.height + LINE[SMALL] * index + 8)}" fill-opacity=".8">'
+            f"{html.escape(line)}</text>"
             for index, line in enumerate(footer)
         ),
     ]
@@ -235,23 +275,25 @@ def _svg(drawing: Drawing, box_width: float, text: str, total: str) -> str:
 
 
 def _box(step: Step, place: Place, box_width: float, all_macs: int) -> str:
+    """A box with its mark, its lines and the shape below it, drawn from the middle of its top."""
     x, y, width, height = place
     lines = _contents(step, box_width)
     parts = []
     if step.family not in PLAIN:
         radius = 5 if step.params or step.macs else min(height / 2, 12)
-        tint = 0.03 + 0.24 * step.macs / all_macs if step.macs else 0
-        parts.append(
-            f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" rx="{_n(radius)}" '
-            f'fill-opacity="{tint:.3f}" stroke="currentColor" stroke-width="{1.5 if step.macs else 1}"{_dashes(step)}/>'
+        tint = 0.04 + 0.24 * step.macs / all_macs if step.macs else 0
+        box = (
+            f'<rect x="{_n(-width / 2)}" width="{_n(width)}" height="{_n(height)}" rx="{_n(radius)}" '
+            f'fill-opacity="{tint:.2g}" stroke="currentColor"{_dashes(step)}/>'
         )
-    baseline = y + (height - sum(LINE[line.size] for line in lines)) / 2
-    for line in lines:
-        baseline += LINE[line.size]
-        parts.append(_line_of_text(line, x + width / 2, baseline - 4))
+        if look := CLASSES.get(step.layer_class):
+            mark = f'<path d="{look.path}" transform="translate({_n(11 - width / 2)} 12)"/>'
+            box = f'<g style="color:{look.css}" stroke-width="2">{box}{mark}</g>'
+        parts.append(box)
+    parts.append(_lines_of_text(lines, (height - sum(LINE[line.size] for line in lines)) / 2))
     if caption := _caption(step):
-        parts.append(_line_of_text(_Text(caption), x + width / 2, y + height + LINE[SMALL] - 2, 0.8))
-    return "".join(parts)
+        parts.append(f'<text y="{_n(height + LINE[SMALL] - 2)}" fill-opacity=".8">{caption}</text>')
+    return f'<g transform="translate({_n(x + width / 2)} {_n(y)})">{"".join(parts)}</g>'
 
 
 def _dashes(*steps: Step) -> str:
@@ -269,11 +311,17 @@ def _n(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
 
 
-def _line_of_text(line: _Text, x: float, y: float, opacity: float = 1) -> str:
-    size = f' font-size="{_n(line.size)}"' if line.size != SMALL else ""
-    weight = ' font-weight="600"' if line.bold else ""
-    faint = f' fill-opacity="{opacity}"' if opacity != 1 else ""
-    return f'<text x="{_n(x)}" y="{_n(y)}"{size}{weight}{faint}>{html.escape(line.text)}</text>'
+def _lines_of_text(lines: Sequence[_Text], top: float) -> str:
+    """Lines below each other; those of one size share what they have in common."""
+    parts, below = [], top
+    for (size, bold), group in groupby(lines, key=lambda line: (line.size, line.bold)):
+        texts = []
+        for line in group:
+            below += LINE[size]
+            texts.append(f'<text y="{_n(below - 4)}">{html.escape(line.text)}</text>')
+        look = (f' font-size="{_n(size)}"' if size != SMALL else "") + (' font-weight="600"' if bold else "")
+        parts.append(f"<g{look}>{''.join(texts)}</g>" if look else "".join(texts))
+    return "".join(parts)
 
 
 def _rounded_path(points: Sequence[Point], radius: float = 5) -> str:
@@ -297,7 +345,7 @@ def _arrow_head(before: Point, tip: Point) -> str:
     back = _towards(tip, before, 7)
     dx, dy = (tip[1] - back[1]) / 2, (tip[0] - back[0]) / 2
     corners = (tip, (back[0] + dx, back[1] + dy), (back[0] - dx, back[1] - dy))
-    return f'<path d="M{"L".join(f"{_n(x)} {_n(y)}" for x, y in corners)}z"/>'
+    return f"M{'L'.join(f'{_n(x)} {_n(y)}' for x, y in corners)}z"
 
 
 # ---- The same in words ---------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ class Step:
         params: Learnable numbers.
         macs: Multiply-accumulates.
         path: The layer's name in the block; "" for an operation.
+        layer_class: Of a layer that multiplies: its class in ``lightnets_edu.pages.palette``; "" for all others.
         notes: What follows at once and has no box of its own: batch norm, ReLU.
     """
 
@@ -43,6 +44,7 @@ class Step:
     params: int = 0
     macs: int = 0
     path: str = ""
+    layer_class: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -140,7 +142,8 @@ class _Steps:
             else:
                 name, family = _words(_Call(what, args, kwargs, rows[-1]), len(sources))
             params, macs = sum(row.params for row in rows), sum(row.macs for row in rows)
-            self._add(Step(name, family, results[0].shape, sources, params, macs, path), results)
+            kind = rows[-1].layer_class if family in ("convolution", "linear") else ""
+            self._add(Step(name, family, results[0].shape, sources, params, macs, path, kind), results)
 
     def _add(self, step: Step, results: Sequence[ShapeTensor]) -> Step:
         self.all.append(step)
@@ -212,7 +215,7 @@ def _sides(sizes: Iterable[int]) -> str:
 
 def _convolution_words(call: _Call) -> str:
     row = call.row
-    depthwise = 1 < row.groups == row.input_shape[1]
+    depthwise = row.layer_class == "depthwise"
     transposed = "transpose" in row.kind.lower()
     kind = f"{' depthwise' if depthwise else ''}{' transposed' if transposed else ''} convolution"
     words = [_sides(row.kernel_size) + kind]

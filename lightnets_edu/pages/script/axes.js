@@ -52,9 +52,10 @@ export function powersOfTen(low, high) {
   return Array.from({ length: Math.round(high - low) + 1 }, (_, index) => Number(`1e${low + index}`));
 }
 
-/** A number with so many digits that count, and separators. @param {number} value @param {number} digits */
+/** A number with so many digits that count, separators and a real minus sign. @param {number} value @param {number} digits */
 export function round(value, digits) {
-  return Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: 12 });
+  return Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: 12 }).replace(/^-0$/, "0")
+    .replace("-", "\u2212");
 }
 
 /** A short number for an axis: 0.5, 200, 3 k, 1.5 M, 2 G. @param {number} value @param {number} digits */

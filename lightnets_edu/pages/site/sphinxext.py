@@ -1,9 +1,9 @@
 """The book's Sphinx extension: widgets without a kernel, mathematics without a network, never a stale number.
 
 In the order of a build it keys the cache of executed notebooks on this package's sources; refuses outputs that a reader
-could not see; folds code; links the glossary's terms; adds the scripts of widgets, exercises and studies to the pages
-that have them, and lays that of the engine beside them; copies MathJax beside the pages; and keeps only the icons in
-use.
+could not see; makes figures a part of their page; folds code; links the glossary's terms; adds the palette to all pages
+and the scripts of widgets, exercises and studies to those that have them, and lays that of the engine beside them;
+copies MathJax beside the pages; and keeps only the icons in use.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from sphinx.util.docutils import SphinxDirective
 
 from lightnets_edu.pages.board.explore import static_script as explore_script
 from lightnets_edu.pages.exercise.shown import exercise_script
+from lightnets_edu.pages.figure import MARK, described
 from lightnets_edu.pages.live.look.shown import look_scripts
 from lightnets_edu.pages.live.shown import graphics_script, live_script, time_here
+from lightnets_edu.pages.palette import style_sheet
 from lightnets_edu.pages.site.build import code_digest
 from lightnets_edu.pages.site.folding import fold
 from lightnets_edu.pages.site.glossary import link_terms
@@ -40,6 +42,7 @@ SCRIPTS = (
     ("lightnets-exercises.js", "data-exercise=", exercise_script),
     ("lightnets-studies.js", "data-switches=", study_script),
 )
+PALETTE = "lightnets-palette.css"
 ICON_SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?")
 # tex-chtml.js needs its fonts, and loads extensions when a formula uses one: 2 of the package's 24 MB.
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -73,6 +76,23 @@ def refuse_blank_outputs(app: Sphinx, doctree: nodes.document) -> None:
             LOGGER.warning(message, image["uri"], location=image)
 
 
+def put_drawings_into_pages(app: Sphinx, doctree: nodes.document) -> None:
+    """Make each of our figures a part of its page, where it follows the theme; their bitmaps are not needed there."""
+    for image in list(doctree.findall(nodes.image)):
+        if not image["uri"].endswith(".svg"):
+            continue
+        _, path = app.env.relfn2path(image["uri"], app.env.docname)
+        drawing = Path(path).read_text(encoding="utf-8")
+        if MARK not in drawing[:200]:
+            continue
+        output = image.parent
+        image.replace_self(nodes.raw("", described(drawing, image.get("alt", "")), format="html"))
+        if output.get("mime_type") == "image/svg+xml":
+            for other in [part for part in output.parent.children if part is not output]:
+                if str(other.get("mime_type", "")).startswith("image/"):
+                    output.parent.remove(other)
+
+
 def write_scripts(app: Sphinx) -> None:
     """Make the scripts that pages with a widget, an exercise or a study load, and those that a press loads."""
     folder = Path(app.outdir).parent / "lightnets_static"
@@ -82,6 +102,8 @@ def write_scripts(app: Sphinx) -> None:
     pressed = [("lightnets-live.js", live_script()), ("lightnets-graphics.js", graphics_script()), *look_scripts()]
     for name, text in (*loaded, *pressed):
         (folder / name).write_text(text, encoding="utf-8")
+    (folder / PALETTE).write_text(style_sheet(), encoding="utf-8")
+    app.add_css_file(PALETTE)
     # Here, and not in the configuration: Jupyter Book would load the scripts on every page.
     app.config.html_static_path.append(str(folder))
 
@@ -156,7 +178,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", key_cache)
     app.connect("config-inited", serve_mathjax_locally)
     app.connect("builder-inited", write_scripts)
-    app.connect("doctree-read", refuse_blank_outputs)
+    app.connect("doctree-read", refuse_blank_outputs, priority=100)
+    app.connect("doctree-read", put_drawings_into_pages, priority=200)  # before Sphinx collects the images
     app.connect("doctree-read", fold)
     app.connect("doctree-resolved", link_terms)
     app.connect("html-page-context", add_scripts, priority=100)

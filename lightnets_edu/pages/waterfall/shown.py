@@ -13,7 +13,7 @@ from lightnets_edu.checks import one_of
 from lightnets_edu.pages.provenance import thread_words
 from lightnets_edu.recording.races import Race, get_race
 from lightnets_edu.records import load_record, recorded_file
-from lightnets_edu.tables import NumberTable
+from lightnets_edu.tables import NumberTable, signed
 from lightnets_edu.timing import CAUSES, DeviceProfile, machine_constants, seconds_by_cause
 from lightnets_edu.timing.operations import KINDS
 
@@ -298,9 +298,7 @@ def _ms(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    text = f"{abs(value):,.{_digits(value)}f}"
-    sign = "±" if float(text.replace(",", "")) == 0 else "+" if value > 0 else "−"
-    return f"{sign}{text} ms"
+    return f"{signed(value, _digits(value), zero='±')} ms"
 
 
 def _digits(value: float) -> int:
