@@ -75,7 +75,7 @@ class Widget:
         elif kind == "select-one":
             element.select_option(str(value))
         else:
-            element.fill(str(value))
+            element.fill(str(value).removesuffix(".0"))  # as the slider itself writes it
 
     def read(self) -> dict:
         """What the page shows: numbers by name, texts by name, and the status sentence."""

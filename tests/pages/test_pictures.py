@@ -79,7 +79,7 @@ def test_every_picture_of_every_widget_is_told_in_a_sentence(page):
                 assert not re.search("undefined|NaN|Infinity", figure.inner_html()), (widget.name, setting)
             for control in widget.controls:
                 if isinstance(control, Slider):
-                    host.locator(f"[name={control.name}]").fill(str(control.maximum))
+                    host.locator(f"[name={control.name}]").fill(str(control.maximum).removesuffix(".0"))
 
 
 def reach(channels: int, groups: int, shuffled: bool) -> torch.Tensor:
