@@ -101,7 +101,7 @@ def parameters_on_disk(model: nn.Module) -> NumberTable:
             (f"names and headers of {size.tensors:,} tensors", size.overhead_bytes),
             ("the whole file", size.file_bytes),
         ],
-        ["Predicted and stored parameters agree to the byte, match: True"],
+        ["Predicted and stored parameters agree to the byte"],
     )
 
 

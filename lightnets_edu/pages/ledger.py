@@ -81,7 +81,7 @@ class Ledger:
     Example:
         >>> ledger = Ledger("params").exact("By hand: 3 · 3 · 64", params=576).exact("nn.Conv2d", params=576)
         >>> print(ledger.verdict)
-        2 exact sources agree to the last digit on Parameters, match: True
+        2 exact sources agree to the last digit on Parameters
         >>> ledger.exact("With biases", params=640)
         Traceback (most recent call last):
         lightnets_edu.pages.ledger.LedgerError: ...
@@ -138,7 +138,7 @@ class Ledger:
         if len(exact) < 2:
             raise LedgerError("a ledger needs at least two exact rows: one alone cannot be checked")
         names = ", ".join(self._heading(column) for column in self.columns)
-        return f"{len(exact)} exact sources agree to the last digit on {names}, match: True"
+        return f"{len(exact)} exact sources agree to the last digit on {names}"
 
     def _with(self, row: Row) -> Ledger:
         if unknown := [name for name in row.values if name not in self.columns]:

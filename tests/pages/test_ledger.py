@@ -46,7 +46,7 @@ def test_text_and_verdict():
     assert "the exact number rounds to it" in lines[2]
     assert "≠ MACs +5: counts & adds" in lines[5]
     assert "✓ equal" in lines[6]
-    assert full().verdict == "2 exact sources agree to the last digit on Parameters, MACs, match: True"
+    assert full().verdict == "2 exact sources agree to the last digit on Parameters, MACs"
 
 
 def test_html_is_escaped_and_complete():
