@@ -45,6 +45,8 @@ Second.
 
 Outside.
 
+The next cell installs the package.
+
 ```{{code-cell}} ipython3
 %pip install lightnets-edu
 ```
@@ -104,6 +106,7 @@ def test_a_section_opens_at_a_press(doctree):
     inside, _, after = third.partition("</details>")
     assert "Second." in inside and "<h2>After" in after
     assert doctree["html"].count("beforeprint") == 1
+    assert "The next cell installs" not in doctree["html"]
 
 
 def test_cells(doctree):

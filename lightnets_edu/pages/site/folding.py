@@ -18,6 +18,7 @@ from sphinx.application import Sphinx
 
 OPEN_LINES = 12
 FOLDED = re.compile(r"<!--\s*folded:\s*(?P<line>.+?)\s*-->", re.DOTALL)
+INSTALLS = "%pip"
 CHECKS = re.compile(r'^check\("', re.M)  # answers are checked in a notebook; on the page a form does it
 # What a cell's code does, where it begins without a comment.
 LINES = {
@@ -56,6 +57,9 @@ def _fold_cell(cell: nodes.container) -> None:
         return
     code = source.astext()
     if CHECKS.search(code) or (output is None and is_upkeep(code)):
+        before = cell.previous_sibling()
+        if INSTALLS in code and isinstance(before, nodes.paragraph):
+            cell.parent.remove(before)  # which says what the cell installs
         cell.parent.remove(cell)
         return
     kept_open = "tag_show-input" in cell["classes"]
@@ -100,7 +104,7 @@ def is_upkeep(code: str) -> bool:
     """Whether all that a cell does is to install, to import or to assert: readers of the page miss nothing."""
     statements = _statements(code)
     upkeep = (ast.Assert, ast.Import, ast.ImportFrom)
-    return "%pip" in code or (bool(statements) and all(isinstance(one, upkeep) for one in statements))
+    return INSTALLS in code or (bool(statements) and all(isinstance(one, upkeep) for one in statements))
 
 
 def is_call(code: str) -> bool:
