@@ -41,7 +41,7 @@ def test_every_kind_of_control(sampler_page):
             "squared": rng.random() < 0.5,
             "counter": rng.choice(["torch", "fvcore"]),
         }
-        sampler_page.fill("[name=width]", str(inputs["width"]))
+        sampler_page.fill("[name=width]", str(inputs["width"]).removesuffix(".0"))
         sampler_page.select_option("[name=network]", inputs["network"])
         sampler_page.select_option("[name=counter]", inputs["counter"])
         sampler_page.set_checked("[name=squared]", inputs["squared"])
