@@ -45,7 +45,7 @@ test: $(TEST_READY) ## Check style, types and generated files, build the book, r
 
 test-package: $(TEST_READY)
 	@echo "Testing the package"
-	@$(PYTHON) -m pytest --ignore tests/book
+	@$(PYTHON) -m pytest --ignore tests/book --numprocesses logical --maxprocesses 2 --dist loadfile
 
 matrix: $(TEST_READY) ## Both commands with each Python, lowest versions, like Colab: hours; PYTHONS="3.12" for some
 	PYTHONS="$(PYTHONS)" $(PYTHON) -m pytest tests/matrix

@@ -82,11 +82,11 @@ def small_network() -> tuple[nn.Module, tuple[int, int, int]]:
     return nn.Sequential(nn.Conv2d(8, 8, 3)), (8, 9, 9)
 
 
-def assert_random_convolutions(page, engine: tuple[str, str]) -> None:
-    """150 of them, with each activation, are those of PyTorch."""
+def assert_random_convolutions(page, engine: tuple[str, str], many: int) -> None:
+    """So many of them, with each activation, are those of PyTorch."""
     draw = random.Random(0)
     models = []
-    for number in range(150):
+    for number in range(many):
         convolution, shape = random_convolution(draw)
         activation = (nn.Identity(), nn.ReLU(), nn.ReLU6())[number % 3]
         model = nn.Sequential(convolution, activation)

@@ -23,7 +23,7 @@ def browser(both_browsers: Browser) -> Browser:
 
 
 def test_random_convolutions(page):
-    assert_random_convolutions(page, PROCESSOR)
+    assert_random_convolutions(page, PROCESSOR, 150)
 
 
 @pytest.mark.parametrize("name", ["ghostnet", "shufflenet_v1", "efficientnet_lite0"])

@@ -67,7 +67,7 @@ def read_placed(page: Page, kind: str) -> dict[tuple[str, str], dict[str, float]
 
 
 def test_random_convolutions(page):
-    assert_random_convolutions(page, GRAPHICS)
+    assert_random_convolutions(page, GRAPHICS, 60)
 
 
 @pytest.mark.parametrize("name", ["ghostnet", "shufflenet_v1", "efficientnet_lite0"])
@@ -113,7 +113,8 @@ def test_one_layer_in_both_places(opened):
     page.locator("[data-action=start-convolutions]").click()
     wait_for_status(page, "Done: 4 of 4 convolutions were timed on the processor and 4 of 4 on the graphics chip.")
     assert [name for name in loaded if name.endswith(".js")] == [SCRIPT]
-    assert page.evaluate("() => blockedShare()") < 0.1
+    # Chromium's stand-in computes beside the page; what the page itself does stays short, but for a busy machine.
+    assert sum(page.evaluate("() => longTasks")) < 500
     layer = {"in_channels": 32, "out_channels": 32, "out_height": 7, "out_width": 7}
     wanted = {
         "standard": conv2d(**layer, kernel_size=3).macs,
@@ -222,12 +223,12 @@ def test_a_notebook_has_both_scripts_in_one(browser):
     page = context.new_page()
     page.goto(ADDRESS)
     page.evaluate(
-        """async ([text, shared]) => {
+        """async ([text, state]) => {
           const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
           const { default: component } = await import(url);
-          component.render({ model: { get: () => shared }, el: document.body });
+          component.render({ model: { get: (name) => state[name] }, el: document.body });
         }""",
-        [str(widget._esm), widget.shared],
+        [str(widget._esm), {"shared": widget.shared, "spec": widget.spec}],
     )
     page.locator("input[name=place][value=graphics]").check()
     page.locator("[data-action=start-convolutions]").click()
@@ -250,11 +251,11 @@ def test_a_file_keeps_the_times_of_a_chip(page):
     chip = {"chip": "X", "software": False, "times": {"ghostnet": timing}}
     results = {"date": "2026-01-02", "browser": "B", "times": {"ghostnet": timing}, "graphics": chip}
     networks = {"ghostnet": {}}
-    again = "({ toText, fromText }, results, networks) => fromText(toText(results), networks)"
+    again = "({ toText, fromText }, results, networks) => fromText(toText(results, networks), networks)"
     assert call(page, "live/results.js", again, results, networks) == results
     broken = {**results, "graphics": {**chip, "software": "no"}}
     message = """({ toText, fromText }, results, networks) => {
-      try { fromText(toText(results), networks); } catch (error) { return error.message; }
+      try { fromText(toText(results, networks), networks); } catch (error) { return error.message; }
     }"""
     assert "graphics chip cannot be read" in call(page, "live/results.js", message, broken, networks)
 

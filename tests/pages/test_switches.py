@@ -54,7 +54,8 @@ def drawn_record(rng: random.Random, digits: int) -> dict:
 
 def by_the_script(page, cases: list[tuple[dict, int, set[int]]]) -> list[tuple[str, str]]:
     """Verdict and sentence of a record's comparison from some seeds, by the page's script."""
-    sent = [[switches(record), index, sorted(seeds)] for record, index, seeds in cases]
+    # As the page has them: in JSON, whose keys are texts.
+    sent = json.loads(json.dumps([[switches(record), index, sorted(seeds)] for record, index, seeds in cases]))
     function = """({ judgeRuns }, law, cases) => cases.map(([spec, index, seeds]) => {
       const comparison = spec.comparisons[index];
       const { values } = spec.measures[comparison.measure];
