@@ -54,7 +54,7 @@ export class Engine {
    */
   async start() {
     if (typeof WebAssembly === "undefined") {
-      throw new EngineError("This browser runs no WebAssembly, which the engine is made of, so nothing was timed.");
+      throw new EngineError("This browser runs no WebAssembly, which the engine is made of, so no network runs here.");
     }
     const wasm = await unpack(KERNELS);
     const url = URL.createObjectURL(new Blob([`(${engineWorker})(self);`], { type: "text/javascript" }));
