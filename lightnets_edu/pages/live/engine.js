@@ -72,8 +72,8 @@ export class Engine {
       this.stop();
       const why = /** @type {Error} */ (error).message;
       throw new EngineError(
-        `The engine runs in a worker, beside the page, and this browser does not allow it here (${why}), so nothing ` +
-          "was timed.",
+        `The engine runs in a worker, beside the page, and this browser does not allow it here (${why}), so no ` +
+          "network runs.",
       );
     } finally {
       URL.revokeObjectURL(url);
