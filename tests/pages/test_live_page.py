@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, TimeoutError
 from torch import nn
 
 from lightnets_edu.formulas import conv2d
@@ -86,7 +86,11 @@ def status(page: Page) -> str:
 
 
 def wait_for_status(page: Page, words: str) -> None:
-    page.locator("[data-live] [role=status]", has_text=words).wait_for(timeout=150_000)
+    try:
+        page.locator("[data-live] [role=status]", has_text=words).wait_for(timeout=150_000)
+    except TimeoutError:
+        shown = page.locator("[data-live]").inner_text()
+        raise AssertionError(f"not {words!r}, but {shown!r}; {page.evaluate('document.visibilityState')}") from None
 
 
 def choose(page: Page, names: tuple[str, ...]) -> None:
