@@ -29,11 +29,11 @@ function comparedWords(a, b, column) {
 }
 
 export class Comparison {
-  element = make("section", { class: "lx-compare", "aria-label": "Side by side" });
-
   /** @param {Spec} spec */
   constructor(spec) {
     this.spec = spec;
+    this.name = `${spec.title}: side by side`;
+    this.element = make("section", { class: "lx-compare", "aria-label": this.name });
   }
 
   /** @param {Row[]} picks In the order in which they were picked. @param {View} view */
@@ -44,12 +44,12 @@ export class Comparison {
     const table = make(
       "table",
       {},
-      make("caption", {}, "Side by side"),
+      make("caption", {}, this.name),
       make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Number"), ...heads)),
       this.numbers(picks, view),
       ...this.parts(picks),
     );
-    const box = make("div", { role: "region", tabindex: 0, "aria-label": "Side by side: table" }, table);
+    const box = make("div", { role: "region", tabindex: 0, "aria-label": `${this.name}, table` }, table);
     this.element.replaceChildren(
       make("p", { class: "lx-title" }, make("strong", {}, "Side by side")),
       ...picks.slice(1).map((other) => make("p", {}, this.sentence(picks[0], other, view))),

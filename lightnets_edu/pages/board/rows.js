@@ -36,7 +36,8 @@ import { paretoFront } from "../script/statistics.js";
  * @property {string[]} families The values of the shape's column.
  * @property {{ path: string, colour: string, filled: boolean }[]} marks
  * @property {[least: number, words: string][]} agreement What rank correlations are called, from the highest.
- * @property {string} name The board's.
+ * @property {string} name The board's, in its address.
+ * @property {string} title
  * @property {string[]} budgets The keys of columns, or of sets of columns, that can have a highest value.
  * @property {string[]} axes If the board is only a map: the columns, or sets of columns, that can lie across.
  * @property {Record<string, string>} links Pages about rows, by label.
