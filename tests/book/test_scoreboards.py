@@ -82,7 +82,7 @@ class Board:
             """() => [...document.querySelectorAll("[data-explore]")].map(host => {
               const settings = JSON.parse(host.querySelector("script[type='application/json']").textContent);
               const read = (cell, text) => {
-                const value = text ? (cell.querySelector("button") ?? cell).textContent : cell.dataset.value;
+                const value = text ? (cell.querySelector(".lx-name") ?? cell).textContent : cell.dataset.value;
                 return value === "" || value === "–" ? null : text ? value : Number(value);
               };
               const rows = [...host.querySelectorAll(".lx-box tbody tr")].map(tr => Object.fromEntries(
@@ -573,6 +573,43 @@ CHECKS = (
 )
 
 
+def check_map(board: Board) -> None:
+    """A press chooses what lies across, the front is that of the choice, and each point and name leads to its page."""
+    settings, page = board.settings, board.page
+    y = next(column for column in board.numbers if column["key"] == settings["y"])
+    for axis in settings["axes"]:
+        board.host.locator(f"[type=radio][value='{axis}']").check()
+        for column in board.sets.get(axis, [next((c for c in board.numbers if c["key"] == axis), None)]):
+            if axis in board.sets:
+                board.input(f"chosen_{axis}").select_option(column["key"])
+            drawn = [row for row in board.rows if row[column["key"]] and row[y["key"]] is not None]
+            state = board.state()
+            assert set(state["points"]) == {row[board.label] for row in drawn}
+            assert_places(state["points"], drawn, board.label, 0, column["key"], column["log"])
+            front = {drawn[at][board.label] for at in best_of(drawn, column, y)}
+            assert set(state["starred"]) == front
+    if board.sets:  # to choose a clock is to ask for its times
+        board.host.locator(f"[type=radio][value='{settings['axes'][0]}']").check()
+        name, columns = next(iter(board.sets.items()))
+        board.input(f"chosen_{name}").select_option(columns[-1]["key"])
+        assert board.host.locator(f"[type=radio][value='{name}']").is_checked()
+    board.reset()
+    host = board.host
+    assert not host.locator(".lx-box").is_visible()
+    host.locator(".lx-numbers > summary").click()
+    targets = host.locator("a.lx-name").evaluate_all("links => links.map(link => [link.textContent, link.href])")
+    assert [name for name, _ in targets] == [row[board.label] for row in board.rows]
+    for target in {target for _, target in targets}:
+        assert page.request.get(target).ok, target
+    page.mouse.move(0, 0)
+    focus_by_tab(page, host.locator(".lx-plot"))
+    page.keyboard.press("End")
+    (name,) = board.state()["active"]
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.url.split("#")[0] == dict(targets)[name]
+
+
 # ---- Where they run ------------------------------------------------------------------------------------------------
 
 
@@ -648,5 +685,5 @@ def test_every_scoreboard_of_the_book(visit, html, server):
     pages = [page for page in PAGES if "data-explore=" in (html / page).read_text(encoding="utf-8")]
     for address in pages:
         for board in Board.all(visit(server + address, reduced_motion="reduce").page):
-            for check in CHECKS:
+            for check in (check_map,) if board.settings["axes"] else CHECKS:
                 check(board)
