@@ -21,7 +21,7 @@ from lightnets_edu.pages.site.build import code_digest
 SCOREBOARD = "14_scoreboard"
 # Family to the notebook that is about it; RegNetX is what G-GhostNet changes. Others are on the scoreboard.
 CHAPTERS = {
-    "AlexNet": "03_alexnet_and_the_zoo",
+    "AlexNet": "03_alexnet",
     "SqueezeNet": "04_squeezenet",
     "ResNet, wide or not": "05_wide_resnet",
     "ResNeXt": "06_resnext",
