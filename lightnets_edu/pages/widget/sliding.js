@@ -47,7 +47,7 @@ function gridOf(x, y, side) {
     { length: side + 1 },
     (_, i) => `M${x + i} ${y}v${side}M${x} ${y + i}h${side}`,
   );
-  return makeSvg("path", { class: "ln-grid", d: lines.join("") });
+  return makeSvg("path", { class: "ln-raster", d: lines.join("") });
 }
 
 /** @type {Maker} */
@@ -155,7 +155,7 @@ function drawMaps(drawing, shape) {
   const maps = (/** @type {number} */ count, /** @type {(map: number) => Element[]} */ draw) =>
     Array.from({ length: count }, (_, map) => draw(map)).flat();
   drawing.setAttribute("viewBox", `-0.2 -0.2 ${wide + 0.4} ${high + 0.4}`);
-  drawing.style.maxWidth = `${wide * 1.35}rem`;
+  drawing.style.maxWidth = `${wide * 1.2}rem`;
   drawing.replaceChildren(
     ...maps(shape.ins, (map) => [square(input(map), 0, shape.side, "ln-frame"), gridOf(input(map), 0, shape.side)]),
     ...maps(
