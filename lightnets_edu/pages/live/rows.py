@@ -62,12 +62,14 @@ class Row:
         return self.weights * prod(self.shape[1:]) if self.op in ("conv", "linear") else 0
 
 
-def network_rows(model: nn.Module, size: Shape) -> list[Row]:
+def network_rows(model: nn.Module, size: Shape, fold: bool = True) -> list[Row]:
     """The rows of a network.
 
     Args:
         model: The network; it is put into evaluation mode. On the meta device nothing is computed.
         size: (C, H, W) of the image.
+        fold: Whether batch norms and activations are taken in by the rows before them, as for predicting; a network
+            that is to be trained keeps them apart.
 
     Raises:
         UnknownOperationError: If it calls what is not known here; the sentence names it.
@@ -79,7 +81,7 @@ def network_rows(model: nn.Module, size: Shape) -> list[Row]:
         result = model(image)
     if tracer.values.get(id(result)) != len(tracer.rows):
         raise UnknownOperationError("the network's result is not what its last operation makes")
-    return _folded(tracer.rows)
+    return _folded(tracer.rows) if fold else tracer.rows
 
 
 def compact(rows: Sequence[Row]) -> list[list[Any]]:
