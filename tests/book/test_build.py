@@ -71,7 +71,7 @@ def test_figures_are_part_of_their_page_with_their_description(project, capfd):
     html = project / "_build" / "html"
     page = (html / "notebooks" / "page.html").read_text()
     assert '<svg class="ln-figure" role="img" aria-label="One &lt;bar&gt; of 2"' in page
-    assert page.count("lightnets-palette.css") == 1 and ">A title</text>" in page
+    assert page.count("<style>:root{--ln-ink:") == 1 and ">A title</text>" in page
     assert "<img" not in page[page.index('id="a-page"') :].partition("</article>")[0]
     assert not list((html / "_images").glob("*"))
 

@@ -86,7 +86,7 @@ def status(page: Page) -> str:
 
 
 def wait_for_status(page: Page, words: str) -> None:
-    page.locator("[data-live] [role=status]", has_text=words).wait_for(timeout=60_000)
+    page.locator("[data-live] [role=status]", has_text=words).wait_for(timeout=150_000)
 
 
 def choose(page: Page, names: tuple[str, ...]) -> None:
@@ -358,6 +358,9 @@ def test_the_chart_has_a_dot_for_each_time(opened):
     rows = time_chosen(page, FEW)
     quiet = [name for name in rows if "milliseconds" in rows[name]]
     titles = page.locator(".ln-live-mark-0 title").all_text_contents()
+    if len(quiet) < 2:  # the machine was busy: there is nothing to draw
+        assert titles == [] and page.locator(".ln-live-chart").is_hidden()
+        return
     assert {title.split(",")[0] for title in titles} == set(quiet)
     for cost in ("activations", "layers", "macs"):
         page.locator(f".ln-live-chart input[value={cost}]").check()
@@ -416,7 +419,9 @@ def test_the_profile_predicts(opened):
         assert row["predicted"] == predicted[name]
         if "milliseconds" in row:
             assert 0.4 < row["predicted"] / row["milliseconds"] < 2.5  # the machine is shared
-    assert "The prediction is off by " in page.locator("div.ln-live-words").text_content()
+    quiet = any("milliseconds" in row for row in timed.values())
+    wanted = "The prediction is off by " if quiet else "The networks can be timed now"
+    assert wanted in page.locator("div.ln-live-words").text_content()
 
 
 def test_costs_are_found_again(page):

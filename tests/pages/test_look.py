@@ -68,8 +68,8 @@ def opened(browser: Browser, folder: Path) -> Iterator[Open]:
         page.goto((folder / f"{name}.html").as_uri())
         page.locator("[data-action=start]").click()
         page.locator("[role=status]", has_text="The network's answer").wait_for(timeout=60_000)
-        page.locator("[data-channel]").first.wait_for()
-        assert page.locator("[data-live=look]").get_attribute("aria-busy") == "false"
+        settled(page)
+        assert page.locator("[data-channel]").count() >= 4
         return page
 
     yield open_page
@@ -105,7 +105,13 @@ def samples(name: str) -> torch.Tensor:
     return image_of(normalisation(name), torch.from_numpy(pixels.copy()))
 
 
+def settled(page: Page) -> None:
+    """Wait until the network has run on all that was pressed, and all is painted."""
+    page.locator("[data-live=look][aria-busy=false]").wait_for()
+
+
 def shares(page: Page) -> np.ndarray:
+    settled(page)
     rows = page.locator("[data-live-row] [data-output=probability]")
     return np.array(rows.evaluate_all("all => all.map((one) => Number(one.dataset.value))"))
 
@@ -257,6 +263,51 @@ def test_a_picture_is_chosen_dropped_and_drawn(opened):
     assert Axe().run(page).response["violations"] == []
 
 
+PIECES = """async ({ makeLayer }, channels) => {
+  let now = 0;
+  performance.now = () => now += 20;  // so every map takes longer than a piece may
+  const layer = { value: 1, kind: "maps", words: "maps", from: 0, row: ["conv", [1], [channels, 2, 2], [3]] };
+  const shapes = [[1, 2, 2], [channels, 2, 2]], values = [new Float32Array(4), new Float32Array(4 * channels)];
+  const { el, update } = makeLayer(layer, { shapes, filterOf: () => [], hold: () => {} });
+  const state = { values, heldAt: () => undefined };
+  const counts = [];
+  let others = 0;
+  const timer = setInterval(() => others++);
+  await update(state, () => counts.length < 3 && counts.push(el.children.length) > 0);
+  counts.push(el.children.length);
+  await update(state, () => true);
+  clearInterval(timer);
+  return { counts, others, all: el.children.length };
+}"""
+
+
+def test_a_layer_is_painted_in_pieces(page):
+    """Others get their turn between two pieces; what nobody wants any more is not painted to its end."""
+    found = call(page, "live/look/maps.js", PIECES, 40)
+    assert found["counts"] == [0, 1, 2, 3] and found["all"] == 40
+    assert found["others"] > 0
+
+
+FAIL = """() => {
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (order, ...rest) {
+    return post.call(this, globalThis.failing ? { ...order, job: "none" } : order, ...rest);
+  };
+}"""
+
+
+def test_a_run_that_fails_is_said_and_the_next_one_works(opened):
+    page = opened("squeezenet")
+    page.evaluate(FAIL)
+    page.evaluate("() => { globalThis.failing = true; }")
+    page.locator(".ln-look-shelf button").nth(3).click()
+    page.locator("[role=status]", has_text="The network was not run").wait_for()
+    settled(page)
+    page.evaluate("() => { globalThis.failing = false; }")
+    page.locator(".ln-look-shelf button").nth(4).click()
+    page.locator("[role=status]", has_text="The network's answer").wait_for()
+
+
 @pytest.mark.parametrize("name", LOOKED_INTO)
 def test_every_layer_can_be_seen(opened, name):
     page = opened(name)
@@ -267,6 +318,7 @@ def test_every_layer_can_be_seen(opened, name):
     assert options == len(convolutions) + len(gates)
     for place in range(options):
         page.locator("select[name=layer]").select_option(str(place))
+        settled(page)
         assert page.locator("[data-live] [data-channel]").count() >= 4
         assert page.locator("[role=group][aria-label] canvas").count() >= 4
     assert Axe().run(page).response["violations"] == []

@@ -54,6 +54,7 @@ export function makeChart(networks) {
       }))
     );
     el.hidden = names.length < 2;
+    if (el.hidden) svg.replaceChildren();
     const width = Math.min(WIDEST, el.clientWidth);
     if (!width) return;
     const height = Math.round(Math.max(280, 0.6 * width));

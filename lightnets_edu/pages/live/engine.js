@@ -10,6 +10,9 @@ export class StoppedError extends Error {}
 
 const LETTERS_AT_ONCE = 2 ** 18; // a multiple of 4, as base64 needs
 
+/** Milliseconds of work in the page itself before others get time. */
+export const AT_ONCE = 15;
+
 /** Let the page do what waits for it. */
 export const breathe = () => new Promise((resolve) => setTimeout(resolve));
 

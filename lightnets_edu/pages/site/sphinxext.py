@@ -42,7 +42,6 @@ SCRIPTS = (
     ("lightnets-exercises.js", "data-exercise=", exercise_script),
     ("lightnets-studies.js", "data-switches=", study_script),
 )
-PALETTE = "lightnets-palette.css"
 ICON_SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?")
 # tex-chtml.js needs its fonts, and loads extensions when a formula uses one: 2 of the package's 24 MB.
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -102,8 +101,6 @@ def write_scripts(app: Sphinx) -> None:
     pressed = [("lightnets-live.js", live_script()), ("lightnets-graphics.js", graphics_script()), *look_scripts()]
     for name, text in (*loaded, *pressed):
         (folder / name).write_text(text, encoding="utf-8")
-    (folder / PALETTE).write_text(style_sheet(), encoding="utf-8")
-    app.add_css_file(PALETTE)
     # Here, and not in the configuration: Jupyter Book would load the scripts on every page.
     app.config.html_static_path.append(str(folder))
 
@@ -156,10 +153,11 @@ def lighten_icons(app: Sphinx, error: Exception | None) -> None:
 def mend_body(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Change what other extensions write.
 
-    A figure is fetched when the reader comes near it: a long chapter opens quickly on a phone. And the line above
-    folded code is its own label.
+    A figure is fetched when the reader comes near it: a long chapter opens quickly on a phone. The line above folded
+    code is its own label. And the palette is a part of the page: half a kilobyte is not worth a file.
     """
     if "body" in context:
+        context["metatags"] = f"{context.get('metatags', '')}\n    <style>{style_sheet().strip()}</style>"
         body = context["body"].replace("<img ", '<img loading="lazy" ')
         context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
 

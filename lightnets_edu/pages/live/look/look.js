@@ -1,6 +1,6 @@
 // "Look inside": a picture of the reader's own goes through a small trained network, and everything in it can be seen.
 /** @import { Component } from "../../script/mount.js" */
-/** @import { Part } from "./maps.js" */
+/** @import { Parts } from "./maps.js" */
 /** @import { Trained } from "./network.js" */
 import { round } from "../../script/axes.js";
 import { make, setText } from "../../script/dom.js";
@@ -16,9 +16,31 @@ const MOST_ANSWERS = 10;
 const BEST_ANSWERS = 5; // of more classes than that
 
 /** @typedef {{ introduction: string, name: string, first: string }} Spec */
+/** Does a work and says meanwhile that the page is busy. @typedef {(work: () => Promise<void>) => Promise<void>} Busy */
 
-/** @param {{ el: HTMLElement, host: HTMLElement, spec: Spec, trained: Trained, engine: Engine }} place */
-const show = async ({ el, host, spec, trained, engine }) => {
+/** @param {HTMLElement} host @returns {Busy} */
+function makeBusy(host) {
+  let works = 0; // that go on at the same time
+  return async (work) => {
+    works++;
+    host.setAttribute("aria-busy", "true");
+    try {
+      await work();
+    } finally {
+      if (!--works) host.setAttribute("aria-busy", "false");
+    }
+  };
+}
+
+/** Why nothing is shown, as a sentence. @param {Error} error */
+function explain(error) {
+  if (error instanceof EngineError) return error.message.replace("so nothing was timed", "so there is nothing to see");
+  const memory = error.name === "RangeError" ? "this browser does not give so much memory" : error.message;
+  return `The network was not run: ${memory}.`;
+}
+
+/** @param {{ el: HTMLElement, busy: Busy, spec: Spec, trained: Trained, engine: Engine }} place */
+const show = async ({ el, busy, spec, trained, engine }) => {
   const { rows, classes, photos } = trained;
   const shape = photos ? [3, PHOTO_SIDE, PHOTO_SIDE] : [1, SIDE, SIDE];
   const shapes = [shape, ...rows.map(([, , made]) => made)];
@@ -35,10 +57,11 @@ const show = async ({ el, host, spec, trained, engine }) => {
   const held = new Map();
   /** @type {Float32Array[]} */
   let values = [];
-  let busy = false, again = false;
+  let running = false, again = false;
 
-  /** @type {Part | null} */
+  /** @type {Parts | null} */
   let layer = null;
+  let drawn = 0; // how often the inside was drawn: what is drawn later is newer
   const makeInside = () => {
     layer = makeLayer(layers[Number(select.value)], {
       shapes,
@@ -49,15 +72,17 @@ const show = async ({ el, host, spec, trained, engine }) => {
       hold: (value, channel, number) => {
         if (number === undefined) held.delete(`${value} ${channel}`);
         else held.set(`${value} ${channel}`, [value, channel, number]);
-        run();
+        runAgain();
       },
     });
     inside.replaceChildren(layer.el);
-    drawInside();
+    return drawInside();
   };
-  const drawInside = () => {
-    layer?.update({ values, heldAt: (value, channel) => held.get(`${value} ${channel}`)?.[2] });
+  const drawInside = async () => {
+    const mine = ++drawn;
     reset.hidden = !held.size;
+    const heldAt = (/** @type {number} */ value, /** @type {number} */ channel) => held.get(`${value} ${channel}`)?.[2];
+    await layer?.update({ values, heldAt }, () => drawn === mine);
   };
 
   const drawAnswers = () => {
@@ -81,32 +106,37 @@ const show = async ({ el, host, spec, trained, engine }) => {
 
   /** Run the network on the picture; while it runs, one more wish is kept. */
   const run = async () => {
-    if (busy) return void (again = true);
-    busy = true;
-    const image = imageOf(pane.pixels, trained);
-    const wanted = [...held.values()].map(([value, channel, number]) => [value, channel, shapes[value][0], number]);
-    values = await engine.ask("look", { image, held: wanted });
-    busy = false;
-    drawAnswers();
-    drawInside();
-    if (again) {
-      again = false;
-      run();
+    if (running) return void (again = true);
+    running = true;
+    try {
+      do {
+        again = false;
+        const image = imageOf(pane.pixels, trained);
+        const wanted = [...held.values()].map(([value, channel, number]) => [value, channel, shapes[value][0], number]);
+        values = await engine.ask("look", { image, held: wanted });
+        drawAnswers();
+        await drawInside();
+      } while (again);
+    } finally {
+      running = false;
     }
+  };
+  const runAgain = () => {
+    busy(run).catch((error) => error instanceof StoppedError || say(explain(error)));
   };
 
   const say = (/** @type {string} */ text) => setText(status, text);
   const pane = photos
-    ? await makePhotos(photos, PHOTO_SIDE, say, () => run())
-    : makePicture(samplesOf(trained), classes, say, () => run());
-  const twins = photos && makeTwins(host, () => {
+    ? await makePhotos(photos, PHOTO_SIDE, say, runAgain)
+    : makePicture(samplesOf(trained), classes, say, runAgain);
+  const twins = photos && makeTwins(busy, () => {
     const { value } = layers[Number(select.value)];
     return { maps: values[value], shape: shapes[value] };
   });
-  select.addEventListener("change", makeInside);
+  select.addEventListener("change", () => busy(makeInside));
   reset.addEventListener("click", () => {
     held.clear();
-    run();
+    runAgain();
   });
   const layerLabel = make("label", {}, make("span", {}, "Layer"), select);
   const right = trained.accuracy && `, and ${round(100 * trained.accuracy, 3)} % of the test images are right`;
@@ -125,7 +155,7 @@ const show = async ({ el, host, spec, trained, engine }) => {
   );
   await engine.ask("build", { rows, shape, weights, keep: true });
   await run();
-  makeInside();
+  await makeInside();
 };
 
 /** @type {Component["render"]} */
@@ -133,18 +163,18 @@ function render({ model, el }) {
   const spec = /** @type {Spec} */ (model.get("spec"));
   const host = /** @type {HTMLElement} */ (el.closest("[data-live]") ?? el);
   host.dataset.live = "look";
-  host.setAttribute("aria-busy", "true");
   el.classList.add("ln-live");
   // In a page it came as a script of its own, in Jupyter with the widget.
   const page = /** @type {{ lightnetsTrained?: Record<string, Trained> }} */ (globalThis);
   const trained = /** @type {Trained} */ (model.get("trained") ?? page.lightnetsTrained?.[spec.name]);
   const engine = new Engine();
-  engine.start().then(() => show({ el, host, spec, trained, engine })).catch((error) => {
-    if (error instanceof StoppedError) return;
-    const memory = error.name === "RangeError" ? "this browser does not give so much memory" : error.message;
-    const why = error instanceof EngineError ? error.message : `The network was not run: ${memory}.`;
-    el.append(make("p", { role: "status" }, why.replace("so nothing was timed", "so there is nothing to see")));
-  }).finally(() => host.setAttribute("aria-busy", "false"));
+  const busy = makeBusy(host);
+  busy(async () => {
+    await engine.start();
+    await show({ el, busy, spec, trained, engine });
+  }).catch((error) => {
+    if (!(error instanceof StoppedError)) el.append(make("p", { role: "status" }, explain(error)));
+  });
   return () => engine.stop();
 }
 

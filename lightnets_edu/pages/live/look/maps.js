@@ -2,6 +2,7 @@
 /** @import { Layer } from "./network.js" */
 import { round } from "../../script/axes.js";
 import { make, setText } from "../../script/dom.js";
+import { AT_ONCE, breathe } from "../engine.js";
 import { makeCanvas, paint } from "./picture.js";
 
 /** Numbers as grey pixels: the least is black, the largest white. @param {ArrayLike<number>} numbers */
@@ -28,6 +29,8 @@ function channelOf(value, channels, channel) {
  * @typedef {{ values: Float32Array[], heldAt(value: number, channel: number): number | undefined }} Now
  */
 /** @typedef {{ el: HTMLElement, update(now: Now): void }} Part */
+/** All parts of a layer; an update ends early when it is no longer wanted. */
+/** @typedef {{ el: HTMLElement, update(now: Now, wanted: () => boolean): Promise<void> }} Parts */
 
 /** A canvas that shows one channel of a value. @param {number} value @param {number} channel @param {number[]} shape */
 function makeMap(value, channel, [channels, height, width]) {
@@ -98,14 +101,28 @@ function makeGate({ value, from }, channel, { shapes, hold }) {
   };
 }
 
-/** The pictures of one layer. @param {Layer} layer @param {Inside} inside @returns {Part} */
+/** The pictures of one layer, made when they are painted first. @param {Layer} layer @param {Inside} inside @returns {Parts} */
 export function makeLayer(layer, inside) {
   const [channels] = inside.shapes[layer.value];
   const makePart = layer.kind === "gates" ? makeGate : makeButton;
-  const parts = Array.from({ length: channels }, (_, channel) => makePart(layer, channel, inside));
-  const spoken = { role: "group", "aria-label": layer.words };
-  return {
-    el: make("div", { class: `ln-look-${layer.kind}`, ...spoken }, ...parts.map(({ el }) => el)),
-    update: (now) => parts.forEach((part) => part.update(now)),
+  /** @type {Part[]} */
+  const parts = [];
+  const el = make("div", { class: `ln-look-${layer.kind}`, role: "group", "aria-label": layer.words });
+  /** Some layers have a thousand maps, so it goes piece by piece. @type {Parts["update"]} */
+  const update = async (now, wanted) => {
+    let last = performance.now();
+    for (let channel = 0; channel < channels; channel++) {
+      if (performance.now() - last > AT_ONCE) {
+        await breathe();
+        if (!wanted()) return;
+        last = performance.now();
+      }
+      if (channel === parts.length) {
+        parts.push(makePart(layer, channel, inside));
+        el.append(parts[channel].el);
+      }
+      parts[channel].update(now);
+    }
   };
+  return { el, update };
 }

@@ -1,6 +1,7 @@
 // Could a small kernel make one map of another? Least squares say how well, for every pair of a layer's maps.
 
-const AT_ONCE = 15; // milliseconds before the page gets time for others
+import { AT_ONCE } from "../engine.js";
+
 const CELLS = 9; // of a kernel of 3 x 3; a constant is added to what it makes
 
 /** @typedef {{ source: number, target: number, kernel: Float64Array, r2: number }} Twin */

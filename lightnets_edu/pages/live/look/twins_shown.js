@@ -1,4 +1,5 @@
 // Nearest twins, joined by a line with the kernel between them.
+/** @import { Busy } from "./look.js" */
 /** @import { Twin } from "./twins.js" */
 import { round } from "../../script/axes.js";
 import { make, setText } from "../../script/dom.js";
@@ -25,10 +26,10 @@ export function describeTwins(twins, channels) {
 
 /**
  * A button, and what it finds.
- * @param {HTMLElement} host Of the whole: it is busy meanwhile.
+ * @param {Busy} busy The whole is busy meanwhile.
  * @param {() => { maps: Float32Array, shape: number[] }} layer The one that the reader looks at.
  */
-export function makeTwins(host, layer) {
+export function makeTwins(busy, layer) {
   const start = make("button", { type: "button", "data-action": "twins" }, "Find twins among these maps");
   const stop = make("button", { type: "button", "data-action": "stop", hidden: "" }, "Stop");
   const bar = make("progress", { "aria-label": "How many maps are compared", value: 0, hidden: "" });
@@ -38,11 +39,10 @@ export function makeTwins(host, layer) {
 
   /** @param {boolean} working */
   const setWorking = (working) => {
-    host.setAttribute("aria-busy", String(working));
     start.hidden = working;
     stop.hidden = bar.hidden = !working;
   };
-  start.addEventListener("click", async () => {
+  const find = async () => {
     const { maps, shape: [channels, , width] } = layer();
     stopped = false;
     setWorking(true);
@@ -80,7 +80,8 @@ export function makeTwins(host, layer) {
         );
       }),
     );
-  });
+  };
+  start.addEventListener("click", () => busy(find));
   stop.addEventListener("click", () => stopped = true);
   return make(
     "div",
