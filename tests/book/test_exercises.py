@@ -31,6 +31,8 @@ def ready(visit, address: str, **options):
 def answer(page, name: str, text: str) -> str:
     """Give an answer as a reader would; what the live region says then."""
     host = page.locator(f"[data-exercise={name}]")
+    if host.locator(".ln-exercise-fold:not([open])").count():
+        host.locator("summary").first.click()
     if (field := host.get_by_label("Your answer", exact=False).and_(host.get_by_role("textbox"))).count():
         field.fill(text)
         field.press("Enter")
@@ -79,7 +81,7 @@ def test_forms_judge_remember_and_are_accessible(visit, server, chapter):
         assert answer(page, name, right).startswith("✓ Passed"), name
     count = f"Solved: {len(names)} of the {len(names)} exercises that this page can check."
     assert page.locator(".ln-progress").text_content().startswith(count)
-    for summary in page.locator("[data-exercise] summary").all():
+    for summary in page.locator("[data-exercise] details:not([open]) > summary").all():
         summary.click()
     page.wait_for_function("() => [...document.querySelectorAll('.math')].every(e => e.querySelector('mjx-container'))")
     assert fits(page), "scrolls sideways"
@@ -95,6 +97,7 @@ def test_keyboard_alone_from_a_disk(visit, chapter):
     for name in declared(chapter):
         right, _ = right_and_wrong(name)
         host = page.locator(f"[data-exercise={name}]")
+        assert host.locator(".ln-exercise-fold[open]").count() == 1, "the one before, solved, opens the next"
         field = host.locator("input, .ln-ranks button:enabled").first
         host.evaluate("host => { host.tabIndex = -1; host.focus(); }")
         for _ in range(20):  # formulas on the way take the focus, too

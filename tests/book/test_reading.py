@@ -27,7 +27,7 @@ MEASURE = """() => {
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_a_chapter_as_it_opens(visit, html, page):
     found = visit((html / page).as_uri(), viewport={"width": 1400, "height": 900}).page.evaluate(MEASURE)
-    number = page.removeprefix("notebooks/")[:2]
+    number, _, _ = page.removeprefix("notebooks/").partition("_")
     assert found["code"] / found["height"] <= CODE_SHARE, "too much open code"
     assert found["lines"] <= OPEN_LINES, "code without an end"
     assert "%pip" not in found["text"]

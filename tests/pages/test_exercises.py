@@ -616,7 +616,10 @@ def test_form_verdict_and_progress(page):
     assert status.text_content() == "✓ Passed: the answer is 1,000,000 MACs."
     progress = "Solved: 1 of the 3 exercises that this page can check."
     assert page.locator(".ln-progress").text_content().startswith(progress)
+    folds = "() => [...document.querySelectorAll('.ln-exercise-fold')].map((one) => one.open)"
+    assert page.evaluate(folds) == [True, True, False], "one after the other"
     choice = page.get_by_role("group", name="Exercise 3: find out")
+    choice.locator("summary").first.click()
     choice.get_by_role("button", name="Check").click()
     assert choice.get_by_role("status").text_content() == "Waiting for your answer."
     choice.get_by_label("a yes <i>").check()
@@ -626,7 +629,7 @@ def test_form_verdict_and_progress(page):
     code.get_by_label("Your answer: the blank is").fill("2 * n")
     code.get_by_role("button", name="Check").click()
     assert code.get_by_role("status").text_content().startswith("✓ Passed: it agrees in all 3 settings.")
-    assert page.locator("details[open]").count() == 0
+    assert page.locator("details.ln-solution[open]").count() == 0
 
     mount(page, ShownExercise(COUNT, 1), ShownExercise(CHOICE, 2))  # the next visit
     assert page.locator("[data-exercise=count] .ln-solved").text_content() == " ✓ solved"

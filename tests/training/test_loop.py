@@ -172,11 +172,11 @@ def test_each_network_is_compiled_anew(monkeypatch):
 
     compile_network = torch.compile
     monkeypatch.setattr(torch, "compile", lambda model, **options: compile_network(model, backend=count_graphs))
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1)
-    for width in (4, 5):
-        before = len(graphs)
-        run(small_network(width), dataclasses.replace(TINY, epochs=1, warmup_epochs=0, compile=True))
-        assert len(graphs) > before
+    with torch._dynamo.config.patch(recompile_limit=1):  # monkeypatch cannot put such a setting back
+        for width in (4, 5):
+            before = len(graphs)
+            run(small_network(width), dataclasses.replace(TINY, epochs=1, warmup_epochs=0, compile=True))
+            assert len(graphs) > before
 
 
 # --- The same result each time ---------------------------------------------------------------------------

@@ -63,6 +63,21 @@ function makeChoiceForm(name, host) {
   return { form, read: () => inputs.find(({ checked }) => checked)?.value ?? "" };
 }
 
+/**
+ * All below the title goes under a line: the title, and how the question begins. One exercise is open at a time.
+ * @param {HTMLElement} el @param {HTMLElement} title @param {boolean} open
+ */
+function fold(el, title, open) {
+  const asked = el.querySelector(".ln-blank") ?? query(el, ".ln-question");
+  const first = asked.firstElementChild?.cloneNode(true).childNodes ?? [];
+  const teaser = make("span", { class: "ln-teaser", "aria-hidden": "true" }, ...first);
+  const rest = [...el.childNodes].filter((node) => node !== title);
+  const folded = make("details", { class: "ln-exercise-fold" }, make("summary", {}, title, teaser), ...rest);
+  folded.open = open;
+  el.append(folded);
+  addEventListener("beforeprint", () => folded.open = true);
+}
+
 /** @type {Component["render"]} */
 function render({ model, el }) {
   const name = el.dataset.exercise ?? "";
@@ -87,6 +102,7 @@ function render({ model, el }) {
   });
   for (const part of el.querySelectorAll(".ln-blank")) part.removeAttribute("hidden");
   query(el, ".ln-note").replaceWith(form, status);
+  fold(el, title, !progress.hosts.size);
   progress.add(name, el);
 }
 

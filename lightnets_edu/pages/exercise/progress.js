@@ -32,11 +32,14 @@ class Progress {
     this.show();
   }
 
-  /** @param {string} name */
+  /** Remember it, and open the next that is not solved. @param {string} name */
   solve(name) {
     if (this.solved.has(name)) return;
     this.solved.add(name);
     this.remember();
+    const names = [...this.hosts.keys()];
+    const next = names.slice(names.indexOf(name)).find((other) => !this.solved.has(other));
+    if (next) this.hosts.get(next)?.querySelector(".ln-exercise-fold")?.setAttribute("open", "");
   }
 
   remember() {

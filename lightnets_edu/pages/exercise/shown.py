@@ -141,7 +141,7 @@ class ShownExercise(Shown):
         content = json.dumps(self.spec()).replace("<", "\\u003c")
         return (
             f'<div class="ln-exercise" data-exercise="{name}"><script type="application/json">{content}</script>'
-            f'<p class="ln-exercise-title"><b>{self.title}</b></p>'
+            f'<b class="ln-exercise-title">{self.title}</b>'
             f'<div class="ln-question">{to_html(question)}</div>'
             f"{options}{blank}"
             f'<p class="ln-note">{note}</p>'

@@ -6,7 +6,7 @@ const WARM = 150; // milliseconds before the clock counts: the browser translate
 const BLOCK = 40; // milliseconds that a block takes at least
 const BLOCKS = 3; // in each round
 export const ROUNDS = 3;
-const MORE_ROUNDS = 2; // for those that were disturbed
+export const MORE_ROUNDS = 2; // for those that were disturbed
 
 /** @typedef {{ milliseconds: number, spread: number, runs: number }} Timing */
 
@@ -79,10 +79,11 @@ export function isNoise({ spread }, limit) {
  * @param {Runner} engine @param {Timed[]} things @param {number} limit The spread above which a timing is noise.
  * @param {Listener} tell
  * @param {number} [rounds]
+ * @param {number} [more] Rounds for those that were disturbed.
  */
-export const timeInTurns = async (engine, things, limit, tell, rounds = ROUNDS) => {
+export const timeInTurns = async (engine, things, limit, tell, rounds = ROUNDS, more = MORE_ROUNDS) => {
   const found = things.map(() => ({ samples: /** @type {number[]} */ ([]), runs: 0, noisy: true, refused: false }));
-  for (let round = 1; round <= rounds + MORE_ROUNDS; round++) {
+  for (let round = 1; round <= rounds + more; round++) {
     for (const [at, { rows, shape }] of things.entries()) {
       const one = found[at];
       if (one.refused || (round > rounds && !one.noisy)) continue;

@@ -54,7 +54,7 @@ export class Engine {
    */
   async start() {
     if (typeof WebAssembly === "undefined") {
-      throw new EngineError("This browser runs no WebAssembly, which the engine is made of, so nothing was timed.");
+      throw new EngineError("This browser runs no WebAssembly, which the engine is made of, so no network runs here.");
     }
     const wasm = await unpack(KERNELS);
     const url = URL.createObjectURL(new Blob([`(${engineWorker})(self);`], { type: "text/javascript" }));
@@ -72,8 +72,8 @@ export class Engine {
       this.stop();
       const why = /** @type {Error} */ (error).message;
       throw new EngineError(
-        `The engine runs in a worker, beside the page, and this browser does not allow it here (${why}), so nothing ` +
-          "was timed.",
+        `The engine runs in a worker, beside the page, and this browser does not allow it here (${why}), so no ` +
+          "network runs.",
       );
     } finally {
       URL.revokeObjectURL(url);

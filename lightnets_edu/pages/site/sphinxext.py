@@ -27,6 +27,7 @@ from lightnets_edu.pages.live.look.shown import look_scripts
 from lightnets_edu.pages.live.shown import graphics_script, live_script, time_here
 from lightnets_edu.pages.palette import style_sheet
 from lightnets_edu.pages.site.build import code_digest
+from lightnets_edu.pages.site.cards import ChapterCardsDirective
 from lightnets_edu.pages.site.folding import fold
 from lightnets_edu.pages.site.glossary import link_terms
 from lightnets_edu.pages.site.icons import shrink_fonts
@@ -173,6 +174,7 @@ class TimeHereDirective(SphinxDirective):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything with Sphinx."""
     app.add_directive("time-here", TimeHereDirective)
+    app.add_directive("chapter-cards", ChapterCardsDirective)
     app.connect("config-inited", key_cache)
     app.connect("config-inited", serve_mathjax_locally)
     app.connect("builder-inited", write_scripts)

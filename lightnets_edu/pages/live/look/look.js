@@ -34,7 +34,7 @@ function makeBusy(host) {
 
 /** Why nothing is shown, as a sentence. @param {Error} error */
 function explain(error) {
-  if (error instanceof EngineError) return error.message.replace("so nothing was timed", "so there is nothing to see");
+  if (error instanceof EngineError) return error.message;
   const memory = error.name === "RangeError" ? "this browser does not give so much memory" : error.message;
   return `The network was not run: ${memory}.`;
 }

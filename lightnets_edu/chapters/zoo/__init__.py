@@ -1,0 +1,1 @@
+"""Chapter 3b, torchvision's zoo and transfer learning."""
