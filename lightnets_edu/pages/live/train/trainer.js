@@ -3,9 +3,17 @@
 
 /** @typedef {{ at: number, size: number }} Numbers In the kernels' memory. */
 /** A value of the network for a whole batch, with its gradient. @typedef {{ shape: number[], at: number, gradient: number }} Value */
-/** A parameter: its numbers, their gradient, and the velocity of the descent. @typedef {{ at: number, gradient: number, velocity: number, size: number }} Parameter */
+/**
+ * A parameter: its numbers, their gradient, the velocity of the descent, whether it decays, and the bound of its first
+ * numbers, or one number that they all begin with.
+ * @typedef {{ at: number, gradient: number, velocity: number, size: number, decays: boolean, bound: number, first?: number }} Parameter
+ */
 /** @typedef {{ forward(training: boolean): void, backward(): void }} Step */
 /** @typedef {{ momentum: number, decay: number, smoothing: number }} Recipe */
+/**
+ * Pictures: labels of those for training, then of those for the test, and as many times the pixels, two in a byte.
+ * @typedef {{ bytes: Uint8Array, train: number, test: number, size: number, mean: number, std: number }} Pictures
+ */
 
 /**
  * The trainer. It is one function, because its own text becomes the worker (see ../worker.js).
@@ -15,6 +23,9 @@ export function trainingWorker(scope) {
   const BYTES = 4, ROOM = 16;
   const MOMENTUM = 0.1, EPSILON = 1e-5; // PyTorch's, of running statistics
   const HIGHEST = [Infinity, Infinity, 6]; // of no activation, ReLU, ReLU6
+  const SHADES = 16;
+  // Places of the hash: numbers of one seed, orders of the pictures behind all weights, and those of one epoch.
+  const OF_SEED = 2 ** 22, ORDERS = 2 ** 31, OF_EPOCH = 2 ** 13;
 
   /** The exports of training.c. @type {Record<string, (...numbers: number[]) => void>} */
   let kernels;
@@ -32,7 +43,15 @@ export function trainingWorker(scope) {
   let buffers = [];
   /** All gradients of values, to be cleared before each step. @type {Numbers[]} */
   let cleared = [];
-  let labels = new Int32Array(0);
+  /** Gates: where they lie, how many, and what they are held at, if they are. @type {(Numbers & { mean: Float32Array | null })[]} */
+  let gates = [];
+  /** @type {Pictures} */
+  let pictures;
+  let seed = 0;
+  /** Of the pictures in one epoch. @type {{ epoch: number, numbers: number[] }} */
+  let order = { epoch: -1, numbers: [] };
+  /** @type {Uint8Array} Of the batch. */
+  let labels;
 
   const count = (/** @type {number[]} */ shape) => shape.reduce((product, side) => product * side, 1);
   const numbers = () => new Float32Array(memory.buffer);
@@ -41,12 +60,24 @@ export function trainingWorker(scope) {
     top += BYTES * (Math.ceil(size / ROOM) * ROOM + ROOM);
     return at;
   };
-  const view = (/** @type {number} */ at, /** @type {number} */ size) => numbers().subarray(at / BYTES, at / BYTES + size);
+  const view = (/** @type {number} */ at, /** @type {number} */ size) =>
+    numbers().subarray(at / BYTES, at / BYTES + size);
 
-  /** @param {number} size @returns {Parameter} */
-  const makeParameter = (size) => {
+  /** The integer hash of kernels.c. @param {number} place */
+  const mix = (place) => {
+    let x = place >>> 0;
+    x = Math.imul(x ^ x >>> 16, 0x7feb352d);
+    x = Math.imul(x ^ x >>> 15, 0x846ca68b);
+    return (x ^ x >>> 16) >>> 0;
+  };
+
+  /**
+   * @param {number} size @param {boolean} decays @param {number} bound
+   * @param {number} [first] The number that all begin with.
+   */
+  const makeParameter = (size, decays, bound, first) => {
     const [at, gradient, velocity] = [allocate(size), allocate(size), allocate(size)];
-    const made = { at, gradient, velocity, size };
+    const made = { at, gradient, velocity, size, decays, bound, first };
     parameters.push(made);
     return made;
   };
@@ -90,7 +121,9 @@ export function trainingWorker(scope) {
         const [kernel, stride, padding, groups, biased] = op === "conv" ? settings : [1, 1, 0, 1, 1];
         const alone = groups === channels && groups > 1;
         const depth = channels / groups * kernel ** 2;
-        const weights = makeParameter(outs * depth), bias = biased ? makeParameter(outs) : { at: 0, gradient: 0 };
+        const bound = Math.sqrt(1 / depth); // as PyTorch's layers begin
+        const weights = makeParameter(outs * depth, true, bound);
+        const bias = biased ? makeParameter(outs, false, bound) : { at: 0, gradient: 0 };
         const scratch = alone ? 0 : allocate(2 * depth * outSize);
         const shape = [images, channels, height, width, outs, outHeight, outWidth, kernel, stride, padding, groups];
         const dx = first ? 0 : x.gradient;
@@ -104,7 +137,16 @@ export function trainingWorker(scope) {
         return {
           forward: () => kernels.convolve(...shape, x.at, weights.at, bias.at, made.at, scratch),
           backward: () =>
-            kernels.convolve_back(...shape, x.at, weights.at, made.gradient, weights.gradient, bias.gradient, dx, scratch),
+            kernels.convolve_back(
+              ...shape,
+              x.at,
+              weights.at,
+              made.gradient,
+              weights.gradient,
+              bias.gradient,
+              dx,
+              scratch,
+            ),
         };
       }
       case "affine":
@@ -115,7 +157,7 @@ export function trainingWorker(scope) {
             backward: () => kernels.relu_back(all, x.at, highest, made.gradient, x.gradient),
           };
         } else {
-          const [scale, shift] = [makeParameter(outs), makeParameter(outs)];
+          const scale = makeParameter(outs, false, 1, 1), shift = makeParameter(outs, false, 1, 0);
           const [mean, variance, saved] = [allocate(outs), allocate(outs), allocate(2 * outs)];
           buffers.push({ at: mean, size: outs }, { at: variance, size: outs });
           const row = images * outSize;
@@ -127,21 +169,35 @@ export function trainingWorker(scope) {
             },
             backward: () =>
               kernels.norm_back(
-                outs, row, x.at, scale.at, saved, made.gradient, scale.gradient, shift.gradient, x.gradient,
+                outs,
+                row,
+                x.at,
+                scale.at,
+                saved,
+                made.gradient,
+                scale.gradient,
+                shift.gradient,
+                x.gradient,
               ),
           };
         }
       case "add":
+        if (count(z.shape) !== count(x.shape)) throw new Error("Training adds maps of one size only.");
         return {
           forward: () => kernels.add(all, x.at, z.at, made.at),
           backward: () => [x, z].forEach((one) => kernels.accumulate(all, made.gradient, one.gradient)),
         };
-      case "gate":
+      case "gate": {
+        const held = { at: z.at, size: outs, mean: null };
+        gates.push(held);
         return {
-          forward: () => kernels.gate(images * outs, size, x.at, z.at, made.at),
-          backward: () =>
-            kernels.gate_back(images * outs, size, x.at, z.at, made.gradient, x.gradient, z.gradient),
+          forward: () => {
+            if (held.mean) hold(held);
+            kernels.gate(images * outs, size, x.at, z.at, made.at);
+          },
+          backward: () => kernels.gate_back(images * outs, size, x.at, z.at, made.gradient, x.gradient, z.gradient),
         };
+      }
       case "sigmoid":
         return {
           forward: () => view(made.at, all).set(view(x.at, all).map((one) => 1 / (1 + Math.exp(-one)))),
@@ -158,6 +214,13 @@ export function trainingWorker(scope) {
         return {
           forward: () => kernels.max_pool(images * outs, ...sides, x.at, made.at, chosen),
           backward: () => kernels.max_pool_back(images * outs, size, outSize, chosen, made.gradient, x.gradient),
+        };
+      }
+      case "avg_pool": {
+        const sides = [height, width, outHeight, outWidth, ...settings];
+        return {
+          forward: () => kernels.avg_pool(images * outs, ...sides, x.at, made.at),
+          backward: () => kernels.avg_pool_back(images * outs, ...sides, made.gradient, x.gradient),
         };
       }
       case "cat": {
@@ -204,6 +267,66 @@ export function trainingWorker(scope) {
     return { loss: total / images, right };
   };
 
+  /** Gates as they are held: each at its number, the same for all images. @param {Numbers & { mean: Float32Array | null }} gate */
+  const hold = ({ at, size, mean }) => {
+    const all = view(at, size * images);
+    for (let channel = 0; channel < size; channel++) {
+      all.fill(/** @type {Float32Array} */ (mean)[channel], channel * images, (channel + 1) * images);
+    }
+  };
+
+  /** The order of the training pictures in an epoch: by the hashes of their places. @param {number} epoch */
+  const orderOf = (epoch) => {
+    if (order.epoch === epoch) return order.numbers;
+    const first = ORDERS + seed * OF_SEED + epoch * OF_EPOCH;
+    const keys = Array.from({ length: pictures.train }, (_, i) => mix(first + i));
+    order = { epoch, numbers: keys.map((_, i) => i).sort((a, b) => keys[a] - keys[b]) };
+    return order.numbers;
+  };
+
+  /** Take pictures by their numbers; those of the test come after those for training. @param {number[]} chosen */
+  const takePictures = (chosen) => {
+    const { bytes, train, test, size, mean, std } = pictures;
+    const image = view(values[0].at, images * size);
+    const shades = Array.from({ length: SHADES }, (_, shade) => (shade / (SHADES - 1) - mean) / std);
+    labels = Uint8Array.from(chosen, (which) => bytes[which]);
+    chosen.forEach((which, n) => {
+      const first = train + test + which * size / 2;
+      for (let p = 0; p < size; p += 2) {
+        const two = bytes[first + p / 2];
+        image[n * size + p] = shades[two >> 4];
+        image[n * size + p + 1] = shades[two & 15];
+      }
+    });
+  };
+
+  /** Run the network on the pictures of the test, batch by batch. @param {() => void} [look] After each batch. */
+  const overTest = (look) => {
+    let loss = 0, right = 0;
+    for (let first = 0; first < pictures.test; first += images) {
+      takePictures(Array.from({ length: images }, (_, n) => pictures.train + first + n));
+      for (const one of steps) one.forward(false);
+      look?.();
+      const found = judge(0);
+      loss += found.loss * images / pictures.test;
+      right += found.right / pictures.test;
+    }
+    return { loss, right };
+  };
+
+  /** One step on the batch that was taken. @param {number} rate @param {Recipe} recipe */
+  const takeStep = (rate, { momentum, decay, smoothing }) => {
+    for (const { at, size } of cleared) view(at, size).fill(0);
+    for (const { gradient, size } of parameters) view(gradient, size).fill(0);
+    for (const one of steps) one.forward(true);
+    const { loss } = judge(smoothing);
+    for (let i = steps.length - 1; i >= 0; i--) steps[i].backward();
+    for (const { at, gradient, velocity, size, decays } of parameters) {
+      kernels.descend(size, rate, momentum, decays ? decay : 0, at, gradient, velocity);
+    }
+    return loss;
+  };
+
   /** What the page can ask for. @type {Record<string, (args: any) => unknown>} */
   const jobs = {
     /** Take the kernels. @param {{ wasm: Uint8Array<ArrayBuffer> }} args */
@@ -214,12 +337,18 @@ export function trainingWorker(scope) {
       start = Math.ceil(/** @type {any} */ (exports).__heap_base.value / 64) * 64;
     },
 
+    /** Take the pictures. @param {Pictures} args */
+    pictures(args) {
+      pictures = args;
+    },
+
     /**
-     * Take a network, its first weights in the rows' order, and how many images a batch has.
-     * @param {{ rows: Row[], shape: number[], batch: number, weights: Float32Array }} args
+     * Take a network, how many images a batch has, and the seed of its first weights and of the pictures' order.
+     * @param {{ rows: Row[], shape: number[], batch: number, seed: number }} args
      */
-    build({ rows, shape, batch, weights }) {
-      [top, images, steps, parameters, buffers, cleared] = [start, batch, [], [], [], []];
+    build({ rows, shape, batch, seed: wanted }) {
+      [top, images, seed, steps, parameters, buffers, cleared, gates] = [start, batch, wanted, [], [], [], [], []];
+      order = { epoch: -1, numbers: [] };
       values = [makeValue(shape)];
       rows.forEach((row, at) => {
         const read = row[1].map((back) => values[at + 1 - back]);
@@ -229,49 +358,58 @@ export function trainingWorker(scope) {
       });
       const missing = top - memory.buffer.byteLength;
       if (missing > 0) memory.grow(Math.ceil(missing / 65536));
-      let place = 0;
-      for (const { at, velocity, size } of parameters) {
-        view(at, size).set(weights.subarray(place, place + size));
+      let place = seed * OF_SEED;
+      for (const { at, velocity, size, bound, first } of parameters) {
+        const all = view(at, size);
+        for (let i = 0; i < size; i++) all[i] = first ?? (mix(place + i) / 2 ** 31 - 1) * bound;
         view(velocity, size).fill(0);
         place += size;
       }
-      if (place !== weights.length) throw new Error(`The network has ${place} weights, and ${weights.length} were given.`);
       buffers.forEach(({ at, size }, i) => view(at, size).fill(i % 2)); // means are 0, variances 1
     },
 
     /**
-     * One step on a batch. @param {{ pixels: Float32Array, labels: Int32Array, rate: number, recipe: Recipe }} args
-     * Pixels: channel after channel, and in each image after image.
+     * So many steps, with a rate for each. @param {{ first: number, rates: number[], recipe: Recipe }} args The first
+     * step's number; all batches of an epoch are whole.
      */
-    step({ pixels, labels: wanted, rate, recipe }) {
-      labels = wanted;
-      view(values[0].at, pixels.length).set(pixels);
-      for (const { at, size } of cleared) view(at, size).fill(0);
-      for (const { gradient, size } of parameters) view(gradient, size).fill(0);
-      for (const one of steps) one.forward(true);
-      const found = judge(recipe.smoothing);
-      for (let i = steps.length - 1; i >= 0; i--) steps[i].backward();
-      for (const { at, gradient, velocity, size } of parameters) {
-        kernels.descend(size, rate, recipe.momentum, recipe.decay, at, gradient, velocity);
-      }
+    train({ first, rates, recipe }) {
+      const began = performance.now(), each = Math.floor(pictures.train / images);
+      const losses = rates.map((rate, i) => {
+        const step = first + i, at = step % each * images;
+        takePictures(orderOf(Math.floor(step / each)).slice(at, at + images));
+        return takeStep(rate, recipe);
+      });
+      return { losses, milliseconds: performance.now() - began };
+    },
+
+    /** What is right of the test's pictures, with the running statistics. */
+    test: () => overTest(),
+
+    /** The same with every gate held at its mean over the test's pictures. */
+    testHeld() {
+      const sums = gates.map(({ size }) => new Float64Array(size));
+      overTest(() => {
+        gates.forEach(({ at, size }, i) => {
+          const all = view(at, size * images);
+          for (let p = 0; p < all.length; p++) sums[i][Math.floor(p / images)] += all[p];
+        });
+      });
+      gates.forEach((gate, i) => gate.mean = Float32Array.from(sums[i], (sum) => sum / pictures.test));
+      const found = overTest();
+      for (const gate of gates) gate.mean = null;
       return found;
     },
 
-    /** How many of a batch are right with the running statistics. @param {{ pixels: Float32Array, labels: Int32Array }} args */
-    test({ pixels, labels: wanted }) {
-      labels = wanted;
-      view(values[0].at, pixels.length).set(pixels);
-      for (const one of steps) one.forward(false);
-      return judge(0);
-    },
+    /** The filters of the first layer. */
+    filters: () => view(parameters[0].at, parameters[0].size).slice(),
 
-    /** All parameters in the rows' order. */
-    weights: () => {
+    /** Weights ("at") or velocities of all parameters, in the rows' order. @param {{ which: "at" | "velocity" }} args */
+    numbers({ which }) {
       const found = new Float32Array(parameters.reduce((sum, { size }) => sum + size, 0));
       let place = 0;
-      for (const { at, size } of parameters) {
-        found.set(view(at, size), place);
-        place += size;
+      for (const parameter of parameters) {
+        found.set(view(parameter[which], parameter.size), place);
+        place += parameter.size;
       }
       return found;
     },

@@ -6,19 +6,7 @@
 //
 // Nothing is allocated here; trainer.js says where everything lies. Gradients are added to what is there, because a map
 // that two others read gets two gradients; trainer.js clears them before each step.
-#include <wasm_simd128.h>
-
-#define EXPORT(name) __attribute__((export_name(#name)))
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float vec __attribute__((vector_size(16), aligned(4)));
-
-INLINE vec load(const float *from) { return *(const vec *)from; }
-INLINE void store(float *to, vec x) { *(vec *)to = x; }
-INLINE vec splat(float x) { return (vec){x, x, x, x}; }
-INLINE int least(int a, int b) { return a < b ? a : b; }
-INLINE int most(int a, int b) { return a > b ? a : b; }
-INLINE float sum4(vec x) { return x[0] + x[1] + x[2] + x[3]; }
+#include "../vectors.h"
 
 // ---------------------------------------------------------------------------------------------------- matrix products
 
@@ -375,13 +363,41 @@ void max_pool_back(int maps, int size, int out_size, const int *chosen, const fl
     for (int p = 0; p < out_size; p++) dx[*chosen++] += *dy++;
 }
 
+// The mean of each window; the zeros around the map are counted.
+EXPORT(avg_pool)
+void avg_pool(int maps, int height, int width, int out_height, int out_width, int kernel, int stride, int padding,
+              const float *x, float *y) {
+  for (int i = 0; i < maps; i++, x += height * width)
+    for (int row = 0; row < out_height; row++)
+      for (int column = 0; column < out_width; column++) {
+        int top = row * stride - padding, left = column * stride - padding;
+        float sum = 0;
+        for (int r = most(0, top); r < least(height, top + kernel); r++)
+          for (int q = most(0, left); q < least(width, left + kernel); q++) sum += x[r * width + q];
+        *y++ = sum / (kernel * kernel);
+      }
+}
+EXPORT(avg_pool_back)
+void avg_pool_back(int maps, int height, int width, int out_height, int out_width, int kernel, int stride, int padding,
+                   const float *dy, float *dx) {
+  for (int i = 0; i < maps; i++, dx += height * width)
+    for (int row = 0; row < out_height; row++)
+      for (int column = 0; column < out_width; column++) {
+        int top = row * stride - padding, left = column * stride - padding;
+        float part = *dy++ / (kernel * kernel);
+        for (int r = most(0, top); r < least(height, top + kernel); r++)
+          for (int q = most(0, left); q < least(width, left + kernel); q++) dx[r * width + q] += part;
+      }
+}
+
 // ------------------------------------------------------------------------------------------------------------ the step
 
-// Stochastic gradient descent with momentum and weight decay, in PyTorch's order.
+// Stochastic gradient descent with Nesterov's momentum and weight decay, in PyTorch's order.
 EXPORT(descend)
 void descend(int count, float rate, float momentum, float decay, float *w, const float *dw, float *velocity) {
   for (int p = 0; p < count; p++) {
-    velocity[p] = momentum * velocity[p] + dw[p] + decay * w[p];
-    w[p] -= rate * velocity[p];
+    float gradient = dw[p] + decay * w[p];
+    velocity[p] = momentum * velocity[p] + gradient;
+    w[p] -= rate * (gradient + momentum * velocity[p]);
   }
 }
