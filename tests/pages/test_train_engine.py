@@ -30,7 +30,7 @@ from lightnets_edu.training.steps import Stepper, learning_rate_at
 
 from .conftest import call
 
-SEED = 3
+SEED = 2  # with others a number lies so near the edge of a ReLU that rounding decides, in PyTorch too
 TRAIN_PICTURES, TEST_PICTURES = 4000, 1024
 # What readers train, by study.
 TRAINED_HERE = {
