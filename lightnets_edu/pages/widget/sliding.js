@@ -138,7 +138,8 @@ function slidingSentence({ ins, outs, kernel, side, across, read, products, step
 /** Where each map stands. @param {Shape} shape */
 function layout({ ins, outs, side, across }) {
   const wide = Math.max(ins * (side + BETWEEN), outs * (across + BETWEEN)) - BETWEEN;
-  const left = (/** @type {number} */ count, /** @type {number} */ width) => (wide - count * (width + BETWEEN) + BETWEEN) / 2;
+  const left = (/** @type {number} */ count, /** @type {number} */ width) =>
+    (wide - count * (width + BETWEEN) + BETWEEN) / 2;
   const [above, below] = [left(ins, side), left(outs, across)];
   return {
     wide,
