@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .conftest import CHAPTERS, fits
@@ -12,9 +14,9 @@ DEFINITIONS = """() => Object.fromEntries([...document.querySelectorAll("dl.glos
   const name = term.firstChild.textContent.toLowerCase();
   return [`#${term.id}`, { name, text: place.innerText.trim().replace(/\\s+/g, " ") }];
 }))"""
-LINKS = """() => [...document.querySelectorAll("a.ln-term")].map((link) =>
-  [link.hash, link.innerText, link.getAttribute("aria-description"), link.parentElement.closest("h1, h2, h3, code, a")]
-)"""
+LINKS = """() => [...document.querySelectorAll("a.ln-term")].map((link) => [
+  link.hash, link.textContent, link.getAttribute("aria-description"), link.parentElement.closest("h1, h2, h3, code, a")
+])"""
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +25,20 @@ def definitions(browser, html):
     page.goto((html / "book/glossary.html").as_uri())
     yield page.evaluate(DEFINITIONS)
     page.close()
+
+
+FOLDED = """() => [...document.querySelectorAll("a.ln-term")].filter((link) => link.closest("details.ln-fold"))
+  .map((link) => link.textContent.toLowerCase())"""
+OPEN = """() => [...document.querySelectorAll("section > p")].filter((one) => !one.closest("details.ln-fold"))
+  .map((one) => one.textContent.toLowerCase()).join(" ")"""
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_word_in_sight_is_linked_there(visit, html, chapter):
+    """Only a term that no open paragraph has is linked where it is folded."""
+    page = visit((html / chapter).as_uri()).page
+    words = set(re.findall(r"[\w-]+", page.evaluate(OPEN)))
+    assert not [one for one in page.evaluate(FOLDED) if one in words]
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -15,10 +15,11 @@ LONG = {f"{number:02}" for number in range(1, 17)} - {"01", "02", "03", "04", "0
 MEASURE = """() => {
   const open = (element) => element.checkVisibility() && !element.closest("details:not([open])");
   const inputs = [...document.querySelectorAll("article .cell_input")].filter(open);
+  const moved = [...document.querySelectorAll("[data-widget], [data-live], [data-explore]")];
   return {
     height: document.documentElement.scrollHeight,
     code: inputs.reduce((sum, input) => sum + input.getBoundingClientRect().height, 0),
-    hidden: [...document.querySelectorAll("[data-widget], [data-live]")].filter((one) => !open(one)).length,
+    hidden: moved.filter((one) => !open(one)).length,
     lines: Math.max(0, ...inputs.map((input) => input.innerText.trim().split("\\n").length)),
     text: inputs.map((input) => input.innerText).join("\\n"),
   };

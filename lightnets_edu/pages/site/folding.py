@@ -18,6 +18,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 OPEN_LINES = 12
+FOLD = 'class="ln-fold"'  # marks the beginning of a section's folded part
 FOLDED = re.compile(r"<!--\s*folded:\s*(?P<line>.+?)\s*-->", re.DOTALL)
 INSTALLS = "%pip"
 EXPECTS = ("expect_verdict", "expect")  # what stops the build if a sentence of the page is no longer true
@@ -155,7 +156,7 @@ def _fold_section(section: nodes.section) -> bool:
         if found:
             before = "</details>" if folded else ""
             line = html.escape(" ".join(found["line"].split()))
-            section.replace(child, _html(f'{before}<details class="ln-fold"><summary>{line}</summary>'))
+            section.replace(child, _html(f"{before}<details {FOLD}><summary>{line}</summary>"))
             folded = True
     if folded:
         section.append(_html("</details>"))

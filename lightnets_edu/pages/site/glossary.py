@@ -13,6 +13,8 @@ from docutils import nodes
 from sphinx.addnodes import glossary
 from sphinx.application import Sphinx
 
+from lightnets_edu.pages.site.folding import FOLD
+
 PAGE = "book/glossary"
 CHAPTERS = "notebooks/"
 # No place for another link.
@@ -34,9 +36,9 @@ def link_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
     address = app.builder.get_relative_uri(page, PAGE)
     names = "|".join(re.escape(name) for name in sorted(terms, key=len, reverse=True))
     pattern = re.compile(rf"(?<![\w-])({names})(?:s|es)?(?![\w-])", re.IGNORECASE)
-    for text in list(doctree.findall(nodes.Text)):
-        if _is_prose(text):
-            _link_in(text, pattern, terms, address)
+    # First what is open as the chapter opens: a word's first use in sight is the one that a reader meets.
+    for text in sorted(filter(_is_prose, doctree.findall(nodes.Text)), key=_is_folded):
+        _link_in(text, pattern, terms, address)
 
 
 def read_terms(page: nodes.document) -> dict[str, Term]:
@@ -57,6 +59,17 @@ def _is_prose(text: nodes.Text) -> bool:
     return any(isinstance(one, nodes.paragraph) for one in above) and not any(
         isinstance(one, ELSEWHERE) for one in above
     )
+
+
+def _is_folded(text: nodes.Text) -> bool:
+    """Whether it lies in the folded part of a section, see `lightnets_edu.pages.site.folding`."""
+    node = text
+    while node.parent is not None:
+        before = node.parent.children[: node.parent.index(node)]
+        if any(isinstance(one, nodes.raw) and FOLD in one.astext() for one in before):
+            return True
+        node = node.parent
+    return False
 
 
 def _link_in(text: nodes.Text, pattern: re.Pattern[str], terms: dict[str, Term], address: str) -> None:
