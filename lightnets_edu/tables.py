@@ -69,6 +69,9 @@ class Column:
         better: ``lower`` or ``higher`` where one of them is better; the Pareto front needs it on both axes.
         scale: What a number is divided by when it is shown: 1e6 shows millions, with the letter M. Sorting and
             ``data-value`` use the number itself.
+        folded: Whether a chart's table shows it only when the reader asks for it; a folded one is no filter.
+        among: A word for a set of number columns, such as ``time``: of these a chart's table shows one at a time, and
+            the reader chooses which.
     """
 
     key: str
@@ -80,6 +83,8 @@ class Column:
     text: bool = False
     better: str | None = None
     scale: float = 1
+    folded: bool = False
+    among: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "heading", self.heading or self.key)
@@ -94,6 +99,8 @@ class Column:
             fault = f": digits should be None or at least 0 instead of {self.digits}"
         elif self.text and (self.unit or self.digits is not None or self.log or self.better or self.scale != 1):
             fault = " has text=True, so it has no unit, digits, log, better or scale"
+        elif self.among and (self.text or self.folded):
+            fault = f" is among={self.among!r} and shown when it is chosen, so it is neither text nor folded"
         if fault:
             raise ValueError(f"column {self.key!r}{fault}")
 

@@ -43,6 +43,10 @@ def test_mistaken_rows_are_explained(rows, sentence):
         ({"scale": 50}, "scale should be one of 1, .* instead of 50"),
         ({"digits": -1}, "digits should be None or at least 0 instead of -1"),
         ({"text": True, "log": True}, "has text=True, so it has no unit, digits, log, better or scale"),
+        (
+            {"among": "time", "folded": True},
+            "is among=.time. and shown when it is chosen, so it is neither text nor folded",
+        ),
     ],
 )
 def test_mistaken_columns_are_explained(options, sentence):

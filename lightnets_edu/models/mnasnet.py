@@ -324,14 +324,15 @@ AUTHORS = partial(Printed, "the authors' list of trained networks", read=True)
 PAPER_B1 = Printed(
     "Tan et al. 2019, tables 1 and 2 (B1)", False, "4.4 M", "315 M", 74.5, why="counted 314.4 M, which rounds to 314"
 )
+TORCHVISION = partial(Printed, "torchvision's list of weights", read=True)
 NETWORKS = (
     # name, version, width, printed
-    ("mnasnet0_5", "b1", 0.5, None),
-    ("mnasnet0_75", "b1", 0.75, None),
+    ("mnasnet0_5", "b1", 0.5, TORCHVISION(params="2,218,512", macs="104 M", top1=67.734)),
+    ("mnasnet0_75", "b1", 0.75, TORCHVISION(params="3,170,208", macs="215 M", top1=71.18)),
     ("mnasnet1_0", "b1", 1.0, PAPER_B1),
-    ("mnasnet1_3", "b1", 1.3, None),
+    ("mnasnet1_3", "b1", 1.3, TORCHVISION(params="6,282,256", macs="526 M", top1=76.506)),
     ("mnasnet_a1", "a1", 1.0, AUTHORS(params="3.9 M", macs="312 M", top1=75.2)),  # the paper's network
-    ("mnasnet_small", "small", 1.0, AUTHORS(params="2.0 M", macs="68 M")),
+    ("mnasnet_small", "small", 1.0, AUTHORS(params="2.0 M", macs="68 M", top1=66.0)),
 )
 # Version: defaults of its own. timm, which has trained weights of the small network, adds the first block's input;
 # Google's code does not.

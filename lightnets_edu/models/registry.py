@@ -30,6 +30,7 @@ class Printed:
         top1: Per cent of right answers, or None.
         images: What the accuracy was measured on.
         why: Why a printed number differs from the counted one.
+        top1_source: Where the accuracy is printed, if somewhere else than the costs.
     """
 
     source: str
@@ -39,11 +40,22 @@ class Printed:
     top1: float | None = None
     images: str = "ImageNet"
     why: str = ""
+    top1_source: str = ""
 
     @property
     def cited(self) -> str:
-        """The source, with a † if we could not read the number there; ``book/how_to_read.md`` explains the mark."""
-        return self.source if self.read else f"{self.source} †"
+        """The sources, with a † if we could not read the numbers there; ``book/how_to_read.md`` explains the mark."""
+        top1 = f"; top-1: {self.top1_source}" if self.top1_source else ""
+        return f"{self.source}{top1}{self._mark}"
+
+    @property
+    def top1_cited(self) -> str:
+        """Where the accuracy is printed, with the same mark."""
+        return f"{self.top1_source or self.source}{self._mark}"
+
+    @property
+    def _mark(self) -> str:
+        return "" if self.read else " †"
 
 
 @dataclass(frozen=True)

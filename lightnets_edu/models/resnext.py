@@ -209,6 +209,7 @@ AUTHORS = partial(Printed, "the authors' list of trained networks", read=True)
 PRINTED = {
     "resnext50_32x4d": AUTHORS(macs="4.1 G", top1=77.8, why="counted 4.23 G; the list says 'about 4.1'"),
     "resnext101_32x4d": AUTHORS(macs="7.8 G", top1=78.8, why="counted 7.97 G; the list says 'about 7.8'"),
+    "resnext101_64x4d": AUTHORS(macs="15.6 G", top1=79.6, why="counted 15.46 G; the list says 'about 15.6'"),
     "resnext101_32x8d": Printed(
         "torchvision's list of weights", read=True, params="88,791,336", macs="16414 M", top1=79.312
     ),

@@ -191,6 +191,9 @@ CIFAR = {
 }
 PRINTED = {
     "wide_resnet50_2": Printed("the authors' list of trained networks", read=True, params="68.9 M", top1=78.1),
+    "wide_resnet101_2": Printed(
+        "torchvision's list of weights", read=True, params="126,886,696", macs="22753 M", top1=78.848
+    ),
     "wide_resnet28_10": Printed(
         "Zagoruyko and Komodakis 2016, table 5",
         read=True,

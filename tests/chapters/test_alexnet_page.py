@@ -1,14 +1,13 @@
-"""Chapter 3: the explorer's numbers are the real network's; the chapter's claims about torchvision hold."""
+"""Chapter 3: the explorer's numbers and the drawing are the real network's."""
 
 from __future__ import annotations
 
 import pytest
-import torch
-import torchvision
 from explorers import assert_totals, counted, shown
 from torch import nn
 
 from lightnets_edu import get_model
+from lightnets_edu.chapters.alexnet.towers import layers_of_towers
 from lightnets_edu.models.alexnet import AlexNet
 
 
@@ -42,27 +41,14 @@ def test_explorer_equals_the_real_network(groups, size, hidden, num_classes):
     assert numbers["connected_macs_share"] == pytest.approx(100 * sum(r.macs for r in connected) / table.macs)
 
 
-@pytest.mark.parametrize("name", ["alexnet", "squeezenet1_1", "mnasnet1_0", "resnet50", "efficientnet_b4"])
-def test_what_torchvision_calls_gflops_are_macs(name):
-    weights = next(iter(torchvision.models.get_model_weights(name)))
-    side = weights.transforms().crop_size[0]
-    table = counted(lambda: torchvision.models.get_model(name), 1, 3, side, side)
-    assert table.params == weights.meta["num_params"]
-    assert round(table.macs / 1e9, 3) == weights.meta["_ops"]
-
-
-@pytest.mark.parametrize(
-    ("name", "shape"),
-    [
-        ("alexnet", (256, 6, 6)),  # three fully connected layers went with the head
-        ("squeezenet1_1", (512, 13, 13)),  # the pooling follows the head
-        ("mnasnet1_0", (1280, 7, 7)),  # the pooling is a line of forward
-        ("shufflenet_v2_x1_0", (1024, 7, 7)),
-    ],
-)
-def test_cutting_the_last_child_leaves_maps(name, shape):
-    with torch.device("meta"):
-        image = torch.empty(1, 3, 224, 224)
-        cut = nn.Sequential(*list(torchvision.models.get_model(name).eval().children())[:-1])
-        assert cut(image).shape[1:] == shape
-        assert get_model(name).eval().forward_features(image).shape[1] == shape[0]
+def test_the_towers_are_those_of_the_network():
+    """Channels of each layer, and whether a tower reads itself only."""
+    model = get_model("alexnet_2012")
+    working = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    expected = [
+        (module.out_features, "linear")
+        if isinstance(module, nn.Linear)
+        else (module.out_channels, "grouped" if module.groups == 2 else "standard")
+        for module in working
+    ]
+    assert [(outputs, kind) for _, outputs, kind in layers_of_towers()] == expected

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torchvision
 
 from lightnets_edu.chapters.scoreboard.board import claims, claims_table
 from lightnets_edu.models.registry import Printed
@@ -60,6 +61,16 @@ def test_the_mark_is_explained_once():
 def test_the_mark_is_made_from_the_flag():
     assert Printed("a slip of paper", read=True).cited == "a slip of paper"
     assert Printed("a slip of paper", read=False).cited == "a slip of paper †"
+    apart = Printed("a slip of paper", read=False, top1_source="a wall")
+    assert (apart.cited, apart.top1_cited) == ("a slip of paper; top-1: a wall †", "a wall †")
+
+
+def test_accuracies_of_torchvisions_list_are_those_of_its_first_weights():
+    quoted = {name: one for name, one in claims().items() if one.top1_cited == "torchvision's list of weights"}
+    assert len(quoted) >= 5
+    for name, claim in quoted.items():
+        first = next(iter(torchvision.models.get_model_weights(name)))
+        assert claim.top1 == first.meta["_metrics"]["ImageNet-1K"]["acc@1"], name
 
 
 def test_the_ledger_shows_the_mark():

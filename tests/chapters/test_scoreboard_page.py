@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torchvision
 
 from lightnets_edu.chapters.scoreboard import board as scoreboard
 from lightnets_edu.models.registry import get_entry, list_models
 from lightnets_edu.pages import get_widget
 from lightnets_edu.pages.board.explore import explore
+from lightnets_edu.pages.clocks import all_clocks
 from lightnets_edu.records import recorded_networks
 from lightnets_edu.timing import EVALUATION_NETWORKS
 
@@ -46,6 +48,46 @@ def test_rows_hold_what_was_recorded():
     axes = {"x": "macs", "y": "top1", "label": "network", "shape": "family", "pareto": True}
     columns = scoreboard.scoreboard_columns([1, 16])
     assert "ghostnet" in str(explore(list(rows.values()), columns, name="board", title="Board", **axes))
+
+
+def test_guests_are_torchvisions_networks():
+    """Counted as published with their weights, and with the times that others have measured."""
+    rows = {row["network"]: row for row in scoreboard.guest_rows()}
+    assert list(rows) == list(scoreboard.GUESTS) and not set(rows) & set(list_models())
+    for name, row in rows.items():
+        meta = next(iter(torchvision.models.get_model_weights(name))).meta
+        assert row["params"] == meta["num_params"] and round(row["macs"] / 1e9, 3) == meta["_ops"]
+        assert row["top1"] == pytest.approx(meta["_metrics"]["ImageNet-1K"]["acc@1"], abs=0.05)
+        timed = {key: row[scoreboard.clock_key(key)] for key in all_clocks()}
+        assert {key for key, value in timed.items() if value} == {"t4", "snapdragon855"}
+        assert row["measured_1"] is None and set(row) == set(scoreboard.scoreboard_rows()[0])
+        assert sum(scoreboard.network_parts().of[name][0]) == row["macs"]
+
+
+def test_every_clock_is_on_the_board():
+    """Also those of others; one of them at a time, so that accuracy, parameters, MACs and a time are in sight."""
+    rows = {row["network"]: row for row in scoreboard.scoreboard_rows("cpu")}
+    columns = scoreboard.scoreboard_columns([1, 16])
+    clocks = {column.key for column in columns if column.among == "time"}
+    assert clocks == {scoreboard.clock_key(name) for name in all_clocks()}
+    for name, clock in all_clocks().items():
+        for network, row in rows.items():
+            assert row[scoreboard.clock_key(name)] == clock.milliseconds.get(network)
+    in_sight = [column.key for column in columns if not column.folded and not column.among]
+    assert in_sight == ["network", "family", "top1", "params", "macs"]
+
+
+@pytest.mark.parametrize("name", ["ghostnet", "resnext50_32x4d", "alexnet_2012"])
+def test_the_classes_of_layers_add_up(name):
+    """What a comparison shows by class is the whole network: MACs exactly, parameters but for norms and gates."""
+    parts = scoreboard.network_parts()
+    macs, params, activations = parts.of[name]
+    cost = scoreboard.formula_cost(name)
+    assert sum(macs) == cost.macs
+    assert sum(params) <= cost.params < 1.02 * sum(params)
+    assert sum(activations) - activations[parts.kinds.index("linear")] == cost.activations
+    grouped = macs[parts.kinds.index("grouped")]
+    assert bool(grouped) == (name != "ghostnet")
 
 
 def test_small_images_are_left_out_of_comparisons_in_time():

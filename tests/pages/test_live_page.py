@@ -31,6 +31,7 @@ WATCH = """() => {
   const add = (list) => window.longTasks.push(...list.getEntries().map((task) => task.duration));
   new PerformanceObserver(add).observe({ type: "longtask" });
 }"""
+TRIES = 4
 Open = Callable[..., Page]
 
 
@@ -115,6 +116,7 @@ def read_rows(page: Page, kind: str = "network") -> dict[str, dict[str, float]]:
 
 def time_chosen(page: Page, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
     page.locator("[data-action=start]").click()
+    page.locator("[data-live][aria-busy=false]").wait_for(timeout=150_000)
     wait_for_status(page, f"Done: {len(names)} of {len(names)} networks")
     return read_rows(page)
 
@@ -142,9 +144,12 @@ def test_times_are_shown_with_what_they_say(opened):
         for proxy in ("macs", "activations", "layers"):
             rank = spearman([getattr(costs_of(name), proxy) for name in FEW], seconds)
             assert f"{rank:.2f}".replace("-", "−") in said
-    tasks = page.evaluate("() => longTasks")
-    # A busy machine makes one task long; a network in the page would make each of its runs one.
-    assert len(tasks) <= 2 and sum(tasks) < 300, tasks
+    # A busy machine can make any task long; a network that ran in the page would make dozens long, each time.
+    tries = [page.evaluate("() => longTasks.splice(0)")]
+    while tries[-1] and len(tries) < TRIES:
+        time_chosen(page, FEW)
+        tries.append(page.evaluate("() => longTasks.splice(0)"))
+    assert min(map(len, tries)) <= 2, tries
     assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
     assert Axe().run(page).response["violations"] == []
 
@@ -321,6 +326,32 @@ def test_noise_is_refused_in_a_sentence(page):
     ]
 
 
+def test_a_pair_is_told_with_its_ratio_elsewhere(page):
+    said = call(
+        page,
+        "live/results.js",
+        """({ sentences }, times, networks, beside) =>
+          sentences({ times }, networks, 0.1, [["a", "none"], ["a", "b"]], beside)""",
+        {"a": {"milliseconds": 6, "spread": 0}, "b": {"milliseconds": 8, "spread": 0}},
+        {"a": {"macs": 100}, "b": {"macs": 400}},
+        [{"of a pair that was not timed": 5}, {"one clock": 1.25, "another": 0.5}],
+    )
+    assert said == [
+        "Here a takes 0.75 times as long as b, with 0.25 times as many MACs: a MAC of it takes 3 times as long. "
+        "Elsewhere it took 1.25 times (one clock) and 0.5 times (another) as long.",
+    ]
+
+
+def test_recorded_ratios_stand_beside_pairs():
+    pair, own = ("ghostnet", "mobilenet_v1"), {name: (nn.Conv2d(4, 4, 1), (4, 7, 7)) for name in "ab"}
+    first, second = time_here([], [pair, ("a", "b")], own, beside={("a", "b"): {"the paper's": 2.0}}).spec["beside"]
+    wanted = [recorded_milliseconds(device) for device in ("cpu", "cpu-onnxruntime")]
+    assert list(first.values()) == pytest.approx([one[pair[0]] / one[pair[1]] for one in wanted], rel=1e-3)
+    assert second == {"the paper's": 2.0}
+    with pytest.raises(ValueError, match="not among the pairs"):
+        time_here(beside={("a", "b"): {"the paper's": 2.0}})
+
+
 def test_another_devices_file_is_compared(opened, tmp_path):
     """Chosen or dropped: its times are one more column, its device has a name, and the reader's own times stay."""
     page = opened(viewport={"width": 390, "height": 800})
@@ -354,18 +385,48 @@ def test_another_devices_file_is_compared(opened, tmp_path):
     wait_for_status(page, "This file holds no times of networks")
     assert page.locator("[data-live] table").first.locator("thead th").all_text_contents() == heads
     assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_role("button", name="Remove Safari 19 on iPhone, 1 May 2026").press("Enter")
+    wait_for_status(page, "Safari 19 on iPhone, 1 May 2026 is no longer compared.")
+    assert page.evaluate("() => document.activeElement.ariaLabel") == "Remove Safari 19 on Android, 1 May 2026"
+    left = page.locator("[data-live] table").first.locator("thead th").all_text_contents()
+    assert left == [head for head in heads if "iPhone" not in head]
+    assert read_rows(page) == rows
+
+
+def test_a_file_is_shown_without_times_of_ones_own(opened):
+    """And the reader's own can be forgotten without it."""
+    page = opened()
+    choose(page, ())
+    timing = {"milliseconds": 12.5, "spread": 0.01, "runs": 9}
+    noisy = {**timing, "spread": NOISE_LIMIT + 0.01}
+    file = {"format": "lightnets-live-times", "date": "2026-05-01T10:00:00.000Z", "browser": "Firefox/200 (Windows)"}
+    text = json.dumps({**file, "times": {FEW[0]: timing, FEW[1]: noisy}}).encode()
+    chosen = {"name": "other.json", "mimeType": "application/json", "buffer": text}
+    page.locator("input[type=file]").nth(1).set_input_files(chosen)
+    wait_for_status(page, "Compared with Firefox 200 on Windows, 1 May 2026: 1 network.")
+    assert read_rows(page) == {FEW[0]: {}}  # no number of the reader's own, and no noise
+    assert page.locator(f"[data-network={FEW[0]}] td").last.text_content() == "12.5"
+    page.locator("[data-action=remove]").click()
+    assert read_rows(page) == {} and not page.locator(".ln-live-others").is_visible()
+    assert (
+        page.evaluate("() => document.activeElement.parentElement.textContent") == "Compare with another device's file"
+    )
 
 
 def test_the_chart_has_a_dot_for_each_time(opened):
     page = opened()
-    choose(page, FEW)
-    rows = time_chosen(page, FEW)
-    quiet = [name for name in rows if "milliseconds" in rows[name]]
+    choose(page, ())
+    times = {name: {"milliseconds": 3 + i, "spread": 0.01, "runs": 9} for i, name in enumerate(FEW)}
+    noisy = {"squeezenet1_1": {"milliseconds": 5, "spread": NOISE_LIMIT + 0.01, "runs": 9}}
+    file = {"format": "lightnets-live-times", "date": "2026-05-01T10:00:00.000Z", "browser": "Firefox/200"}
+    text = json.dumps({**file, "times": {**times, **noisy}}).encode()
+    chosen = {"name": "times.json", "mimeType": "application/json", "buffer": text}
+    page.locator("input[type=file]").first.set_input_files(chosen)
+    wait_for_status(page, "from a file")
     titles = page.locator(".ln-live-mark-0 title").all_text_contents()
-    if len(quiet) < 2:  # the machine was busy: there is nothing to draw
-        assert titles == [] and page.locator(".ln-live-chart").is_hidden()
-        return
-    assert {title.split(",")[0] for title in titles} == set(quiet)
+    assert sorted(titles) == sorted(f"{name}, this device: {3 + i} ms" for i, name in enumerate(FEW))
+    quiet = list(FEW)
     for cost in ("activations", "layers", "macs"):
         page.locator(f".ln-live-chart input[value={cost}]").check()
         places = page.evaluate(
@@ -423,9 +484,35 @@ def test_the_profile_predicts(opened):
         assert row["predicted"] == predicted[name]
         if "milliseconds" in row:
             assert 0.4 < row["predicted"] / row["milliseconds"] < 2.5  # the machine is shared
-    quiet = any("milliseconds" in row for row in timed.values())
-    wanted = "The prediction is off by " if quiet else "The networks can be timed now"
-    assert wanted in page.locator("div.ln-live-words").text_content()
+    errors = [abs(row["predicted"] / row["milliseconds"] - 1) for row in timed.values() if "milliseconds" in row]
+    said = page.locator("div.ln-live-words").text_content()
+    assert f"over {len(errors)} network" in said if errors else "The networks can be timed now" in said
+
+
+def test_the_prediction_is_judged_by_quiet_times(page):
+    """Mean and largest relative error of what was timed without being disturbed."""
+    costs = {"linear": [0.01, 0.2]}
+    sizes = {"a": (8, 4), "b": (100, 12), "disturbed": (16, 16), "not timed": (4, 4)}
+    times = {"a": 0.6, "b": 9.9, "disturbed": 50.0}
+    networks = {
+        name: {"rows": [["linear", [1], [outs, 1, 1], [0]]], "shape": [ins, 1, 1]}
+        for name, (ins, outs) in sizes.items()
+    }
+    timings = {name: {"milliseconds": ms, "spread": 0.5 * (name == "disturbed")} for name, ms in times.items()}
+    said = call(
+        page,
+        "live/device.js",
+        "({ judge }, costs, networks, times) => judge({ costs }, networks, { times }, 0.1)",
+        costs,
+        networks,
+        timings,
+    )
+    errors = [abs((0.01 * ins * outs + 0.2) / times[name] - 1) for name, (ins, outs) in sizes.items() if name in "ab"]
+    mean, most = (f"{100 * error:.2g} %" for error in (sum(errors) / 2, max(errors)))
+    assert said == (
+        f"The prediction is off by {mean} on average, and by {most} at most, over 2 networks, none of which was timed "
+        "for it."
+    )
 
 
 def test_costs_are_found_again(page):

@@ -1,3 +1,3 @@
-"""Chapter 3, AlexNet and torchvision's zoo."""
+"""Chapter 3, AlexNet."""
 
 WIDGETS = ("alexnet_explorer",)

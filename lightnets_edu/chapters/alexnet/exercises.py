@@ -1,15 +1,14 @@
-"""Chapter 3: what AlexNet's groups save, where its parameters are, and heads replaced by their names."""
+"""Chapter 3: what AlexNet's groups save, where its parameters are, and how often a weight is used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from lightnets_edu.formulas import conv2d, linear
-from lightnets_edu.models import get_model
 from lightnets_edu.models.alexnet import layers
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.pages.exercise.kinds import (
@@ -28,9 +27,6 @@ from lightnets_edu.pages.exercise.kinds import (
 NUM_CLASSES = 1000
 LAST_CHANNELS = 256
 POOLED_FEATURES = LAST_CHANNELS * 6 * 6
-NEW_CLASSES = 5
-#: Small networks, the name of each one's last layer, and what it is.
-HEADS = {"shufflenet_v2_x0_5": "fc", "mnasnet0_5": "classifier.1", "squeezenet1_1": "classifier.1"}
 
 
 def _saved(quantity: str) -> int:
@@ -50,58 +46,40 @@ def _pooled_params(features: int = LAST_CHANNELS) -> int:
     return _convolution_params() + linear(in_features=features, out_features=NUM_CLASSES).params
 
 
-def _judge_replacing(replace_head: Callable) -> list[Comparison]:
-    comparisons = []
-    for network, name in HEADS.items():
-        model = get_model(network, num_classes=10, small_input=True).eval()
-        first = next(model.parameters())
-        old = sum(p.numel() for p in model.parameters())
-        layer: Any = model.get_submodule(name)
-        right = old - (10 - NEW_CLASSES) * (layer.weight[0].numel() + 1)
-        changed = replace_head(model, name, NEW_CLASSES)
-        if not isinstance(changed, nn.Module):
-            return [Comparison("what replace_head returns", "a network", changed)]
-        with torch.inference_mode():
-            shape = _shape(changed.eval())
-        comparisons += [
-            Comparison(f"{network}: shape of the logits", [1, NEW_CLASSES], shape),
-            Comparison(f"{network}: parameters", right, sum(p.numel() for p in changed.parameters())),
-            Comparison(f"{network}: the first layer is the old one", True, next(changed.parameters()) is first),
-        ]
-    return comparisons
-
-
-def _shape(model: nn.Module) -> list[int] | str:
-    """Shape of what the network returns for one image, or the error's first words."""
-    try:
-        return list(model(torch.zeros(1, 3, 32, 32)).shape)
-    except RuntimeError as error:
-        return str(error).splitlines()[0][:80]
-
-
-def _without_biases(model: nn.Module, name: str, num_classes: int) -> nn.Module:
-    """The head is exchanged, but its biases are forgotten."""
-    parent, _, child = name.rpartition(".")
-    old: Any = model.get_submodule(name)
-    if isinstance(old, nn.Conv2d):
-        size: Any = old.kernel_size
-        new: nn.Module = nn.Conv2d(old.in_channels, num_classes, size, bias=False)
-    else:
-        new = nn.Linear(old.in_features, num_classes, bias=False)
-    setattr(model.get_submodule(parent), child, new)
-    return model
-
-
-def _cut(model: nn.Module, name: str, num_classes: int) -> nn.Module:
-    """The tutorials' way: everything but the last child, then something new."""
-    head: Any = model.get_submodule(name)
-    features = head.in_channels if isinstance(head, nn.Conv2d) else head.in_features
-    return nn.Sequential(*list(model.children())[:-1], nn.Flatten(), nn.Linear(features, num_classes))
-
-
 def _params(name: str) -> int:
     """Parameters of a layer of 2014."""
     return network_cost(layer for layer in layers("2014") if layer[0] == name).params
+
+
+def _uses(side: int) -> int:
+    """MACs of each weight of the third convolution, with maps of this side."""
+    cost = conv2d(in_channels=256, out_channels=384, kernel_size=3, out_height=side, out_width=side)
+    return cost.macs // cost.params
+
+
+def _halves(conv: nn.Conv2d, maps: Tensor, biases: Sequence[Tensor | None]) -> Tensor:
+    parts = zip(maps.chunk(2, dim=1), conv.weight.chunk(2), biases, strict=True)
+    return torch.cat([F.conv2d(own, weight, bias, padding=2) for own, weight, bias in parts], dim=1)
+
+
+def _without_bias(conv: nn.Conv2d, maps: Tensor) -> Tensor:
+    return _halves(conv, maps, (None, None))
+
+
+def _judge_halves(two_halves: Callable) -> list[Comparison]:
+    conv = nn.Conv2d(96, 256, 5, padding=2, groups=2)
+    maps = torch.rand(1, 96, 7, 7, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        right, got = conv(maps), two_halves(conv, maps)
+    if not isinstance(got, Tensor):
+        return [Comparison("what two_halves returns", "a tensor", got)]
+    if got.shape != right.shape:
+        return [Comparison("shape", list(right.shape), list(got.shape))]
+    towers = zip(("first", "second"), got.chunk(2, dim=1), right.chunk(2, dim=1), strict=True)
+    return [
+        Comparison(f"the {name} tower's numbers are the layer's", True, torch.allclose(mine, real, atol=1e-4))
+        for name, mine, real in towers
+    ]
 
 
 EXERCISES = (
@@ -128,6 +106,21 @@ EXERCISES = (
         "2 % of the network's parameters, but more than a third of its MACs.",
     ),
     NumberExercise(
+        name="alexnet_uses_of_a_weight",
+        question="How many multiply-accumulates does one weight of the third convolution do for an image? Its kernels "
+        "are $3 \\times 3$, it has 384 output channels, and its output maps are $13 \\times 13$ pixels.",
+        answer=lambda: _uses(13),
+        unit="MACs",
+        hint="A weight is used once for every pixel of the output. How many are there?",
+        mistakes=(
+            Mistake(lambda: 1, "That holds for a weight of a fully connected layer."),
+            Mistake(lambda: 9 * _uses(13), "Each of the nine weights of a kernel counts for itself."),
+            Mistake(lambda: 384 * _uses(13), "A weight belongs to one output channel, not to all 384."),
+        ),
+        solution=r"$13 \cdot 13$ = {answer}. Kernel and channels do not matter: a weight works once for each pixel "
+        "that its layer writes. A weight of a fully connected layer works once.",
+    ),
+    NumberExercise(
         name="alexnet_pooled_head",
         question="Take the network of 2014 and replace its three fully connected layers: the mean of each of the 256 "
         "last maps, then one linear layer to 1000 classes, with biases. How many parameters has the new network? The "
@@ -151,112 +144,79 @@ EXERCISES = (
         "million. SqueezeNet, the next chapter, begins with this idea.",
     ),
     ChoiceExercise(
-        name="alexnet_children",
-        question="A tutorial takes `features = nn.Sequential(*list(model.children())[:-1])` of torchvision's "
-        "`shufflenet_v2_x1_0` and adds `nn.Flatten()` and `nn.Linear(1024, 5)`, because `model.fc` takes 1024 numbers. "
-        "What happens with an image of 224 × 224? Build it and try.",
+        name="alexnet_why_so_few",
+        question="Set the explorer to one group and back to two. The MACs fall by more than a third, the parameters by "
+        "two per cent. Why by so little?",
         options=(
+            Option("Groups save MACs, but no weights.", "They halve the weights of three convolutions."),
             Option(
-                "It works: the head gets the same 1024 numbers as before.",
-                "The 1024 numbers are the means of 1024 maps. Who takes the mean?",
+                "The two towers keep their weights twice.",
+                "Each tower has weights of its own, half as many as without groups.",
             ),
             Option(
-                "It works, but the last convolution is missing.", "The last child is `fc`, and only that is cut off."
-            ),
-            Option(
-                "An error: `children()` gives the layers in the wrong order.",
-                "They come in the order in which they were made, which here is the order in which they run.",
-            ),
-            Option(
-                "An error: the head gets 50,176 numbers for each image.",
-                "The mean is a line of `forward`, not a child. Without it, 1024 maps of 7 × 7 arrive.",
+                "Nearly all parameters are in layers that have no groups.",
+                "The fully connected layers hold them, and read everything.",
                 right=True,
             ),
+            Option("The biases grow.", "There is one for each output channel, with groups or without."),
         ),
-        hint="Print the shape that `features` returns, and read the network's `forward`.",
-        solution=r"$1024 \cdot 7 \cdot 7 = 50176$ numbers reach a layer for 1024. The error is the lucky case: with a "
-        "`nn.LazyLinear`, or with a convolution as a head, it would run and be something else.",
-    ),
-    ChoiceExercise(
-        name="alexnet_frozen_norms",
-        question="You set `requires_grad = False` on every parameter but the new head's, call `model.train()`, and run "
-        "one batch of images through the network, without any step of an optimiser. Compare "
-        "`model.state_dict()` before and after, for the small network of this chapter, `base`. What has changed?",
-        options=(
-            Option("Nothing: frozen is frozen.", "Parameters are frozen. What else is in a state dict?"),
-            Option("The head only.", "The head changes when an optimiser steps, and none did."),
-            Option(
-                "The buffers of the batch norms, such as running means.",
-                "Buffers are not parameters: `requires_grad` does not concern them, `eval()` does.",
-                right=True,
-            ),
-            Option("The weights of the batch norms.", "Those are parameters, and frozen."),
-        ),
-        hint="Print the names for which `torch.equal(before[name], after[name])` is False.",
-        solution="In training mode a batch norm updates its running mean and variance in every forward pass. So a "
-        "frozen network needs `eval()` too, or it drifts towards the new images without being asked.",
+        hint="Where are AlexNet's parameters, and where are its MACs?",
+        solution="The three grouped convolutions have a few per cent of the parameters, but more than half of the "
+        "MACs. What halves them is a large part of the work and a small part of the weights.",
     ),
     CodeExercise(
-        name="alexnet_replace_head",
-        question="Write `replace_head(model, name, num_classes)`: it exchanges the layer called `name` (such as `fc` "
-        "or `classifier.1`) for a new one of the same kind with `num_classes` outputs, and returns the network. The "
-        "head is an `nn.Linear` or, in SqueezeNet, a 1 × 1 `nn.Conv2d`; both have biases.",
+        name="alexnet_two_halves",
+        question="Write `two_halves(conv, maps)`: what `conv`, an `nn.Conv2d` with two groups, gives for `maps`, "
+        "computed by two calls of `F.conv2d` without groups, one for each tower.",
         blank=Blank(
-            line="lost = ____",
-            lead="The parameters that a network loses when its linear head for `old_classes` classes makes way "
-            "for one for `new_classes`. The head reads `features` numbers and has biases.",
-            right=lambda features, old_classes, new_classes: (
-                linear(in_features=features, out_features=old_classes).params
-                - linear(in_features=features, out_features=new_classes).params
+            line="weights = ____",
+            lead="The weights of a convolution with `kernel_size` × `kernel_size` kernels and `groups` groups.",
+            right=lambda in_channels, out_channels, kernel_size, groups: (
+                conv2d(
+                    in_channels=in_channels,
+                    out_channels=out_channels,
+                    kernel_size=kernel_size,
+                    groups=groups,
+                    bias=False,
+                    out_height=1,
+                    out_width=1,
+                ).params
             ),
-            settings=settings("features old_classes new_classes", (1024, 1000, 5), (4096, 1000, 10), (512, 10, 100)),
-            solution="(features + 1) * (old_classes - new_classes)",
+            settings=settings(
+                "in_channels out_channels kernel_size groups", (96, 256, 5, 2), (384, 384, 3, 2), (64, 128, 3, 4)
+            ),
+            solution="in_channels / groups * out_channels * kernel_size^2",
             mistakes=(
-                ("features * (old_classes - new_classes)", "Each class has a bias, too."),
                 (
-                    "(features + 1) * (new_classes - old_classes)",
-                    "That is what it gains. The question is what it loses.",
+                    "in_channels / groups * out_channels / groups * kernel_size^2",
+                    "That is one group. There are as many of them as `groups` says.",
                 ),
-                ("(features + 1) * old_classes", "That is the whole old head. A new one comes in its place."),
+                ("in_channels * out_channels * kernel_size^2", "Each output reads only the channels of its own group."),
+                ("in_channels / groups * out_channels * kernel_size", "The kernel has a height and a width."),
             ),
-            hint="A linear layer has one weight for each input and one bias, for each output.",
+            hint="Each output channel has a kernel for every input channel of its own group.",
         ),
-        judge=_judge_replacing,
-        hint="`model.get_submodule(name)` gives the old layer, and `name.rpartition('.')` its parent's name and its "
-        "own.",
+        judge=_judge_halves,
+        hint="`tensor.chunk(2, dim)` halves the maps along their channels, and weights and biases along the outputs.",
         mistakes=(
             Mistake(
-                lambda model, name, num_classes: model,
-                "The network is as it was. `setattr(parent, child, new_layer)` puts the new layer in.",
+                lambda conv, maps: torch.cat([F.conv2d(maps[:, :48], conv.weight, conv.bias, padding=2)], dim=1),
+                "Every output reads the first half. The second half of the kernels belongs to the second half of the "
+                "maps.",
             ),
-            Mistake(_without_biases, "Every head here has biases; yours has lost them."),
-            Mistake(
-                lambda model, name, num_classes: nn.Sequential(model, nn.Linear(10, num_classes)),
-                "You put a new layer behind the old one, which still turns everything it knows into its 10 old classes "
-                "first.",
-            ),
-            Mistake(
-                _cut,
-                "`children()[:-1]` loses what is not a child, such as ShuffleNet's pooling in `forward`. Keep the "
-                "network, and exchange one layer inside it.",
-            ),
+            Mistake(_without_bias, "The biases are missing: each tower adds those of its own outputs."),
         ),
         solution="""
-from torch import nn
+import torch
+import torch.nn.functional as F
 
 
-def replace_head(model, name, num_classes):
-    old = model.get_submodule(name)
-    if isinstance(old, nn.Conv2d):
-        new = nn.Conv2d(old.in_channels, num_classes, old.kernel_size)
-    else:
-        new = nn.Linear(old.in_features, num_classes)
-    parent, _, child = name.rpartition(".")
-    setattr(model.get_submodule(parent), child, new)
-    return model
+def two_halves(conv, maps):
+    halves = zip(maps.chunk(2, dim=1), conv.weight.chunk(2), conv.bias.chunk(2))
+    return torch.cat([F.conv2d(*half, padding=conv.padding) for half in halves], dim=1)
 
 
-answer = replace_head
+answer = two_halves
 """,
     ),
     RankingExercise(

@@ -11,13 +11,19 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
+import torchvision
+from torch import nn
 
+from lightnets_edu.counting import count
 from lightnets_edu.formulas import Cost
-from lightnets_edu.models import get_entry, list_models, network_layers
+from lightnets_edu.models import get_entry, get_model, list_models, network_layers
 from lightnets_edu.models.cost import network_cost
 from lightnets_edu.models.registry import Printed
 from lightnets_edu.pages import ledger
+from lightnets_edu.pages.board.explore import Parts, ScatterTable, explore
 from lightnets_edu.pages.clocks import all_clocks
+from lightnets_edu.pages.palette import CLASSES
 from lightnets_edu.records import (
     clock_words,
     forward_timings,
@@ -35,10 +41,12 @@ HEADINGS = {quantity: ledger.HEADINGS[quantity] for quantity in COUNTED} | {
     rung: f"Predicted: {rung}" for rung in RUNGS
 }
 SHOWN_RUNGS = ("flops", "microbenchmarks")  # the lowest and the highest of the ladder
-# Clocks that the board shows beside the recorded PyTorch's, by the names of lightnets_edu.pages.clocks.
-OTHER_CLOCKS = ("cpu-onnxruntime/1", "cpu-onnxruntime/int8/1", "rtx4090", "t4", "snapdragon855")
+PARTS = {"macs": "MACs", "params": "Parameters", "activations": "Activations"}  # what is shown by class of layer
 MOST_NAMED = 6  # networks in a sentence
 FEWEST = 3  # networks, for a rank correlation
+# Networks of torchvision that no chapter is about, because readers will ask how the book's compare with them.
+GUESTS = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
+GUEST_FAMILY = "MobileNetV2 and V3"
 LARGE_IMAGES = 224  # networks for smaller images are not compared in time with the others
 
 
@@ -100,23 +108,73 @@ def _row(name: str, timings: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
         "image": entry.input_size,
         **{quantity: getattr(cost, quantity) for quantity in COUNTED},
         "top1": round(claim.top1, 1) if claim and claim.top1 else None,  # the fewest digits that a list prints
-        "source": ("read" if claim.read else "quoted") if claim and claim.top1 else "none",
+        "top1_source": claim.top1_cited if claim and claim.top1 else None,
     }
     for batch, timed in timings.items():
         seconds = {"measured": (timed.get("measured") or {}).get("median"), **(timed.get("predicted_seconds") or {})}
         for way in ("measured", *RUNGS):
             known = seconds.get(way)
             row[f"{way}_{batch}"] = None if known is None else 1000 * known / batch
-    for clock in OTHER_CLOCKS:
-        row[f"clock_{clock}"] = all_clocks()[clock].milliseconds.get(name)
+    for clock in all_clocks().values():
+        row[clock_key(clock.name)] = clock.milliseconds.get(name)
     return row
 
 
-def scoreboard_columns(batches: Sequence[int]) -> list[Column]:
-    """The columns of `scoreboard_rows`, for ``explore``.
+def guest_rows() -> list[dict[str, Any]]:
+    """Rows for the board of networks without a chapter: counted on torchvision's, timed by others only."""
+    rows = []
+    for name in GUESTS:
+        first = next(iter(torchvision.models.get_model_weights(name)))
+        side = first.transforms().crop_size[0]
+        counted = count(_guest(name), (1, 3, side, side))
+        row: dict[str, Any] = dict.fromkeys(scoreboard_rows()[0])
+        row |= {"network": name, "family": GUEST_FAMILY, "image": side}
+        row |= {quantity: getattr(counted, quantity) for quantity in COUNTED}
+        row |= {clock_key(clock.name): clock.milliseconds.get(name) for clock in all_clocks().values()}
+        row["top1"] = round(first.meta["_metrics"]["ImageNet-1K"]["acc@1"], 1)
+        row["top1_source"] = f"torchvision's metadata, {first.name}"
+        rows.append(row)
+    return rows
+
+
+def _guest(name: str) -> nn.Module:
+    with torch.device("meta"):
+        return torchvision.models.get_model(name).eval()
+
+
+def clock_key(clock: str) -> str:
+    """The key of a clock's times in the rows, by its name in `lightnets_edu.pages.clocks`."""
+    return f"clock_{clock}"
+
+
+@cache
+def network_parts() -> Parts:
+    """What every network is made of: MACs, parameters and activations by class of layer, counted on the real one.
+
+    Activations are every output of convolutions and linear layers, so the linear layers have some too.
+    """
+    kinds = tuple(kind for kind in CLASSES if kind != "other")
+    return Parts(kinds, PARTS, {name: _parts(name, kinds) for name in (*list_models(), *GUESTS)})
+
+
+def _parts(name: str, kinds: Sequence[str]) -> list[list[int]]:
+    if name in GUESTS:
+        model, side = _guest(name), LARGE_IMAGES
+    else:
+        with torch.device("meta"):
+            model = get_model(name).eval()
+        side = get_entry(name).input_size
+    rows = count(model, (1, 3, side, side)).rows
+    return [
+        [sum(getattr(row, quantity) for row in rows if row.layer_class == kind) for kind in kinds] for quantity in PARTS
+    ]
+
+
+def scoreboard_columns(batches: Sequence[int] = ()) -> list[Column]:
+    """The columns of `scoreboard_rows`, for ``explore``: in sight are accuracy, parameters, MACs and one clock.
 
     Args:
-        batches: Batch sizes whose times are shown.
+        batches: Batch sizes whose predicted times can be shown.
     """
     help_texts = {
         "params": "All trainable numbers, by the formulas.",
@@ -130,22 +188,41 @@ def scoreboard_columns(batches: Sequence[int]) -> list[Column]:
     columns = [
         Column("network", "Network", text=True),
         Column("family", "Family", text=True),
-        *(Column(key, HEADINGS[key], scale=1e6, help=text, **cost) for key, text in help_texts.items()),
         Column("top1", "Top-1, printed", "%", digits=1, better="higher", help=printed),
-        Column("source", "Top-1 was", text=True),
+        *(
+            Column(key, HEADINGS[key], scale=1e6, help=text, folded=key not in ("params", "macs"), **cost)
+            for key, text in help_texts.items()
+        ),
     ]
+    for clock in all_clocks().values():
+        source = f"Quoted from {clock.published.citation}." if clock.published else "The median of recorded passes."
+        timed = f"Milliseconds for one image. {source}"
+        columns.append(Column(clock_key(clock.name), clock.words, "ms", help=timed, among="time", **cost))
     for batch in batches:
         images = _images(batch)
-        timed = f"Median of recorded forward passes with {images}, divided by the images."
-        columns.append(Column(f"measured_{batch}", f"Measured, {images}", "ms", help=timed, **cost))
         for rung in SHOWN_RUNGS:
             predicted = f"Predicted for {images} by the rung '{rung}' of the ladder; for one image."
-            columns.append(Column(f"{rung}_{batch}", f"{rung}, {images}", "ms", help=predicted, **cost))
-    for clock in map(all_clocks().get, OTHER_CLOCKS):
-        assert clock is not None
-        source = f"Quoted from {clock.published.citation}." if clock.published else "Recorded for this book."
-        columns.append(Column(f"clock_{clock.name}", clock.words, "ms", help=f"One image. {source}", **cost))
+            columns.append(Column(f"{rung}_{batch}", f"{rung}, {images}", "ms", help=predicted, folded=True, **cost))
+    columns.append(Column("top1_source", "Top-1 is printed in", text=True, folded=True))
     return columns
+
+
+def scoreboard() -> ScatterTable:
+    """The board of all networks, and some guests: every clock, budgets, and what two or three are made of."""
+    return explore(
+        scoreboard_rows() + guest_rows(),
+        scoreboard_columns(recorded_batches("cpu")),
+        name="scoreboard",
+        title="Every network of the book",
+        x=clock_key("cpu/1"),
+        y="top1",
+        label="network",
+        shape="family",
+        pareto=True,
+        budgets=("params", "macs", "time"),
+        parts=network_parts(),
+        description="Printed accuracy against any cost, on the clock of your choice. What fits your budget?",
+    )
 
 
 def _images(batch: int) -> str:
@@ -309,9 +386,9 @@ def front_sentence(rows: Sequence[Mapping[str, Any]], clock: str) -> str:
 
     Args:
         rows: From `scoreboard_rows`.
-        clock: One of `OTHER_CLOCKS`.
+        clock: A name in `lightnets_edu.pages.clocks`.
     """
-    key = f"clock_{clock}"
+    key = clock_key(clock)
     known = [row for row in rows if row[key] is not None and row["top1"] is not None]
     best = pareto_front(known, key, "top1")
     names = ", ".join(f"{row['network']} ({row[key]:.1f} ms, {row['top1']:.1f} %)" for row in best[:MOST_NAMED])

@@ -4,7 +4,7 @@
 import { equalSteps, makeScale, ratioSteps, round, withLetter } from "../script/axes.js";
 import { make, makeSvg } from "../script/dom.js";
 import { around, boxBeside } from "./labels.js";
-import { numberOf, sortRows } from "./rows.js";
+import { isFaint, numberOf, sortRows } from "./rows.js";
 import { numbersOf } from "./words.js";
 
 const MOST_LABELS = 30;
@@ -83,7 +83,10 @@ export class Chart {
     const height = Math.round(clamp(width * 0.6, 300, 460));
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.places = new Map();
-    for (const [row, point] of this.pointOf) point.style.display = view.drawn.includes(row) ? "" : "none";
+    for (const [row, point] of this.pointOf) {
+      point.style.display = view.drawn.includes(row) ? "" : "none";
+      point.classList.toggle("lx-faint", isFaint(row, view));
+    }
     if (view.drawn.length) this.drawPoints(view, width, height);
     else {
       const middle = { x: width / 2, y: height / 2, "text-anchor": "middle" };
@@ -152,15 +155,18 @@ export class Chart {
    * Names beside points, away from the front's line; those that the reader asked for choose first, then the front's.
    * @param {View} view @param {Place[]} line
    */
-  drawLabels({ drawn, front }, line) {
+  drawLabels(view, line) {
+    const { drawn, front, found } = view;
     const walls = line.slice(1).map(([x, y], i) => {
       const [a, b] = line[i];
       return /** @type {Box} */ ([Math.min(x, a) - 1, Math.min(y, b) - 1, Math.max(x, a) + 1, Math.max(y, b) + 1]);
     });
     const taken = [...walls, ...[...this.places.values()].map(around)];
-    const wanted = drawn.length <= MOST_LABELS ? [...front, ...drawn] : front;
+    const clear = drawn.filter((row) => !isFaint(row, view));
+    const wanted = clear.length <= MOST_LABELS ? [...front, ...clear] : front;
+    const sought = drawn.filter((row) => row.kept || found.includes(row));
     this.labels.replaceChildren();
-    for (const row of new Set([...drawn.filter(({ kept }) => kept), ...wanted])) {
+    for (const row of new Set([...sought, ...wanted])) {
       const text = makeSvg("text", { class: row.kept ? "lx-kept" : null }, row.label);
       this.labels.append(text);
       const box = boxBeside(this.placeOf(row), text.getComputedTextLength(), this.area, taken, row.kept);

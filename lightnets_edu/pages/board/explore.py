@@ -10,20 +10,20 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import traitlets
 
 from lightnets_edu.pages.board import scatter
-from lightnets_edu.pages.palette import Mark, family_marks
+from lightnets_edu.pages.palette import CLASSES, Mark, family_marks
 from lightnets_edu.pages.script.bundle import bundle, page_script
 from lightnets_edu.pages.script.component import PageWidget
 from lightnets_edu.statistics import rank_correlation
 from lightnets_edu.tables import MISSING, Column, NumberTable
 
-__all__ = ["ScatterTable", "explore", "static_script"]
+__all__ = ["Parts", "ScatterTable", "explore", "static_script"]
 
 _HERE = Path(__file__).parent
 # What a rank correlation of at least so much is called.
@@ -51,6 +51,29 @@ class _Board(PageWidget):
 
 
 @dataclass(frozen=True)
+class Parts:
+    """What rows are made of, for a comparison of two or three side by side.
+
+    Attributes:
+        kinds: Names of classes of layers, as `lightnets_edu.pages.palette.CLASSES` has them.
+        quantities: Key of what is counted to its heading; the first one is the most telling.
+        of: Label to a list for each quantity, with a number for each kind.
+    """
+
+    kinds: tuple[str, ...]
+    quantities: Mapping[str, str]
+    of: Mapping[str, Sequence[Sequence[int]]]
+
+    def spec(self) -> dict[str, Any]:
+        """The same for the script, with what each kind looks like."""
+        return {
+            "kinds": [{"name": kind, "path": CLASSES[kind].path, "colour": CLASSES[kind].css} for kind in self.kinds],
+            "quantities": [{"key": key, "heading": heading} for key, heading in self.quantities.items()],
+            "of": self.of,
+        }
+
+
+@dataclass(frozen=True)
 class ScatterTable:
     """Rows with a scatter chart and a table; `explore` makes it, and its checked arguments are the attributes.
 
@@ -58,6 +81,7 @@ class ScatterTable:
         rows: One dictionary a row, with a value (or None) for each column and for nothing else.
         columns: The columns; the first is the label's.
         name: The element's ``data-explore``.
+        budgets: As given to `explore`; so are ``axes``, ``links`` and ``parts``.
         shape: The key of the text column that decides the points' shapes, or None if there is none.
     """
 
@@ -72,6 +96,10 @@ class ScatterTable:
     description: str
     pareto: bool | None
     things: str
+    budgets: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    parts: Parts | None = None
 
     def column(self, key: str) -> Column:
         """The column of a key."""
@@ -144,6 +172,8 @@ class ScatterTable:
             **{name: getattr(self, name) for name in ("title", "x", "y", "label", "shape", "pareto", "things")},
             "columns": [{**vars(column), "unit": column.shown_unit, "title": column.title} for column in self.columns],
             "families": self.families,
+            **{name: getattr(self, name) for name in ("name", "budgets", "axes", "links")},
+            "parts": self.parts and self.parts.spec(),
             "marks": marks,
             "agreement": AGREEMENT,
         }
@@ -245,6 +275,10 @@ def explore(
     description: str = "",
     pareto: bool | None = None,
     things: str = "networks",
+    budgets: Sequence[str] = (),
+    axes: Sequence[str] = (),
+    links: Mapping[str, str] | None = None,
+    parts: Parts | None = None,
 ) -> ScatterTable:
     """Show rows as a scatter chart and a table that the reader can sort, filter and search in the plain page.
 
@@ -262,6 +296,11 @@ def explore(
         pareto: True shows the Pareto front at first, None leaves it to the reader, False does not offer it. It
             needs columns that declare what is ``better``.
         things: What the rows are, in the plural, for sentences such as "12 of 68 networks".
+        budgets: Keys of number columns, or words of sets of columns, for which the reader can set a highest value.
+        axes: If given, the board is only a map: these columns, or sets of columns, can lie across at a press, and the
+            table is folded away.
+        links: Label to the address of a page about the row, which a press on its point opens.
+        parts: What the rows are made of; two or three that the reader picks are compared by it.
 
     Returns:
         An object for the end of a cell.
@@ -288,6 +327,13 @@ def explore(
             f"pareto=True needs better='lower' or 'higher' on the columns {x!r} and {y!r}: without it, "
             "no row is better than another"
         )
+    known = {key for column in columns if not column.text for key in (column.key, column.among) if key}
+    for what, wanted in (("budgets", budgets), ("axes", axes)):
+        if unknown := [key for key in wanted if key not in known]:
+            raise ValueError(
+                f"{what} names {unknown[0]!r}, which is neither a number column nor a set of them; those are "
+                f"{', '.join(map(repr, sorted(known)))}"
+            )
     ordered = tuple(sorted(columns, key=lambda column: column.key != label))
     read = tuple(_read(row, index, ordered) for index, row in enumerate(rows))
     labels = [row[label] for row in read]
@@ -296,7 +342,26 @@ def explore(
             raise ValueError(f"{label!r} of row {index} is empty: every row needs a name")
         if labels.index(text) != index:
             raise ValueError(f"rows {labels.index(text)} and {index} are both called {text!r}: names tell rows apart")
-    return ScatterTable(read, ordered, name, title, x, y, label, shape, description, pareto, things)
+    for what, more in (("links", links or {}), ("parts", parts.of if parts else {})):
+        if strangers := [one for one in more if one not in labels]:
+            raise ValueError(f"{what} are about {strangers[0]!r}, which no row is called")
+    return ScatterTable(
+        rows=read,
+        columns=ordered,
+        name=name,
+        title=title,
+        x=x,
+        y=y,
+        label=label,
+        shape=shape,
+        description=description,
+        pareto=pareto,
+        things=things,
+        budgets=tuple(budgets),
+        axes=tuple(axes),
+        links=dict(links or {}),
+        parts=parts,
+    )
 
 
 def _better(columns: Sequence[Column], key: str) -> str | None:

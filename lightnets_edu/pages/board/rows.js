@@ -11,6 +11,17 @@ import { paretoFront } from "../script/statistics.js";
  * @property {boolean} log Whether its axis is logarithmic at first.
  * @property {"lower" | "higher" | null} better
  * @property {number} scale What a number is divided by when it is shown.
+ * @property {boolean} folded Whether the table shows it only when the reader asks.
+ * @property {string} among Its set: of these columns one at a time is shown, and the reader chooses which.
+ */
+
+/**
+ * What rows are made of, for a comparison of two or three.
+ *
+ * @typedef {object} Parts
+ * @property {{ name: string, path: string, colour: string }[]} kinds
+ * @property {{ key: string, heading: string }[]} quantities
+ * @property {Record<string, number[][]>} of For each label a list for each quantity, with a number for each kind.
  */
 
 /**
@@ -25,6 +36,12 @@ import { paretoFront } from "../script/statistics.js";
  * @property {string[]} families The values of the shape's column.
  * @property {{ path: string, colour: string, filled: boolean }[]} marks
  * @property {[least: number, words: string][]} agreement What rank correlations are called, from the highest.
+ * @property {string} name The board's, in its address.
+ * @property {string} title
+ * @property {string[]} budgets The keys of columns, or of sets of columns, that can have a highest value.
+ * @property {string[]} axes If the board is only a map: the columns, or sets of columns, that can lie across.
+ * @property {Record<string, string>} links Pages about rows, by label.
+ * @property {Parts | null} parts
  */
 
 /** @typedef {{ value: number | string | null, text: string }} Cell A missing value is null. */
@@ -51,6 +68,9 @@ import { paretoFront } from "../script/statistics.js";
  * @property {boolean} front
  * @property {string | null} sort The key of a column.
  * @property {boolean} down
+ * @property {Record<string, string>} chosen The key of the chosen column of each set.
+ * @property {Record<string, boolean>} seen Whether the table shows a column that can be folded away, by its key.
+ * @property {Record<string, number | null>} most The budgets, in the numbers' own unit.
  */
 
 /**
@@ -61,14 +81,20 @@ import { paretoFront } from "../script/statistics.js";
  * @property {Column} y
  * @property {boolean} xLog
  * @property {boolean} yLog
- * @property {Row[]} shown In the table.
- * @property {Row[]} present Those with a value for both axes.
- * @property {Row[]} drawn Those for which both axes have a place.
+ * @property {Column[]} columns In the table.
+ * @property {Column[]} limited Those that have a budget now.
+ * @property {Row[]} within Within all budgets.
+ * @property {Row[]} unknown Without a number for a budget, so not within.
+ * @property {Row[]} shown In the table: within the budgets, and of the chosen kinds. The others are faint in the chart.
+ * @property {Row[]} found Those that the reader looks for, whether shown or not.
+ * @property {Row[]} present Shown ones with a value for both axes.
+ * @property {Row[]} drawn All rows for which both axes have a place.
  * @property {boolean} possible Whether there can be a Pareto front.
+ * @property {Row[]} rivals Those that the front is chosen from: drawn and within the budgets, of whatever kind.
  * @property {Row[]} front From the lowest x; empty if it is not shown.
  */
 
-const MISSING = "–";
+export const MISSING = "–";
 
 /** @param {HTMLTableSectionElement} body @param {Spec} spec @returns {Row[]} */
 export function readRows(body, { columns, label }) {
@@ -83,6 +109,9 @@ export function readRows(body, { columns, label }) {
 
 /** A row's number, which is not missing. @param {Row} row @param {Column} column */
 export const numberOf = (row, { key }) => Number(row.cells[key].value);
+
+/** Whether a row has a number or a word there. @param {Row} row @param {Column} column */
+export const isKnown = ({ cells }, { key }) => cells[key].value !== null;
 
 /** @template {string | number} T @param {T} a @param {T} b */
 export const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
@@ -104,7 +133,20 @@ export function sortRows(rows, column, down = false) {
 export const numberColumns = ({ columns }) => columns.filter(({ text }) => !text);
 
 /** The columns whose texts can be chosen. @param {Spec} spec */
-export const filterColumns = ({ columns, label }) => columns.filter(({ key, text }) => text && key !== label);
+export const filterColumns = ({ columns, label }) =>
+  columns.filter(({ key, text, folded }) => text && !folded && key !== label);
+
+/** The columns of each set, by its name. @param {Spec} spec */
+export function setsOf({ columns }) {
+  const names = [...new Set(columns.map(({ among }) => among))].filter((name) => name);
+  return new Map(names.map((name) => [name, columns.filter(({ among }) => among === name)]));
+}
+
+/** The columns that the reader may show or fold away. @param {Spec} spec */
+export const optionalColumns = ({ columns, label }) => columns.filter(({ key, among }) => !among && key !== label);
+
+/** The column that a key means: its own, or the chosen one of a set. @param {Spec} spec @param {State} state @param {string} key */
+export const meant = (spec, { chosen }, key) => columnOf(spec, chosen[key] ?? key);
 
 /** Whether the reader can ask for a Pareto front. @param {Spec} spec */
 export const offersFront = (spec) => spec.pareto !== false && spec.columns.filter(({ better }) => better).length > 1;
@@ -120,8 +162,16 @@ export function firstState(spec) {
     front: spec.pareto === true,
     sort: null,
     down: false,
+    chosen: Object.fromEntries(
+      [...setsOf(spec)].map(([among, set]) => [among, (set.find(({ key }) => key === spec.x) ?? set[0]).key]),
+    ),
+    seen: Object.fromEntries(optionalColumns(spec).map(({ key, folded }) => [key, !folded])),
+    most: Object.fromEntries(spec.budgets.map((key) => [key, null])),
   };
 }
+
+/** Whether a row is in the background of the chart. @param {Row} row @param {View} view */
+export const isFaint = (row, { shown, found }) => found.length ? !found.includes(row) : !shown.includes(row);
 
 /** @param {Spec} spec @param {string} wanted */
 export function columnOf({ columns }, wanted) {
@@ -131,18 +181,38 @@ export function columnOf({ columns }, wanted) {
 /** @param {Spec} spec @param {Row[]} rows @param {State} state @returns {View} */
 export function select(spec, rows, state) {
   const [x, y] = [columnOf(spec, state.x), columnOf(spec, state.y)];
+  const axes = [x, y];
   const wanted = state.find.trim().toLowerCase();
-  const isShown = (/** @type {Row} */ { label, cells }) =>
-    label.toLowerCase().includes(wanted) &&
+  const isOfKind = (/** @type {Row} */ { cells }) =>
     Object.entries(state.filter).every(([key, text]) => !text || cells[key].text === text);
-  const fits = (/** @type {Row} */ row) =>
-    [x, y].every((column) => !state.log[column.key] || numberOf(row, column) > 0);
+  const hasPlace = (/** @type {Row} */ row) =>
+    axes.every((column) => isKnown(row, column) && (!state.log[column.key] || numberOf(row, column) > 0));
   const cost = (/** @type {Row} */ row) =>
-    [x, y].map((column) => (column.better === "lower" ? 1 : -1) * numberOf(row, column));
-  const shown = rows.filter(isShown);
-  const present = shown.filter(({ cells }) => cells[x.key].value !== null && cells[y.key].value !== null);
-  const drawn = present.filter(fits);
+    axes.map((column) => (column.better === "lower" ? 1 : -1) * numberOf(row, column));
+  const budgets = spec.budgets.filter((key) => state.most[key] !== null)
+    .map((key) => ({ column: meant(spec, state, key), most: Number(state.most[key]) }));
+  const within = rows.filter((row) =>
+    budgets.every(({ column, most }) => isKnown(row, column) && numberOf(row, column) <= most)
+  );
+  const shown = within.filter(isOfKind);
+  const drawn = rows.filter(hasPlace);
   const possible = Boolean(offersFront(spec) && x.better && y.better);
-  const front = possible && state.front ? sortRows(paretoFront(drawn, cost), x) : [];
-  return { x, y, xLog: state.log[x.key], yLog: state.log[y.key], shown, present, drawn, possible, front };
+  const rivals = within.filter(hasPlace);
+  return {
+    x,
+    y,
+    xLog: state.log[x.key],
+    yLog: state.log[y.key],
+    columns: spec.columns.filter(({ key, among }) => among ? state.chosen[among] === key : state.seen[key] ?? true),
+    limited: budgets.map(({ column }) => column),
+    within,
+    unknown: rows.filter((row) => budgets.some(({ column }) => !isKnown(row, column))),
+    shown,
+    found: wanted ? rows.filter(({ label }) => label.toLowerCase().includes(wanted)) : [],
+    present: shown.filter((row) => axes.every((column) => isKnown(row, column))),
+    drawn,
+    possible,
+    rivals,
+    front: possible && state.front ? sortRows(paretoFront(rivals, cost), x) : [],
+  };
 }

@@ -3,7 +3,7 @@
 /** @import { Row, Spec, State, View } from "./rows.js" */
 import { make, query } from "../script/dom.js";
 
-/** @typedef {{ button: HTMLButtonElement, badge: HTMLElement }} Name A row's name, and its star on the front. */
+/** @typedef {{ button: HTMLElement, badge: HTMLElement }} Name A row's name, and its star on the front. */
 
 export class Table {
   /** @param {HTMLElement} host @param {Spec} spec @param {Row[]} rows @param {Board} board */
@@ -20,18 +20,27 @@ export class Table {
       head.append(button);
       return { key: column.key, head, arrow };
     });
+    this.links = spec.links;
+    this.columns = spec.columns;
     this.names = new Map(rows.map((row) => [row, this.setUpRow(row, board)]));
   }
 
   /** @param {Row} row @param {Board} board @returns {Name} */
   setUpRow(row, board) {
     const pressed = { tabindex: -1, "aria-pressed": "false" };
-    const button = make("button", { type: "button", class: "lx-name", ...pressed }, row.label);
+    const href = this.links[row.label];
+    /** @type {HTMLElement} */
+    const button = href
+      ? make("a", { href, class: "lx-name", tabindex: -1 }, row.label)
+      : make("button", { type: "button", class: "lx-name", ...pressed }, row.label);
     const star = make("span", { "aria-hidden": "true" }, "★");
     const spoken = make("span", { class: "lx-unseen" }, "on the Pareto front");
     const badge = make("span", { class: "lx-badge", hidden: "" }, star, spoken);
     row.tr.cells[0].replaceChildren(button, badge);
-    button.addEventListener("click", () => board.toggle(row));
+    if (!href) button.addEventListener("click", () => board.toggle(row));
+    this.columns.forEach(({ heading, unit }, at) => {
+      if (at) row.tr.cells[at].dataset.head = `${heading}${unit && `, ${unit}`}`; // where a row is a card
+    });
     button.addEventListener("focus", () => board.point({ focused: row }));
     button.addEventListener("blur", () => board.point({ focused: null }));
     button.addEventListener("keydown", (event) => this.walk(event, row));
@@ -55,9 +64,16 @@ export class Table {
     for (const [row, { button, badge }] of this.names) {
       row.tr.hidden = !view.shown.includes(row);
       row.tr.classList.toggle("lx-kept", row.kept);
+      row.tr.classList.toggle("lx-found", view.found.includes(row));
       badge.hidden = !view.front.includes(row);
-      button.setAttribute("aria-pressed", String(row.kept));
+      if (!this.links[row.label]) button.setAttribute("aria-pressed", String(row.kept));
     }
+    this.columns.forEach((column, at) => {
+      const hidden = !view.columns.includes(column);
+      if (this.headings[at].head.hidden === hidden) return;
+      this.headings[at].head.hidden = hidden;
+      for (const { tr } of this.rows) tr.cells[at].hidden = hidden;
+    });
     for (const { key, head, arrow } of this.headings) {
       const sorted = key === state.sort;
       arrow.textContent = sorted ? (state.down ? "▼" : "▲") : "";

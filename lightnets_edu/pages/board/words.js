@@ -22,10 +22,12 @@ function rangeSentence(rows, column) {
 }
 
 /** @param {Spec} spec @param {View} view */
-export function describe({ things, agreement }, { drawn, front, x, y }) {
-  if (!drawn.length) return `None of the ${things} has a place on both axes.`;
-  const sentences = [rangeSentence(drawn, x), rangeSentence(drawn, y)];
-  const [across, upward] = [x, y].map((column) => drawn.map((row) => numberOf(row, column)));
+export function describe({ things, agreement }, view) {
+  const { drawn, shown, limited, rivals, front, x, y } = view;
+  const clear = drawn.filter((row) => shown.includes(row));
+  if (!clear.length) return `None of the ${things} has a place on both axes.`;
+  const sentences = [rangeSentence(clear, x), rangeSentence(clear, y)];
+  const [across, upward] = [x, y].map((column) => clear.map((row) => numberOf(row, column)));
   const correlation = rankCorrelation(across, upward);
   if (correlation !== null) {
     const phrase = agreement.find(([least]) => correlation >= least)?.[1];
@@ -35,27 +37,46 @@ export function describe({ things, agreement }, { drawn, front, x, y }) {
   if (front.length) {
     const named = front.slice(0, MOST_NAMES).map(({ label }) => label).join(", ");
     const more = front.length > MOST_NAMES ? ` and ${front.length - MOST_NAMES} more` : "";
-    sentences.push(`On the Pareto front (★ in the table): ${named}${more}.`);
+    const whose = `${rivals.length} ${things} ${limited.length ? "within the budget" : "that have both numbers"}`;
+    sentences.push(`On the Pareto front of the ${whose} (★ in the table): ${named}${more}.`);
   }
   return sentences.join(" ");
 }
 
 /**
- * How many rows there are, in which order, and which of them the chart cannot draw.
+ * How many rows there are, in which order, which were found, and which of them the chart cannot draw.
  * @param {Spec} spec @param {State} state @param {View} view @param {number} total
  */
-export function statusText(spec, state, { x, y, shown, present, drawn }, total) {
-  const parts = [`${shown.length} of ${total} ${spec.things}${orderText(spec, state)}`];
+export function statusText(spec, state, view, total) {
+  const { x, y, shown, present, drawn } = view;
+  const parts = [`${shown.length} of ${total} ${spec.things}${budgetText(view)}${orderText(spec, state)}`];
+  if (state.find.trim()) parts.push(foundText(view));
   if (present.length < shown.length) {
     const lacking = [...new Set([x, y])].filter(({ key }) => shown.some(({ cells }) => cells[key].value === null));
     const names = lacking.map(({ heading }) => heading).join(" or ");
     parts.push(`Not drawn: ${shown.length - present.length} without a value for ${names}`);
   }
-  const below = present.length - drawn.length;
+  const below = present.filter((row) => !drawn.includes(row)).length;
   if (below) {
     parts.push(`Not drawn: ${below}, for which a logarithmic axis has no place (it shows only numbers above zero)`);
   }
   return `${parts.join(". ")}.`;
+}
+
+/** @param {View} view */
+function budgetText({ limited, shown, within, unknown }) {
+  if (!limited.length) return "";
+  const filtered = shown.length < within.length ? `; ${within.length} of all kinds fit the budget` : " fit the budget";
+  return unknown.length ? `${filtered} (${unknown.length} have no number for it)` : filtered;
+}
+
+/** @param {View} view */
+function foundText({ found, shown }) {
+  if (!found.length) return "None has such a name";
+  const named = found.slice(0, MOST_NAMES).map(({ label }) => label).join(", ");
+  const more = found.length > MOST_NAMES ? ` and ${found.length - MOST_NAMES} more` : "";
+  const away = found.filter((row) => !shown.includes(row)).length;
+  return `Found ${found.length}: ${named}${more}${away ? ` (${away} not among those shown)` : ""}`;
 }
 
 /** @param {Spec} spec @param {State} state */

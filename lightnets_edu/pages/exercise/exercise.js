@@ -68,7 +68,8 @@ function makeChoiceForm(name, host) {
  * @param {HTMLElement} el @param {HTMLElement} title @param {boolean} open
  */
 function fold(el, title, open) {
-  const first = query(el, ".ln-question").firstElementChild?.cloneNode(true).childNodes ?? [];
+  const asked = el.querySelector(".ln-blank") ?? query(el, ".ln-question");
+  const first = asked.firstElementChild?.cloneNode(true).childNodes ?? [];
   const teaser = make("span", { class: "ln-teaser", "aria-hidden": "true" }, ...first);
   const rest = [...el.childNodes].filter((node) => node !== title);
   const folded = make("details", { class: "ln-exercise-fold" }, make("summary", {}, title, teaser), ...rest);

@@ -14,6 +14,9 @@ const MARKS = [
   "M0-5.9L5.3 0L0 5.9L-5.3 0Z",
   "M0 5.6L5.2-3.8H-5.2Z",
   "M-1.7-5.2H1.7V-1.7H5.2V1.7H1.7V5.2H-1.7V1.7H-5.2V-1.7H-1.7Z",
+  "M-5-3L-3-5L0-2L3-5L5-3L2 0L5 3L3 5L0 2L-3 5L-5 3L-2 0Z",
+  "M-5-5H5L-5 5H5Z",
+  "M-5.8 3A5.8 5.8 0 0 1 5.8 3Z",
 ];
 /** @type {["macs" | "activations" | "layers", string][]} */
 const COSTS = [["macs", "MACs"], ["activations", "activations"], ["layers", "layers"]];

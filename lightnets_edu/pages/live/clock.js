@@ -1,12 +1,13 @@
 // How long does a network take here? Blocks of runs, since a page's clock goes in steps of up to a millisecond.
 /** @import { Engine } from "./engine.js" */
 /** @import { Row } from "./worker.js" */
+import { whenVisible } from "./visible.js";
 
 const WARM = 150; // milliseconds before the clock counts: the browser translates the kernels a second time meanwhile
 const BLOCK = 40; // milliseconds that a block takes at least
 const BLOCKS = 3; // in each round
 export const ROUNDS = 3;
-const MORE_ROUNDS = 2; // for those that were disturbed
+export const MORE_ROUNDS = 2; // for those that were disturbed
 
 /** @typedef {{ milliseconds: number, spread: number, runs: number }} Timing */
 
@@ -27,18 +28,6 @@ export function summary(samples, runs) {
   const milliseconds = percentile(samples, 50);
   return { milliseconds, spread: (percentile(samples, 75) - percentile(samples, 25)) / milliseconds, runs };
 }
-
-/** Wait until the page can be seen; a hidden one is slowed down. */
-const whenVisible = () =>
-  new Promise((resolve) => {
-    const look = () => {
-      if (document.hidden) return;
-      document.removeEventListener("visibilitychange", look);
-      resolve(undefined);
-    };
-    document.addEventListener("visibilitychange", look);
-    look();
-  });
 
 /** What runs networks; on the graphics chip it is a GpuEngine. @typedef {Pick<Engine, "ask">} Runner */
 
@@ -79,10 +68,11 @@ export function isNoise({ spread }, limit) {
  * @param {Runner} engine @param {Timed[]} things @param {number} limit The spread above which a timing is noise.
  * @param {Listener} tell
  * @param {number} [rounds]
+ * @param {number} [more] Rounds for those that were disturbed.
  */
-export const timeInTurns = async (engine, things, limit, tell, rounds = ROUNDS) => {
+export const timeInTurns = async (engine, things, limit, tell, rounds = ROUNDS, more = MORE_ROUNDS) => {
   const found = things.map(() => ({ samples: /** @type {number[]} */ ([]), runs: 0, noisy: true, refused: false }));
-  for (let round = 1; round <= rounds + MORE_ROUNDS; round++) {
+  for (let round = 1; round <= rounds + more; round++) {
     for (const [at, { rows, shape }] of things.entries()) {
       const one = found[at];
       if (one.refused || (round > rounds && !one.noisy)) continue;

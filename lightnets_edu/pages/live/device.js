@@ -66,5 +66,7 @@ export function judge({ costs }, networks, { times }, limit) {
   return `The prediction is off by ${round(100 * mean, 2)} % on average, and by ${
     round(100 * Math.max(...errors), 2)
   } % ` +
-    `at most, over ${timed.length} networks, none of which was timed for it.`;
+    `at most, over ${timed.length} ${
+      timed.length === 1 ? "network, which was not" : "networks, none of which was"
+    } timed for it.`;
 }

@@ -15,6 +15,7 @@
 
 const TILE = [4, 8];
 const BYTES = 4;
+const TURNS = 5000; // of the fit: amounts resemble each other, so it comes near slowly
 
 const count = (/** @type {number[]} */ shape) => shape.reduce((product, side) => product * side, 1);
 const up = (/** @type {number} */ value, /** @type {number} */ step) => Math.ceil(value / step) * step;
@@ -153,21 +154,21 @@ export function makeProbes() {
 
 /**
  * Costs, none below zero, that explain times with the least relative error: least squares, one cost at a time, again
- * and again.
+ * and again. The sums over the times are made once, so that thousands of turns take a few milliseconds.
  * @param {number[][]} amounts One list a time. @param {number[]} times
  */
 export function fitCosts(amounts, times) {
   const shares = amounts.map((list, i) => list.map((amount) => amount / times[i]));
-  const costs = amounts[0].map(() => 0);
-  const rests = times.map(() => 1);
-  for (let turn = 0; turn < 5000; turn++) {
-    costs.forEach((cost, j) => {
-      const size = shares.reduce((sum, list) => sum + list[j] ** 2, 0);
-      if (!size) return;
-      const wanted = cost + shares.reduce((sum, list, i) => sum + list[j] * rests[i], 0) / size;
-      costs[j] = Math.max(0, wanted);
-      shares.forEach((list, i) => rests[i] -= (costs[j] - cost) * list[j]);
-    });
+  const totals = amounts[0].map((_, j) => shares.reduce((sum, list) => sum + list[j], 0));
+  const products = totals.map((_, j) => totals.map((_, k) => shares.reduce((sum, list) => sum + list[j] * list[k], 0)));
+  const costs = totals.map(() => 0);
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (let j = 0; j < costs.length; j++) {
+      if (!products[j][j]) continue; // no layer has any of it
+      let unexplained = totals[j];
+      for (let k = 0; k < costs.length; k++) unexplained -= products[j][k] * costs[k];
+      costs[j] = Math.max(0, costs[j] + unexplained / products[j][j]);
+    }
   }
   return costs;
 }

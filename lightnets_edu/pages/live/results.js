@@ -22,8 +22,9 @@ function listed(names) {
  * What the times say, in sentences.
  * @param {Results} results @param {Networks} networks @param {number} limit The spread above which a timing is noise.
  * @param {[string, string][]} pairs Which two are compared.
+ * @param {Record<string, number>[]} [beside] For each pair, by clock: how many times as long the first took there.
  */
-export function sentences({ times, graphics }, networks, limit, pairs) {
+export function sentences({ times, graphics }, networks, limit, pairs, beside = []) {
   const names = Object.keys(times).filter((name) => !isNoise(times[name], limit));
   const noisy = Object.keys(times).filter((name) => isNoise(times[name], limit));
   const found = [];
@@ -38,13 +39,16 @@ export function sentences({ times, graphics }, networks, limit, pairs) {
         "the networks alike, 0 that the number says nothing, −1 that the two orders are opposite.",
     );
   }
-  for (const [a, b] of pairs.filter((pair) => pair.every((name) => names.includes(name)))) {
+  for (const [at, [a, b]] of pairs.entries()) {
+    if (!names.includes(a) || !names.includes(b)) continue;
+    const there = Object.entries(beside[at] ?? {}).map(([words, ratio]) => `${round(ratio, 3)} times (${words})`);
+    const elsewhere = there.length ? ` Elsewhere it took ${listed(there)} as long.` : "";
     const time = times[a].milliseconds / times[b].milliseconds, work = networks[a].macs / networks[b].macs;
     found.push(
       `Here ${a} takes ${round(time, 3)} times as long as ${b}, with ${
         round(work, 3)
       } times as many MACs: a MAC of it ` +
-        `takes ${round(time / work, 3)} times as long.`,
+        `takes ${round(time / work, 3)} times as long.${elsewhere}`,
     );
   }
   if (noisy.length) {

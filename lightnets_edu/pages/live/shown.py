@@ -52,12 +52,17 @@ def _shared() -> dict[str, Any]:
     return {
         "noise": NOISE_LIMIT,
         "recorded": [
-            {"words": f"{clock_words(device)}, recorded", "milliseconds": recorded_milliseconds(device)}
+            {"words": f"{clock_words(device)}, recorded", "milliseconds": _rounded(recorded_milliseconds(device))}
             for device in devices
         ],
         "where": _where(devices),
         "graphics_kilobytes": round(len(graphics_script().encode()) / 1000),
     }
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    """To five digits: more than a page shows, and a fraction of the bytes."""
+    return {name: float(f"{value:.5g}") for name, value in values.items()}
 
 
 def _where(devices: Sequence[str]) -> str:
@@ -126,6 +131,7 @@ def time_here(
     pairs: Sequence[tuple[str, str]] = PAIRS,
     own: Mapping[str, tuple[nn.Module, Shape]] | None = None,
     layer: bool = True,
+    beside: Mapping[tuple[str, str], Mapping[str, float]] | None = None,
 ) -> TimeHere:
     """Let the reader time networks on the reader's device.
 
@@ -134,11 +140,17 @@ def time_here(
         pairs: Which two are compared in words, where both were timed.
         own: Networks or blocks of the page's own, checked at first too: name to module, and (C, H, W) of its input.
         layer: Whether single convolutions can be timed as well.
+        beside: What the ratio of a pair's times is elsewhere: pair to clock to ratio. Pairs of networks that the book
+            has recorded have the ratios of the records without it.
 
     Raises:
         UnknownOperationError: If the engine cannot run one of the page's own.
-        ValueError: If a name is neither one of the registry's nor one of the page's own.
+        ValueError: If a name is neither one of the registry's nor one of the page's own, or a ratio is of no pair.
     """
+    given = {tuple(pair): dict(ratios) for pair, ratios in (beside or {}).items()}
+    for pair in given:
+        if pair not in map(tuple, pairs):
+            raise ValueError(f"{pair!r} has ratios and is not compared: it is not among the pairs")
     described = {name: _describe(module, shape) for name, (module, shape) in (own or {}).items()}
     known = {*list_models(), *described}
     for name in (*networks, *(name for pair in pairs for name in pair)):
@@ -149,10 +161,17 @@ def time_here(
         "introduction": _introduction(len(chosen)),
         "chosen": chosen,
         "pairs": [list(pair) for pair in pairs],
+        "beside": [_rounded({**_recorded_ratios(*pair), **given.get(tuple(pair), {})}) for pair in pairs],
         "own": described,
         "layer": layer,
     }
     return TimeHere(shared=_shared(), spec=spec)
+
+
+def _recorded_ratios(one: str, other: str) -> dict[str, float]:
+    """How many times as long as the other the one took, by the records that have both."""
+    clocks = {clock["words"]: clock["milliseconds"] for clock in _shared()["recorded"]}
+    return {words: ms[one] / ms[other] for words, ms in clocks.items() if one in ms and other in ms}
 
 
 def _describe(module: nn.Module, shape: Shape) -> dict[str, Any]:

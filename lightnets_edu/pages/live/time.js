@@ -11,23 +11,27 @@ import { make, setText } from "../script/dom.js";
 import { makeNumber, makeTable, placedName, placeWords, timingCells } from "./cells.js";
 import { makeChart } from "./chart.js";
 import { makeChoice, megabytesOf } from "./choice.js";
-import { isNoise, ROUNDS, timeInTurns } from "./clock.js";
+import { isNoise, MORE_ROUNDS, ROUNDS, timeInTurns } from "./clock.js";
 import { makeConvolutions } from "./convolutions.js";
 import { judge, makeDevice } from "./device.js";
-import { Engine, EngineError, StoppedError, unpack } from "./engine.js";
+import { EngineError, StoppedError, unpack } from "./beside.js";
+import { Engine } from "./engine.js";
 import { makeGraphicsEngine, makePlaces } from "./graphics.js";
 import { kept, save, takeDropped } from "./kept.js";
 import { NETWORKS } from "./networks.js";
 import { makeProbes, makeProfile, predict } from "./profile.js";
-import { compareSpeeds, dayOf, fromText, nameDevice, sentences, toText } from "./results.js";
+import { makeOthers } from "./others.js";
+import { compareSpeeds, dayOf, fromText, sentences, toText } from "./results.js";
 
-const PROFILE_ROUNDS = 1;
+const PROFILE = { rounds: 1, more: 1 }; // the reader waits for it: less than 20 seconds
 const PROCESSOR = /** @type {Place[]} */ (["processor"]);
 
 /** What all pages share. @typedef {{ noise: number, recorded: Clock[], where: string, graphics_kilobytes: number }} Shared */
 /**
- * What this page asks for: which networks are checked at first, which two are compared, and networks of its own.
- * @typedef {{ introduction: string, chosen: string[], pairs: [string, string][], own: Networks, layer: boolean }} Spec
+ * What this page asks for: which networks are checked at first, which two are compared, what the ratio of their times
+ * is on other clocks, and networks of its own.
+ * @typedef {{ introduction: string, chosen: string[], pairs: [string, string][], beside: Record<string, number>[],
+ *   own: Networks, layer: boolean }} Spec
  */
 /** @typedef {{ el: HTMLElement, book: Networks, spec: Spec, shared: Shared }} Shown */
 
@@ -75,9 +79,12 @@ function show({ el, book, spec, shared }) {
   const device = makeDevice();
   const places = makePlaces(shared.graphics_kilobytes);
   const convolutions = spec.layer ? makeConvolutions(noise) : null;
+  const others = makeOthers(networks, noise, (sentence) => {
+    draw();
+    setText(status, sentence);
+  });
+  const files = make("div", { class: "ln-live-buttons" }, mine.label, other.label, others.list);
   let results = nothing();
-  /** @type {Clock[]} */
-  let others = [];
   /** @type {Profile | null} */
   let profile = null;
   /** @type {Engine | CheckedGpuEngine | null} */
@@ -121,13 +128,16 @@ function show({ el, book, spec, shared }) {
   const draw = () => {
     const chosen = profile ? choice.names() : [];
     const found = timesOf();
-    const clocks = [...shared.recorded, ...others];
+    const clocks = [...shared.recorded, ...others.clocks()];
+    const elsewhere = others.clocks().flatMap(({ milliseconds }) => Object.keys(milliseconds));
     const heads = ["network", "here, ms", "spread", "MACs a second"];
     if (profile) heads.push("predicted, ms");
     const title = "One image: your device, on one core, and others";
     const table = makeTable(title, [...heads, ...clocks.map((clock) => `${clock.words}, ms`)]);
     const rows = Object.keys(networks).flatMap((name) => [
-      ...(name in found.processor || chosen.includes(name) ? [makeRow(name, "processor", clocks)] : []),
+      ...(name in found.processor || [...chosen, ...elsewhere].includes(name)
+        ? [makeRow(name, "processor", clocks)]
+        : []),
       ...(name in found.graphics ? [makeRow(name, "graphics", clocks)] : []),
     ]);
     table.body.append(...rows);
@@ -136,7 +146,7 @@ function show({ el, book, spec, shared }) {
     saver.hidden = forget.hidden = !any;
     const graphics = results.graphics ? [asClock("its graphics chip", found.graphics)] : [];
     chart.show([asClock("this device", found.processor), ...graphics, ...clocks]);
-    const said = busy || !any ? [] : [...sentences(results, networks, noise, spec.pairs), shared.where];
+    const said = busy || !any ? [] : [...sentences(results, networks, noise, spec.pairs, spec.beside), shared.where];
     const compared = said.length ? compareSpeeds(results, networks, noise, shared.recorded) : "";
     if (compared) said.splice(-1, 0, compared);
     if (profile && !busy) said.unshift(judge(profile, networks, results, noise));
@@ -146,7 +156,7 @@ function show({ el, book, spec, shared }) {
   /** @param {boolean} working */
   const setWorking = (working) => {
     host.setAttribute("aria-busy", String(working));
-    start.hidden = mine.label.hidden = other.label.hidden = working;
+    start.hidden = files.hidden = working;
     stop.hidden = bar.hidden = now.hidden = !working;
     for (const part of [choice, places, device, convolutions]) if (part) part.fieldset.disabled = working;
     saver.disabled = forget.disabled = working;
@@ -176,9 +186,11 @@ function show({ el, book, spec, shared }) {
    * Time some things in turns, and say so; gives how many were timed.
    * @param {Timed[]} things @param {(name: string, timing: Timing, place: Place) => void} take
    * @param {string} what They are, in the plural. @param {HTMLElement} button The one that was pressed.
-   * @param {{ rounds?: number, where?: Place[] }} [how]
+   * @param {{ rounds?: number, more?: number, where?: Place[], finish?: () => void }} [how] What to do at the end, if
+   * all were timed; more rounds are for those that were disturbed.
    */
-  const work = async (things, take, what, button, { rounds = ROUNDS, where = places.chosen() } = {}) => {
+  const work = async (things, take, what, button, how = {}) => {
+    const { rounds = ROUNDS, more = MORE_ROUNDS, where = places.chosen(), finish } = how;
     busy = true;
     stopped = false;
     setWorking(true);
@@ -201,21 +213,32 @@ function show({ el, book, spec, shared }) {
     try {
       for (const place of where) {
         const { mine, trusted } = await prepare(things, place, refused);
-        await timeInTurns(mine, trusted, noise, {
-          begin: (round, at) => {
-            current = trusted[at];
-            const again = "Timing those again that were disturbed.";
-            setText(status, round > rounds ? again : `Round ${round} of ${rounds}.`);
-            setText(now, `${current.name}, ${at + 1} of ${trusted.length}`);
+        await timeInTurns(
+          mine,
+          trusted,
+          noise,
+          {
+            begin: (round, at) => {
+              current = trusted[at];
+              const again = "Timing those again that were disturbed.";
+              setText(status, round > rounds ? again : `Round ${round} of ${rounds}.`);
+              setText(now, `${current.name}, ${at + 1} of ${trusted.length}`);
+            },
+            end: (at, timing) => {
+              timed[place].add(at);
+              take(trusted[at].name, timing, place);
+              bar.value += 1;
+            },
+            refuse: (at) => refused.push(explainMemory(networks[trusted[at].name], trusted[at].name)),
           },
-          end: (at, timing) => {
-            timed[place].add(at);
-            take(trusted[at].name, timing, place);
-            bar.value += 1;
-          },
-          refuse: (at) => refused.push(explainMemory(networks[trusted[at].name], trusted[at].name)),
-        }, rounds);
+          rounds,
+          more,
+        );
         mine.stop();
+      }
+      if (finish && timed.processor.size === things.length) {
+        finish();
+        await new Promise((resolve) => setTimeout(resolve)); // what is drawn next is another task
       }
       said = [`Done: ${count()}`, ...refused].join(" ");
     } catch (error) {
@@ -268,16 +291,16 @@ function show({ el, book, spec, shared }) {
     return work(four, take, "convolutions", button);
   };
 
-  const measureDevice = async () => {
+  const measureDevice = () => {
     const probes = makeProbes();
     /** @type {Record<string, Timing>} */
     const found = {};
     const take = (/** @type {string} */ name, /** @type {Timing} */ timing) => found[name] = timing;
-    const how = { rounds: PROFILE_ROUNDS, where: PROCESSOR };
-    if (await work(probes, take, "layers", device.start, how) < probes.length) return;
-    profile = makeProfile(probes, found);
-    device.draw(profile);
-    draw();
+    const finish = () => {
+      profile = makeProfile(probes, found);
+      device.draw(profile);
+    };
+    return work(probes, take, "layers", device.start, { ...PROFILE, where: PROCESSOR, finish });
   };
 
   /** @param {string} text @param {string} where */
@@ -293,25 +316,6 @@ function show({ el, book, spec, shared }) {
     }
   };
 
-  /** @param {File} file */
-  const compare = async (file) => {
-    try {
-      const read = fromText(await file.text(), book);
-      const milliseconds = Object.fromEntries(
-        Object.entries(read.times).filter(([, one]) => !isNoise(one, noise)).map((
-          [name, one],
-        ) => [name, one.milliseconds]),
-      );
-      const clock = { words: nameDevice(read), milliseconds };
-      others = [...others.filter((one) => one.words !== clock.words), clock];
-      const many = Object.keys(milliseconds).length;
-      setText(status, `Compared with ${clock.words}: ${many} ${many === 1 ? "network" : "networks"}.`);
-      draw();
-    } catch (error) {
-      setText(status, /** @type {Error} */ (error).message);
-    }
-  };
-
   start.addEventListener("click", timeNetworks);
   device.start.addEventListener("click", measureDevice);
   convolutions?.start.addEventListener("click", timeConvolutions);
@@ -322,7 +326,7 @@ function show({ el, book, spec, shared }) {
   saver.addEventListener("click", () => save(toText(results, book), "lightnets-times.json"));
   forget.addEventListener("click", () => {
     kept.write(null);
-    [results, others] = [nothing(), []];
+    results = nothing();
     draw();
     setText(status, "This browser has forgotten the times.");
     start.focus();
@@ -334,13 +338,12 @@ function show({ el, book, spec, shared }) {
   });
   other.input.addEventListener("change", async () => {
     const [file] = other.input.files ?? [];
-    if (file) await compare(file);
+    if (file) await others.add(file);
     other.input.value = "";
   });
-  takeDropped(host, (file) => busy || compare(file));
+  takeDropped(host, (file) => busy || others.add(file));
 
   const buttons = make("div", { class: "ln-live-buttons" }, start, stop, saver, forget);
-  const files = make("div", { class: "ln-live-buttons" }, mine.label, other.label);
   el.classList.add("ln-live");
   const introduction = make("p", {}, spec.introduction);
   el.append(

@@ -105,8 +105,8 @@ def describe_step(root: Path) -> Callable[[str], str | None]:
         if step == "writing output":
             return f"writing the pages, {percent} %"
         number, _, name = page.removeprefix("notebooks/").partition("_")
-        if number.isdigit():
-            return f"running chapter {int(number)} of {chapters} ({name.replace('_', ' ')})"
+        if name and number[0].isdigit():
+            return f"running chapter {number.lstrip('0')} of {chapters} ({name.replace('_', ' ')})"
         return f"reading {page}"
 
     return describe

@@ -25,8 +25,10 @@ from lightnets_edu.pages.exercise.shown import exercise_script
 from lightnets_edu.pages.figure import MARK, described
 from lightnets_edu.pages.live.look.shown import look_scripts
 from lightnets_edu.pages.live.shown import graphics_script, live_script, time_here
+from lightnets_edu.pages.live.train.shown import train_scripts
 from lightnets_edu.pages.palette import style_sheet
 from lightnets_edu.pages.site.build import code_digest
+from lightnets_edu.pages.site.cards import ChapterCardsDirective
 from lightnets_edu.pages.site.folding import fold
 from lightnets_edu.pages.site.glossary import link_terms
 from lightnets_edu.pages.site.icons import shrink_fonts
@@ -97,9 +99,9 @@ def write_scripts(app: Sphinx) -> None:
     folder = Path(app.outdir).parent / "lightnets_static"
     folder.mkdir(parents=True, exist_ok=True)
     loaded = [(name, source()) for name, _, source in SCRIPTS]
-    # No page loads these before its reader asks for them.
-    pressed = [("lightnets-live.js", live_script()), ("lightnets-graphics.js", graphics_script()), *look_scripts()]
-    for name, text in (*loaded, *pressed):
+    # No page loads the latter before its reader asks for them.
+    timed = [("lightnets-live.js", live_script()), ("lightnets-graphics.js", graphics_script())]
+    for name, text in (*loaded, *timed, *look_scripts(), *train_scripts()):
         (folder / name).write_text(text, encoding="utf-8")
     # Here, and not in the configuration: Jupyter Book would load the scripts on every page.
     app.config.html_static_path.append(str(folder))
@@ -173,6 +175,7 @@ class TimeHereDirective(SphinxDirective):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything with Sphinx."""
     app.add_directive("time-here", TimeHereDirective)
+    app.add_directive("chapter-cards", ChapterCardsDirective)
     app.connect("config-inited", key_cache)
     app.connect("config-inited", serve_mathjax_locally)
     app.connect("builder-inited", write_scripts)

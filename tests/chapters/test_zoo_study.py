@@ -1,4 +1,4 @@
-"""Chapter 3's study: every way of learning starts from, sees and changes what it says."""
+"""Chapter 3b's study: every way of learning starts from, sees and changes what it says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lightnets_edu import get_model
-from lightnets_edu.chapters.alexnet import study as module
+from lightnets_edu.chapters.zoo import study as module
 from lightnets_edu.counting import count
 from lightnets_edu.formulas import conv2d, linear
 from lightnets_edu.models.weights import weights_info

@@ -1,4 +1,4 @@
-"""Chapter 3's study: with few images of a new task, are convolutions that were trained on another one worth having?"""
+"""Chapter 3b's study: with few images of a new task, are convolutions that were trained on another one worth having?"""
 
 from __future__ import annotations
 
