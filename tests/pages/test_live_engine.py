@@ -79,8 +79,9 @@ def test_a_product_of_two_maps_is_refused():
         network_rows(Square(), (3, 9, 9))
 
 
-def test_the_kernels_are_those_of_their_source():
-    assert make.packed(make.KERNELS) == make.compiled_kernels(), "run `python -m lightnets_edu.pages.live.make`"
+@pytest.mark.parametrize("module", make.SOURCES, ids=lambda path: path.stem)
+def test_the_kernels_are_those_of_their_source(module):
+    assert make.packed(module) == make.compiled(make.SOURCES[module]), "run `python -m lightnets_edu.pages.live.make`"
 
 
 def test_the_networks_are_those_of_the_registry():

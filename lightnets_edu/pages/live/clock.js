@@ -1,6 +1,7 @@
 // How long does a network take here? Blocks of runs, since a page's clock goes in steps of up to a millisecond.
 /** @import { Engine } from "./engine.js" */
 /** @import { Row } from "./worker.js" */
+import { whenVisible } from "./visible.js";
 
 const WARM = 150; // milliseconds before the clock counts: the browser translates the kernels a second time meanwhile
 const BLOCK = 40; // milliseconds that a block takes at least
@@ -27,18 +28,6 @@ export function summary(samples, runs) {
   const milliseconds = percentile(samples, 50);
   return { milliseconds, spread: (percentile(samples, 75) - percentile(samples, 25)) / milliseconds, runs };
 }
-
-/** Wait until the page can be seen; a hidden one is slowed down. */
-const whenVisible = () =>
-  new Promise((resolve) => {
-    const look = () => {
-      if (document.hidden) return;
-      document.removeEventListener("visibilitychange", look);
-      resolve(undefined);
-    };
-    document.addEventListener("visibilitychange", look);
-    look();
-  });
 
 /** What runs networks; on the graphics chip it is a GpuEngine. @typedef {Pick<Engine, "ask">} Runner */
 

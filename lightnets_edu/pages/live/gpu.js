@@ -29,7 +29,7 @@ const PIPELINES = {
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
 /**
- * The classes of engine.js. They are given, since this is another script, which a page loads only if its reader wants it.
+ * The classes of beside.js. They are given, since this is another script, which a page loads only if its reader wants it.
  * @typedef {{ EngineError: new (message: string) => Error, StoppedError: new () => Error }} Errors
  */
 

@@ -2,7 +2,8 @@
 /** @import { Place } from "./cells.js" */
 /** @import { CheckedGpuEngine } from "./gpu_check.js" */
 import { make, setText } from "../script/dom.js";
-import { Engine, EngineError, StoppedError } from "./engine.js";
+import { EngineError, StoppedError } from "./beside.js";
+import { Engine } from "./engine.js";
 
 const SCRIPT = "lightnets-graphics.js";
 const NO_GPU = "This browser offers no WebGPU here, so networks cannot be timed on the graphics chip.";

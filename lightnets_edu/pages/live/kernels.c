@@ -6,18 +6,7 @@
 // Two habits keep the loops short. Vectors may read up to 64 bytes behind the end of a map, where worker.js leaves
 // room. And they may write up to three numbers behind the end of a row: maps are written from front to back, so the
 // next row overwrites them.
-#include <wasm_simd128.h>
-
-#define EXPORT(name) __attribute__((export_name(#name)))
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float vec __attribute__((vector_size(16), aligned(4)));
-
-INLINE vec load(const float *from) { return *(const vec *)from; }
-INLINE void store(float *to, vec x) { *(vec *)to = x; }
-INLINE vec splat(float x) { return (vec){x, x, x, x}; }
-INLINE int least(int a, int b) { return a < b ? a : b; }
-INLINE int most(int a, int b) { return a > b ? a : b; }
+#include "vectors.h"
 
 // An activation is a pair of bounds: ReLU is 0 and infinity, ReLU6 is 0 and 6.
 INLINE vec clamp(vec x, float low, float high) {

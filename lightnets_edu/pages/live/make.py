@@ -1,8 +1,8 @@
 """Make what the page loads when the reader asks for it: ``python -m lightnets_edu.pages.live.make``.
 
-``kernels.c`` becomes WebAssembly, and the registry's networks become rows. Both are stored as gzip in base64, in
-modules of JavaScript: a page that was opened from a disk may load scripts and nothing else. The compiler is that of the
-package ziglang, whose version is pinned: everybody who runs this gets the same bytes.
+``kernels.c`` and ``train/training.c`` become WebAssembly, and the registry's networks become rows. All are stored as
+gzip in base64, in modules of JavaScript: a page that was opened from a disk may load scripts and nothing else. The
+compiler is that of the package ziglang, whose version is pinned: everybody who runs this gets the same bytes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from lightnets_edu.runtime.files import atomic_file
 
 HERE = Path(__file__).parent
 KERNELS, NETWORKS = HERE / "kernels.js", HERE / "networks.js"
+TRAINING = HERE / "train" / "training_kernels.js"
+SOURCES = {KERNELS: HERE / "kernels.c", TRAINING: HERE / "train" / "training.c"}
 # Vectors of 128 bits, and copies of whole blocks: every browser of the last years has both.
 TARGET = ["-target", "wasm32-freestanding", "-mcpu=generic+simd128+bulk_memory+bulk_memory_opt"]
 LINK = [
@@ -34,8 +36,11 @@ LINK = [
 ]
 
 
-def compiled_kernels() -> bytes:
-    """The kernels as WebAssembly, compiled now.
+def compiled(source: Path) -> bytes:
+    """Kernels as WebAssembly, compiled now.
+
+    Args:
+        source: One of `SOURCES`.
 
     Raises:
         CalledProcessError: If ziglang is not installed or the compiler refuses the source.
@@ -44,7 +49,7 @@ def compiled_kernels() -> bytes:
         out = Path(folder, "kernels.wasm")
         compiler = [sys.executable, "-m", "ziglang", "cc", *TARGET, "-O3", *LINK]
         # The path is part of nothing: the compiler is called beside the source.
-        subprocess.run([*compiler, "-o", str(out), "kernels.c"], cwd=HERE, check=True)
+        subprocess.run([*compiler, "-o", str(out), source.name], cwd=source.parent, check=True)
         return out.read_bytes()
 
 
@@ -85,8 +90,9 @@ def _pack(path: Path, name: str, what: str, content: bytes) -> None:
 
 
 def main() -> None:
-    """Write both modules."""
-    _pack(KERNELS, "KERNELS", "kernels.c as WebAssembly", compiled_kernels())
+    """Write all modules."""
+    _pack(KERNELS, "KERNELS", "kernels.c as WebAssembly", compiled(SOURCES[KERNELS]))
+    _pack(TRAINING, "TRAINING_KERNELS", "training.c as WebAssembly", compiled(SOURCES[TRAINING]))
     _pack(NETWORKS, "NETWORKS", "The registry's networks as rows, in JSON", described_networks())
 
 

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 Shape = tuple[int, int, int]
 NONE, RELU, RELU6 = 0, 1, 2  # activations, the last setting of the rows that can have one
 ACTIVE = ("conv", "linear", "affine", "add", "gate")  # these can
+TRAINED_NORM = (0.1, 1e-5)  # momentum and epsilon that trainer.js has
 # Functions that change nothing in a network that predicts.
 THROUGH = ("dropout",)
 
@@ -62,12 +63,14 @@ class Row:
         return self.weights * prod(self.shape[1:]) if self.op in ("conv", "linear") else 0
 
 
-def network_rows(model: nn.Module, size: Shape) -> list[Row]:
+def network_rows(model: nn.Module, size: Shape, training: bool = False) -> list[Row]:
     """The rows of a network.
 
     Args:
         model: The network; it is put into evaluation mode. On the meta device nothing is computed.
         size: (C, H, W) of the image.
+        training: Whether the page is to train it: batch norms and activations stay rows of their own, and what would
+            be another network in training is refused.
 
     Raises:
         UnknownOperationError: If it calls what is not known here; the sentence names it.
@@ -75,11 +78,11 @@ def network_rows(model: nn.Module, size: Shape) -> list[Row]:
     model.eval()
     device = next(model.parameters()).device
     image = torch.empty(1, *size, device=device)
-    with torch.no_grad(), _Tracer(model, image) as tracer:
+    with torch.no_grad(), _Tracer(model, image, training) as tracer:
         result = model(image)
     if tracer.values.get(id(result)) != len(tracer.rows):
         raise UnknownOperationError("the network's result is not what its last operation makes")
-    return _folded(tracer.rows)
+    return tracer.rows if training else _folded(tracer.rows)
 
 
 def compact(rows: Sequence[Row]) -> list[list[Any]]:
@@ -97,8 +100,9 @@ def compact(rows: Sequence[Row]) -> list[list[Any]]:
 class _Tracer(TorchFunctionMode):
     """Writes down calls. A method ``_NAME`` has the arguments of PyTorch's function NAME, after its result."""
 
-    def __init__(self, model: nn.Module, image: Tensor) -> None:
+    def __init__(self, model: nn.Module, image: Tensor, training: bool) -> None:
         super().__init__()
+        self.training = training
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.rows: list[Row] = []
         self.values = {id(image): 0}
@@ -117,6 +121,7 @@ class _Tracer(TorchFunctionMode):
             return result
         self.alive.append(result)
         if name in THROUGH:
+            self._check_dropout(*args, **(kwargs or {}))
             self.values[id(result)] = self._value(args[0])
             return result
         known = getattr(self, f"_{name.strip('_')}", None)
@@ -124,6 +129,12 @@ class _Tracer(TorchFunctionMode):
             raise UnknownOperationError(f"the page's engine does not know the operation {name!r}")
         known(result, *args, **(kwargs or {}))
         return result
+
+    def _check_dropout(self, input: Tensor, p: float = 0.5, *_: Any, **__: Any) -> None:
+        if self.training and p:
+            raise UnknownOperationError(
+                f"the page trains no network with dropout, and one layer drops {p:g} of its inputs"
+            )
 
     def _value(self, tensor: Tensor) -> int:
         if id(tensor) not in self.values:
@@ -189,6 +200,11 @@ class _Tracer(TorchFunctionMode):
     def _batch_norm(self, y, x, mean, variance, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
         if training or weight is None or bias is None:
             raise UnknownOperationError("the page's engine knows batch norms that predict, with scale and shift")
+        if self.training and (momentum, eps) != TRAINED_NORM:
+            raise UnknownOperationError(
+                f"the page trains batch norms with momentum {TRAINED_NORM[0]} and epsilon {TRAINED_NORM[1]}, PyTorch's "
+                f"own, not {momentum} and {eps}"
+            )
         # Its own scale; the fan of 6 makes the bound 1.
         self._add_row(
             "affine",

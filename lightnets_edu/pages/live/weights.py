@@ -26,11 +26,15 @@ def hashed(count: int, place: int, bound: float) -> np.ndarray:
         place: Of the first one; the next ones are at the next places.
         bound: Of their size.
     """
+    return ((mixed(count, place) / 2.0**31 - 1) * bound).astype(np.float32)
+
+
+def mixed(count: int, place: int) -> np.ndarray:
+    """The hashes of so many places from one on: ``[count]``, uint32."""
     x = (np.arange(count, dtype=np.uint64) + place).astype(np.uint32)
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
-    x ^= x >> np.uint32(16)
-    return ((x / 2.0**31 - 1) * bound).astype(np.float32)
+    return x ^ (x >> np.uint32(16))
 
 
 def hashed_image(shape: Sequence[int]) -> Tensor:

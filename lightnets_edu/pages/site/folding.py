@@ -1,11 +1,11 @@
 """What of a chapter is open, and what lies under a line that says what it is.
 
 A notebook keeps all of its code in sight; a page keeps what teaches. Cells that check an answer, or only install,
-import or assert, are not on the page at all, and neither is a call whose result is all there is to see, nor the code of
-a sentence: that reads like any other sentence of the page. Folded are code
-of more than `OPEN_LINES` lines and code that makes a picture or a table, unless its cell has the tag ``show-input``.
-The line above is the cell's first comment. The words ``<!-- folded: what is in it -->`` in a section fold everything
-from there to the section's end, or to the next such words.
+import or assert, are not on the page at all, and neither is a call whose result is all there is to see, nor the code
+of a sentence: that reads like any other sentence of the page. Folded are code of more than `OPEN_LINES` lines and
+code that makes a picture or a table, unless its cell has the tag ``show-input``. The line above is the cell's first
+comment. The words ``<!-- folded: what is in it -->`` in a section fold everything from there to the section's end, or
+to the next such words.
 """
 
 from __future__ import annotations

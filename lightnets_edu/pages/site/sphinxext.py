@@ -25,6 +25,7 @@ from lightnets_edu.pages.exercise.shown import exercise_script
 from lightnets_edu.pages.figure import MARK, described
 from lightnets_edu.pages.live.look.shown import look_scripts
 from lightnets_edu.pages.live.shown import graphics_script, live_script, time_here
+from lightnets_edu.pages.live.train.shown import train_scripts
 from lightnets_edu.pages.palette import style_sheet
 from lightnets_edu.pages.site.build import code_digest
 from lightnets_edu.pages.site.cards import ChapterCardsDirective
@@ -98,9 +99,9 @@ def write_scripts(app: Sphinx) -> None:
     folder = Path(app.outdir).parent / "lightnets_static"
     folder.mkdir(parents=True, exist_ok=True)
     loaded = [(name, source()) for name, _, source in SCRIPTS]
-    # No page loads these before its reader asks for them.
-    pressed = [("lightnets-live.js", live_script()), ("lightnets-graphics.js", graphics_script()), *look_scripts()]
-    for name, text in (*loaded, *pressed):
+    # No page loads the latter before its reader asks for them.
+    timed = [("lightnets-live.js", live_script()), ("lightnets-graphics.js", graphics_script())]
+    for name, text in (*loaded, *timed, *look_scripts(), *train_scripts()):
         (folder / name).write_text(text, encoding="utf-8")
     # Here, and not in the configuration: Jupyter Book would load the scripts on every page.
     app.config.html_static_path.append(str(folder))

@@ -3,7 +3,8 @@
 import { round } from "../../script/axes.js";
 import { make, setText } from "../../script/dom.js";
 import { bytesOf, SIDE } from "./network.js";
-import { makeCanvas, makePicture, paint } from "./picture.js";
+import { makeCanvas, paint } from "../grey.js";
+import { makePicture } from "./picture.js";
 
 const CELLS = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 /** @type {[string, number[]][]} */

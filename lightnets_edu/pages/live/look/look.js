@@ -4,7 +4,8 @@
 /** @import { Trained } from "./network.js" */
 import { round } from "../../script/axes.js";
 import { make, setText } from "../../script/dom.js";
-import { Engine, EngineError, StoppedError } from "../engine.js";
+import { EngineError, StoppedError } from "../beside.js";
+import { Engine } from "../engine.js";
 import { makeLayer } from "./maps.js";
 import { imageOf, layersOf, placesOf, samplesOf, SIDE, softmax, weightsOf } from "./network.js";
 import { makePhotos } from "./photos.js";

@@ -2,15 +2,8 @@
 /** @import { Layer } from "./network.js" */
 import { round } from "../../script/axes.js";
 import { make, setText } from "../../script/dom.js";
-import { AT_ONCE, breathe } from "../engine.js";
-import { makeCanvas, paint } from "./picture.js";
-
-/** Numbers as grey pixels: the least is black, the largest white. @param {ArrayLike<number>} numbers */
-export function greys(numbers) {
-  const list = Array.from(numbers);
-  const [low, high] = [Math.min(...list), Math.max(...list)];
-  return list.map((one) => high > low ? 255 * (one - low) / (high - low) : 0);
-}
+import { AT_ONCE, breathe } from "../beside.js";
+import { greys, makeCanvas, paint } from "../grey.js";
 
 /** One channel of a value. @param {Float32Array} value @param {number} channels @param {number} channel */
 function channelOf(value, channels, channel) {

@@ -1,6 +1,6 @@
 // A trained network as it is stored, unpacked.
 /** @import { Row } from "../worker.js" */
-import { breathe, unpack } from "../engine.js";
+import { breathe, unpack } from "../beside.js";
 
 /**
  * As trained.py describes it.

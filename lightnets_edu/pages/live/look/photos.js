@@ -3,7 +3,7 @@
 import { make, setText } from "../../script/dom.js";
 import { takeDropped } from "../kept.js";
 import { bytesOf } from "./network.js";
-import { makeCanvas } from "./picture.js";
+import { makeCanvas } from "../grey.js";
 
 /**
  * Where a reader chooses a photograph.

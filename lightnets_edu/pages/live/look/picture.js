@@ -1,25 +1,10 @@
 // The picture that the network sees: drawn, chosen, dropped, or one that comes with the page.
 import { make, setText } from "../../script/dom.js";
+import { makeCanvas, paint } from "../grey.js";
 import { takeDropped } from "../kept.js";
 import { SIDE } from "./network.js";
 
 const BORDER = 0.5; // a picture whose border is lighter than this is turned into its negative: clothes are light on black
-
-/** Grey pixels on a canvas of their own size. @param {HTMLCanvasElement} canvas @param {ArrayLike<number>} pixels */
-export function paint(canvas, pixels) {
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const image = context.createImageData(canvas.width, canvas.height);
-  for (let i = 0; i < pixels.length; i++) {
-    image.data.fill(pixels[i], 4 * i, 4 * i + 3);
-    image.data[4 * i + 3] = 255;
-  }
-  context.putImageData(image, 0, 0);
-}
-
-/** @param {number} width @param {number} height */
-export function makeCanvas(width, height) {
-  return make("canvas", { width, height, class: "ln-look-pixels" });
-}
 
 /** The middle square of a file's picture as grey pixels. @type {(file: Blob) => Promise<Uint8Array>} */
 const readPicture = async (file) => {

@@ -1,6 +1,6 @@
 // Could a small kernel make one map of another? Least squares say how well, for every pair of a layer's maps.
 
-import { AT_ONCE } from "../engine.js";
+import { AT_ONCE } from "../beside.js";
 
 const CELLS = 9; // of a kernel of 3 x 3; a constant is added to what it makes
 

@@ -3,8 +3,7 @@
 /** @import { Twin } from "./twins.js" */
 import { round } from "../../script/axes.js";
 import { make, setText } from "../../script/dom.js";
-import { greys } from "./maps.js";
-import { makeCanvas, paint } from "./picture.js";
+import { greys, makeCanvas, paint } from "../grey.js";
 import { findTwins } from "./twins.js";
 
 const SHOWN = 12;

@@ -1,0 +1,98 @@
+"""Where a training in a page begins and what it sees: first weights, pictures and their order, here as there."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lightnets_edu.pages.live.rows import Row
+from lightnets_edu.pages.live.weights import hashed, mixed
+from lightnets_edu.training import load_fashion_mnist
+
+# Places of the hash, as in trainer.js: numbers of one seed, orders of pictures behind all weights, those of one epoch.
+OF_SEED, ORDERS, OF_EPOCH = 1 << 22, 1 << 31, 1 << 13
+SHADES = 16
+TRAIN, TEST = 4000, 1024  # pictures; both are whole batches of 32
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Those of Fashion-MNIST that a page has, with 16 shades of grey.
+
+    Attributes:
+        shades: uint8 ``[N, 28, 28]``, 0 ... 15; those for training first.
+        labels: uint8 ``[N]``.
+        mean: Of the pixels for training, where white is 1.
+        std: Their deviation.
+        classes: What the labels stand for.
+    """
+
+    shades: np.ndarray
+    labels: np.ndarray
+    mean: float
+    std: float
+    classes: tuple[str, ...]
+
+    def images(self, numbers: Sequence[int] | np.ndarray) -> Tensor:
+        """Some of them as a network takes them: float32 ``[len(numbers), 1, 28, 28]``."""
+        chosen = torch.from_numpy(self.shades[np.asarray(numbers)].astype(np.float64) / (SHADES - 1))
+        return ((chosen - self.mean) / self.std).float().unsqueeze(1)
+
+    def targets(self, numbers: Sequence[int] | np.ndarray) -> Tensor:
+        """Their labels: int64 ``[len(numbers)]``."""
+        return torch.from_numpy(self.labels[np.asarray(numbers)].astype(np.int64))
+
+    def packed(self) -> str:
+        """All labels, then all pixels, two in a byte: gzip in base64."""
+        pairs = self.shades.reshape(-1, 2)
+        content = self.labels.tobytes() + (pairs[:, 0] << 4 | pairs[:, 1]).tobytes()
+        return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+
+
+@cache
+def page_pictures() -> Pictures:
+    """The first pictures of those that come with the package."""
+    train, test = load_fashion_mnist("train", TRAIN), load_fashion_mnist("test", TEST)
+    pixels = torch.cat([train.images, test.images]).squeeze(1).numpy()
+    shades = np.round(pixels / 255 * (SHADES - 1)).astype(np.uint8)
+    seen = shades[:TRAIN].astype(np.float64) / (SHADES - 1)
+    labels = torch.cat([train.labels, test.labels]).numpy().astype(np.uint8)
+    mean, std = (round(float(value), 6) for value in (seen.mean(), seen.std()))
+    return Pictures(shades, labels, mean, std, train.class_names)
+
+
+def epoch_order(seed: int, epoch: int, count: int = TRAIN) -> np.ndarray:
+    """In which order the pictures come: ``[count]``, by the hashes of their places."""
+    return np.argsort(mixed(count, ORDERS + seed * OF_SEED + epoch * OF_EPOCH), kind="stable")
+
+
+@torch.no_grad()
+def put_first_weights(model: nn.Module, rows: Sequence[Row], seed: int) -> None:
+    """Give a network the weights that the page begins with.
+
+    Weights and biases of convolutions and linear layers lie within 1 / sqrt(fan in), as PyTorch's own first ones;
+    batch norms begin with scale 1 and shift 0.
+
+    Args:
+        model: The network that the rows were made from.
+        rows: In order, made for training.
+        seed: Below 512.
+    """
+    state, place = dict(model.named_parameters()), seed * OF_SEED
+    for row in rows:
+        for name, count in zip(row.parameters, (row.weights, row.biases), strict=True):
+            if not name:
+                continue
+            if row.op == "affine":
+                state[name].fill_(1.0 if name == row.parameters[0] else 0.0)
+            else:
+                numbers = hashed(count, place, 1 / np.sqrt(row.fan_in))
+                state[name].copy_(torch.from_numpy(numbers).view_as(state[name]))
+            place += count
