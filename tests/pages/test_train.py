@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from lightnets_edu.pages.live.train import train_here
+from lightnets_edu.pages.live.train import train_here, train_pairs_here
 from lightnets_edu.pages.live.train.shown import TrainHere, train_scripts
 
 from .conftest import call
@@ -184,6 +184,8 @@ def test_sentences(page, first, other, words):
 
 
 def test_only_networks_are_trained():
+    with pytest.raises(ValueError, match="kinds"):
+        train_pairs_here({}, ("trouser", "boot"))
     with pytest.raises(ValueError, match="'mean' cannot be trained"):
         train_here("senet", {"gates": "gates", "mean": "means"})
     with pytest.raises(ValueError, match="'ghost'"):
