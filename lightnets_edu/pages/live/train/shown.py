@@ -89,7 +89,9 @@ def train_pairs_here(networks: Mapping[str, nn.Module], kinds: tuple[str, str]) 
         UnknownOperationError: If the page cannot train one of them.
     """
     classes = page_pictures().classes
-    labels = [classes.index(one_of("kinds", kind, classes)) for kind in kinds]
+    for kind in kinds:
+        one_of("kinds", kind, classes)
+    labels = [classes.index(kind) for kind in kinds]
     described = [describe_network(words, words, network, PAIR) for words, network in networks.items()]
     seen = f"{TRAIN:,} pairs of pictures, each a {kinds[0]} or an {kinds[1]}, and have to say whether both are alike"
     return TrainHere(spec=_spec(described, seen, "", labels), pictures=described_pictures())

@@ -15,6 +15,7 @@ import { rateAt, stepsOf, Training, unpackPictures } from "./training.js";
 
 const STRETCH = 5; // steps of one network before the next one's turn
 const TEST_EVERY = 50; // steps
+const DRAW_EVERY = 200; // milliseconds
 const FADING = 0.9; // of the loss that is drawn: a running mean, since each batch has its own
 
 /** @typedef {{ name: string, words: string, parameters: number, macs: number, gates: boolean, rows: Row[] }} Network */
@@ -89,7 +90,7 @@ function explain(error) {
  * All networks, in turns, from their first weights to the last step.
  * @param {{ spec: Spec, packed: Packed, pictures: Pictures, trainings: Training[], seed: number }} what
  * @param {Course[]} courses Filled as it goes.
- * @param {() => void | Promise<void>} show After each turn of all.
+ * @param {() => void | Promise<void>} show From time to time, and in the end.
  */
 const trainAll = async ({ spec, packed, pictures, trainings, seed }, courses, show) => {
   const { networks, recipe, kinds } = spec;
@@ -97,6 +98,7 @@ const trainAll = async ({ spec, packed, pictures, trainings, seed }, courses, sh
     await training.begin(pictures, networks[i].rows, recipe.batch, seed, kinds);
   }
   const each = stepsOf(packed, recipe), all = each * recipe.epochs;
+  let drawn = 0;
   for (let first = 0; first < all; first += STRETCH) {
     const rates = Array.from({ length: Math.min(STRETCH, all - first) }, (_, i) => rateAt(first + i, each, recipe));
     for (const [i, training] of trainings.entries()) {
@@ -109,7 +111,9 @@ const trainAll = async ({ spec, packed, pictures, trainings, seed }, courses, sh
       courses[i].tests.push([courses[i].steps, right]);
       if (courses[i].steps === all && networks[i].gates) courses[i].held = (await training.ask("testHeld")).right;
     }
+    if (performance.now() - drawn < DRAW_EVERY && first + STRETCH < all) continue;
     await show();
+    drawn = performance.now();
   }
 };
 
