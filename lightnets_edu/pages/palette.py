@@ -81,6 +81,7 @@ FAMILIES = (
     "RegNetX",
     "G-Ghost",
     "EfficientNet-Lite",
+    "MobileNetV2 and V3",
 )
 
 

@@ -111,6 +111,25 @@ def test_keyboard_alone(visit, server, page):
         assert_page_equals_python(widget.read(), python, first)
 
 
+def test_a_finger_meets_divisors_only(visit, server):
+    """Wherever it lets go of the slider for groups, they divide the channels: there is no refusal."""
+    widgets = visit(server + "notebooks/01_convolution_cost.html").widgets
+    widget = next(widget for widget in widgets if widget.name == "convolution_explorer")
+    slider = widget.input("groups")
+    slider.scroll_into_view_if_needed()
+    box, mouse = slider.bounding_box(), widget.page.mouse
+    mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
+    mouse.down()
+    met = set()
+    for part in range(1, 40):
+        mouse.move(box["x"] + box["width"] * part / 80, box["y"] + box["height"] / 2)
+        met.add(int(slider.input_value()))
+        assert not widget.host.locator(".ln-status").text_content()
+    mouse.up()
+    common = math.gcd(int(widget.state["in_channels"]), int(widget.state["out_channels"]))
+    assert len(met) > 3 and all(common % groups == 0 for groups in met)
+
+
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_inputs_are_named_and_described(visit, server, page):
     for widget in visit(server + page).widgets:

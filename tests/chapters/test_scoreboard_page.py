@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torchvision
 
 from lightnets_edu.chapters.scoreboard import board as scoreboard
 from lightnets_edu.models.registry import get_entry, list_models
@@ -47,6 +48,20 @@ def test_rows_hold_what_was_recorded():
     axes = {"x": "macs", "y": "top1", "label": "network", "shape": "family", "pareto": True}
     columns = scoreboard.scoreboard_columns([1, 16])
     assert "ghostnet" in str(explore(list(rows.values()), columns, name="board", title="Board", **axes))
+
+
+def test_guests_are_torchvisions_networks():
+    """Counted as published with their weights, and with the times that others have measured."""
+    rows = {row["network"]: row for row in scoreboard.guest_rows()}
+    assert list(rows) == list(scoreboard.GUESTS) and not set(rows) & set(list_models())
+    for name, row in rows.items():
+        meta = next(iter(torchvision.models.get_model_weights(name))).meta
+        assert row["params"] == meta["num_params"] and round(row["macs"] / 1e9, 3) == meta["_ops"]
+        assert row["top1"] == pytest.approx(meta["_metrics"]["ImageNet-1K"]["acc@1"], abs=0.05)
+        timed = {key: row[scoreboard.clock_key(key)] for key in all_clocks()}
+        assert {key for key, value in timed.items() if value} == {"t4", "snapdragon855"}
+        assert row["measured_1"] is None and set(row) == set(scoreboard.scoreboard_rows()[0])
+        assert sum(scoreboard.network_parts().of[name][0]) == row["macs"]
 
 
 def test_every_clock_is_on_the_board():

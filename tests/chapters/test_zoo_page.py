@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision
-from explorers import counted
+from explorers import counted, shown
 from torch import nn
 
 from lightnets_edu import get_model
@@ -50,3 +50,20 @@ def test_the_board_takes_rows_with_and_without_newer_weights():
     row = {"network": "a", "family": "f", "side": 224, "params": 2, "macs": 3, "activations": 4, "weights": "V1"}
     page = zoo_board([{**row, "top1": 50.0, "newer": None}, {**row, "network": "b", "top1": 60.0, "newer": 70.0}])
     assert "torchvision_zoo" in page._repr_html_()
+
+
+@pytest.mark.parametrize("classes", [2, 5, 1000])
+@pytest.mark.parametrize(
+    "name", ["alexnet", "resnet50", "ghostnet", "mobilenet_v1", "shufflenet_v2_x1_0", "mnasnet1_0"]
+)
+def test_a_new_head_costs_what_the_network_with_it_has(name, classes):
+    with torch.device("meta"):
+        model = get_model(name, num_classes=classes)
+    every = sum(parameter.numel() for parameter in model.parameters())
+    model.requires_grad_(False)
+    head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1].requires_grad_(True)
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    numbers = shown("new_head_explorer", network=name, classes=classes)
+    assert (numbers["params"], numbers["head_params"]) == (every, trained)
+    assert numbers["head_inputs"] == head.in_features
+    assert numbers["frozen_bytes"] == 4 * (every + 2 * trained) and numbers["tuned_bytes"] == 12 * every

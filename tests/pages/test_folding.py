@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 from docutils import nodes
+from docutils.utils import new_document
 from sphinx.application import Sphinx
 
+from lightnets_edu.pages.chapter import Note
 from lightnets_edu.pages.site.folding import OPEN_LINES, first_comment, fold, is_call, is_upkeep
+from lightnets_edu.tables import NumberTable
 
 LONG = "\n".join(f"x{line} = {line}" for line in range(OPEN_LINES + 1))
 PAGE = f"""---
@@ -126,6 +129,8 @@ def test_cells(doctree):
         ("try:\n    import lightnets_edu\nexcept ImportError:\n    %pip install lightnets-edu", True),
         ("from torch import nn\nassert nn", True),
         ("assert 1\nx = 1", False),
+        ('# Stops.\nexpect_verdict("study", "shown", claim="It")\nrace.expect(adds=("memory",))', True),
+        ('expect_verdict("study", "shown")\nprint(1)', False),
         ("%matplotlib inline", False),
         ("", False),
     ],
@@ -161,3 +166,18 @@ def test_a_call_alone(code, call):
 )
 def test_first_comment(code, line):
     assert first_comment(code) == line
+
+
+@pytest.mark.parametrize("shown", [Note("Four < five."), NumberTable("Four", ("a", "b"), [("c", 4)])])
+def test_a_sentence_stands_without_its_code(shown):
+    cell, source = nodes.container(nb_element="cell_code"), nodes.container(nb_element="cell_code_source")
+    source += nodes.literal_block("", "number = 4\nshown(number)")
+    output = nodes.container(nb_element="cell_code_output")
+    output += nodes.raw("", shown._repr_html_(), format="html")
+    cell += [source, output]
+    cell["classes"] = ["cell", "tag_hide-input"]
+    document = new_document("page")
+    document += cell
+    fold(None, document)
+    assert (source in cell.children) == isinstance(shown, NumberTable)
+    assert output in cell.children

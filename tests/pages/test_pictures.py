@@ -7,6 +7,7 @@ import re
 import pytest
 import sympy as sp
 import torch
+from torch import nn
 
 from lightnets_edu.formulas import Check
 from lightnets_edu.models.channel_shuffle import channel_shuffle
@@ -219,3 +220,78 @@ def test_the_buttons_of_groups_go_from_divisor_to_divisor(pictures_page):
     set_controls(pictures_page, groups=63)
     press["More"].click()
     assert pictures_page.input_value("[name=groups]") == "63"
+
+
+# --- Sliding kernels -------------------------------------------------------------------------------------------------
+
+SLIDING = "sliding_kernel"
+
+
+def sliding_layer(kind: str) -> nn.Conv2d:
+    """The real layer that the picture draws."""
+    built = {
+        "standard": (3, 2, 3, 1),
+        "grouped": (4, 2, 3, 2),
+        "depthwise": (3, 3, 3, 3),
+        "pointwise": (3, 2, 1, 1),
+    }
+    ins, outs, kernel, groups = built[kind]
+    return nn.Conv2d(ins, outs, kernel, groups=groups, bias=False)
+
+
+def windows_drawn(page, maps: int) -> set[tuple[int, int, int]]:
+    """Map, row and column of every pixel under a kernel."""
+    frames = page.eval_on_selector_all(".ln-sliding rect.ln-frame", "all => all.map(e => Number(e.getAttribute('x')))")[
+        :maps
+    ]
+    path = page.locator(".ln-windows").get_attribute("d")
+    found = set()
+    for left, top, side in re.findall(r"M([\d.]+) ([\d.]+)h(\d+)", path):
+        x, y, k = float(left), int(top), int(side)
+        channel = max(i for i, frame in enumerate(frames) if frame <= x + 1e-9 and frame + 6 >= x + k - 1e-9)
+        found |= {(channel, y + i, round(x - frames[channel]) + j) for i in range(k) for j in range(k)}
+    return found
+
+
+@pytest.mark.parametrize("kind", ["standard", "grouped", "depthwise", "pointwise"])
+def test_the_kernels_stand_where_a_real_layer_reads(page, kind):
+    """By the gradient of a pixel: no other pixel of the input changes it. The counter counts each of these products."""
+    page.emulate_media(reduced_motion="reduce")
+    widget = get_widget(SLIDING)()
+    show(page, widget)
+    page.select_option("[name=kind]", kind)
+    layer = sliding_layer(kind)
+    image = torch.rand(1, layer.in_channels, 6, 6, requires_grad=True)
+    pixels = layer(image)[0].flatten()
+    numbers = widget.evaluate(kind=kind)
+    assert numbers["params"] == layer.weight.numel() and numbers["activations"] == len(pixels)
+    products = 0
+    for step, pixel in enumerate(pixels[: 2 * 4 * 4], 1):
+        page.get_by_role("button", name="Step").click()
+        (gradient,) = torch.autograd.grad(pixel, image, retain_graph=True)
+        assert windows_drawn(page, layer.in_channels) == {tuple(place) for place in gradient[0].nonzero().tolist()}, (
+            step
+        )
+        products += int(gradient.count_nonzero())
+        assert f" {products} of {numbers['macs']} " in page.locator(".ln-counter").text_content()
+        assert page.locator(".ln-made").get_attribute("d").count("M") == step
+    assert numbers["macs"] == len(pixels) * products / min(len(pixels), 32)
+
+
+def test_it_plays_by_itself_pauses_and_comes_to_the_chapters_number(page):
+    page.emulate_media(reduced_motion="no-preference")
+    show(page, get_widget(SLIDING)())
+    page.get_by_role("button", name="Pause").click()  # it has begun by itself
+    page.get_by_role("button", name="Play").wait_for()
+    before = page.locator(".ln-counter").text_content()
+    page.get_by_role("button", name="Play").press("Enter")
+    page.locator(".ln-counter", has_text="864 of 864").wait_for()
+    page.get_by_role("button", name="Play").wait_for()
+    assert before != page.locator(".ln-counter").text_content()
+
+
+def test_it_stands_still_for_who_wants_no_motion(page):
+    page.emulate_media(reduced_motion="reduce")
+    show(page, get_widget(SLIDING)())
+    page.wait_for_timeout(600)
+    assert page.locator(".ln-counter").text_content().startswith("No pixel is made yet")

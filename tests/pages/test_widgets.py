@@ -236,7 +236,7 @@ def test_html_is_escaped_and_carries_the_state():
         ({"definitions": {"_1": sp.Integer(1)}}, "uses the name '_1', which Python cannot use"),
         (
             {"picture": Picture("pie", ("number",))},
-            "a picture 'pie' of no known kind; there are connectivity, shuffle,",
+            "a picture 'pie' of no known kind; there are connectivity, sliding, shuffle,",
         ),
         ({"picture": Picture("shuffle", ("number",))}, "'shuffle' of 1 names; it uses 2"),
         ({"pictures": (Picture("sweep", ("width",)),)}, "'sweep' of 1 names; it uses 2 to 5"),

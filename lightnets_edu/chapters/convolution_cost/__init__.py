@@ -1,3 +1,3 @@
 """Chapter 1, What a convolution costs."""
 
-WIDGETS = ("convolution_explorer", "which_flop")
+WIDGETS = ("sliding_kernel", "convolution_explorer", "which_flop")

@@ -61,6 +61,60 @@ def _compared(prefix: str, label: str, terms: CostTerms) -> tuple[Output, ...]:
     )
 
 
+# A small convolution of each kind: input channels, output channels, groups and kernel size.
+SLIDING_SIDE = 6
+KINDS = {
+    "standard": ("Standard, 3 × 3", 3, 2, 1, 3),
+    "grouped": ("Grouped, two groups, 3 × 3", 4, 2, 2, 3),
+    "depthwise": ("Depthwise, 3 × 3", 3, 3, 3, 3),
+    "pointwise": ("Pointwise, 1 × 1", 3, 2, 1, 1),
+}
+KIND = Choice("kind", "Convolution", tuple((name, row[0]) for name, row in KINDS.items()), "standard")
+
+
+def _of_kind(place: int) -> sp.Expr:
+    """A number of the chosen kind's row."""
+    *cases, (_, last) = ((KIND.equals(name), row[place]) for name, row in KINDS.items())
+    return sp.Piecewise(*((value, chosen) for chosen, value in cases), (last, True))
+
+
+SLIDING_SIZE = number("side") - number("window") + 1
+SLIDING = conv2d.terms(
+    in_channels=number("maps_in"),
+    out_channels=number("maps_out"),
+    kernel_size=number("window"),
+    groups=number("parts"),
+    out_height=SLIDING_SIZE,
+    out_width=SLIDING_SIZE,
+    in_height=number("side"),
+    in_width=number("side"),
+    bias=0,
+)
+
+
+class SlidingKernel(Widget):
+    """Four kinds of convolution at work, pixel by pixel, with a counter that runs along."""
+
+    name = "sliding_kernel"
+    title = "A convolution at work"
+    description = "Choose a kind, and watch which maps a pixel is made of and what it costs."
+    controls = (KIND,)
+    definitions = {  # noqa: RUF012
+        "maps_in": _of_kind(1),
+        "maps_out": _of_kind(2),
+        "parts": _of_kind(3),
+        "window": _of_kind(4),
+        "side": sp.Integer(SLIDING_SIDE),
+    }
+    outputs = (
+        Output("macs", "Multiply-accumulates", SLIDING.macs),
+        Output("params", "Weights", SLIDING.params),
+        Output("activations", "Pixels written", SLIDING.activations),
+    )
+    headline = ("macs", "params", "activations")
+    picture = Picture("sliding", ("maps_in", "maps_out", "parts", "window", "side"))
+
+
 class ConvolutionExplorer(Widget):
     """The cost of one convolution: what each setting does to parameters, arithmetic and memory traffic."""
 

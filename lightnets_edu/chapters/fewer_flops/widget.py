@@ -23,7 +23,7 @@ KIND = Choice(
 )
 KERNEL_SIZE = Slider("kernel_size", "Kernel size", 1, 7, 3, step=2, unit="px")
 CHANNELS = Slider("channels", "Channels", 8, 1024, 128, step=8)
-GROUPS = Slider("groups", "Groups", 1, 64, 4)
+GROUPS = Slider("groups", "Groups", 1, 64, 4, divides=("channels",))
 SIZE = Slider("size", "Map size", 1, 112, 28, unit="px")
 BATCH = Slider("batch", "Images", 1, 64, 1)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
+import torchvision
+from torch import nn
 
 from lightnets_edu.counting import count
 from lightnets_edu.formulas import Cost
@@ -42,6 +44,9 @@ SHOWN_RUNGS = ("flops", "microbenchmarks")  # the lowest and the highest of the 
 PARTS = {"macs": "MACs", "params": "Parameters", "activations": "Activations"}  # what is shown by class of layer
 MOST_NAMED = 6  # networks in a sentence
 FEWEST = 3  # networks, for a rank correlation
+# Networks of torchvision that no chapter is about, because readers will ask how the book's compare with them.
+GUESTS = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
+GUEST_FAMILY = "MobileNetV2 and V3"
 LARGE_IMAGES = 224  # networks for smaller images are not compared in time with the others
 
 
@@ -115,6 +120,28 @@ def _row(name: str, timings: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     return row
 
 
+def guest_rows() -> list[dict[str, Any]]:
+    """Rows for the board of networks without a chapter: counted on torchvision's, timed by others only."""
+    rows = []
+    for name in GUESTS:
+        first = next(iter(torchvision.models.get_model_weights(name)))
+        side = first.transforms().crop_size[0]
+        counted = count(_guest(name), (1, 3, side, side))
+        row: dict[str, Any] = dict.fromkeys(scoreboard_rows()[0])
+        row |= {"network": name, "family": GUEST_FAMILY, "image": side}
+        row |= {quantity: getattr(counted, quantity) for quantity in COUNTED}
+        row |= {clock_key(clock.name): clock.milliseconds.get(name) for clock in all_clocks().values()}
+        row["top1"] = round(first.meta["_metrics"]["ImageNet-1K"]["acc@1"], 1)
+        row["top1_source"] = f"torchvision's metadata, {first.name}"
+        rows.append(row)
+    return rows
+
+
+def _guest(name: str) -> nn.Module:
+    with torch.device("meta"):
+        return torchvision.models.get_model(name).eval()
+
+
 def clock_key(clock: str) -> str:
     """The key of a clock's times in the rows, by its name in `lightnets_edu.pages.clocks`."""
     return f"clock_{clock}"
@@ -127,13 +154,16 @@ def network_parts() -> Parts:
     Activations are every output of convolutions and linear layers, so the linear layers have some too.
     """
     kinds = tuple(kind for kind in CLASSES if kind != "other")
-    return Parts(kinds, PARTS, {name: _parts(name, kinds) for name in list_models()})
+    return Parts(kinds, PARTS, {name: _parts(name, kinds) for name in (*list_models(), *GUESTS)})
 
 
 def _parts(name: str, kinds: Sequence[str]) -> list[list[int]]:
-    with torch.device("meta"):
-        model = get_model(name).eval()
-    side = get_entry(name).input_size
+    if name in GUESTS:
+        model, side = _guest(name), LARGE_IMAGES
+    else:
+        with torch.device("meta"):
+            model = get_model(name).eval()
+        side = get_entry(name).input_size
     rows = count(model, (1, 3, side, side)).rows
     return [
         [sum(getattr(row, quantity) for row in rows if row.layer_class == kind) for kind in kinds] for quantity in PARTS
@@ -178,9 +208,9 @@ def scoreboard_columns(batches: Sequence[int] = ()) -> list[Column]:
 
 
 def scoreboard() -> ScatterTable:
-    """The board of all networks: every clock, budgets, and what two or three of them are made of."""
+    """The board of all networks, and some guests: every clock, budgets, and what two or three are made of."""
     return explore(
-        scoreboard_rows(),
+        scoreboard_rows() + guest_rows(),
         scoreboard_columns(recorded_batches("cpu")),
         name="scoreboard",
         title="Every network of the book",

@@ -1,10 +1,11 @@
 """What of a chapter is open, and what lies under a line that says what it is.
 
 A notebook keeps all of its code in sight; a page keeps what teaches. Cells that check an answer, or only install,
-import or assert, are not on the page at all, and neither is a call whose result is all there is to see. Folded are code
-of more than `OPEN_LINES` lines and code that makes a picture or a table, unless its cell has the tag ``show-input``.
-The line above is the cell's first comment. The words ``<!-- folded: what is in it -->`` in a section fold everything
-from there to the section's end, or to the next such words.
+import or assert, are not on the page at all, and neither is a call whose result is all there is to see, nor the code
+of a sentence: that reads like any other sentence of the page. Folded are code of more than `OPEN_LINES` lines and
+code that makes a picture or a table, unless its cell has the tag ``show-input``. The line above is the cell's first
+comment. The words ``<!-- folded: what is in it -->`` in a section fold everything from there to the section's end, or
+to the next such words.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from sphinx.application import Sphinx
 OPEN_LINES = 12
 FOLDED = re.compile(r"<!--\s*folded:\s*(?P<line>.+?)\s*-->", re.DOTALL)
 INSTALLS = "%pip"
+EXPECTS = ("expect_verdict", "expect")  # what stops the build if a sentence of the page is no longer true
+SENTENCE = '<div class="ln-numbers"><p>'
 CHECKS = re.compile(r'^check\("', re.M)  # answers are checked in a notebook; on the page a form does it
 # What a cell's code does, where it begins without a comment.
 LINES = {
@@ -63,7 +66,7 @@ def _fold_cell(cell: nodes.container) -> None:
         cell.parent.remove(cell)
         return
     kept_open = "tag_show-input" in cell["classes"]
-    if output is not None and is_call(code) and not kept_open:
+    if output is not None and (is_call(code) or _is_sentence(output)) and not kept_open:
         cell.remove(source)
         cell.attributes.pop("hide_mode", None)
         return
@@ -93,6 +96,12 @@ def _kind(output: nodes.container | None) -> str:
     return "figure" if "<svg" in markup or "<div" in markup else "text"
 
 
+def _is_sentence(output: nodes.container) -> bool:
+    """Whether all that a reader sees of a cell is a `lightnets_edu.pages.chapter.Note`."""
+    markup = [one.astext().strip() for one in output.findall(nodes.raw)]
+    return bool(markup) and all(one.startswith(SENTENCE) for one in markup)
+
+
 def _statements(code: str) -> list[ast.stmt]:
     try:
         return ast.parse(code).body
@@ -101,10 +110,18 @@ def _statements(code: str) -> list[ast.stmt]:
 
 
 def is_upkeep(code: str) -> bool:
-    """Whether all that a cell does is to install, to import or to assert: readers of the page miss nothing."""
+    """Whether all that a cell does is to install, import, assert or expect: readers of the page miss nothing."""
     statements = _statements(code)
-    upkeep = (ast.Assert, ast.Import, ast.ImportFrom)
-    return INSTALLS in code or (bool(statements) and all(isinstance(one, upkeep) for one in statements))
+    return INSTALLS in code or (bool(statements) and all(map(_keeps_up, statements)))
+
+
+def _keeps_up(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Assert() | ast.Import() | ast.ImportFrom():
+            return True
+        case ast.Expr(ast.Call(ast.Name(name))) | ast.Expr(ast.Call(ast.Attribute(attr=name))):
+            return name in EXPECTS
+    return False
 
 
 def is_call(code: str) -> bool:

@@ -216,7 +216,7 @@ class ShownStudy:
             f"<div><dt>{text(one['what'])} ({text(one['source'])})</dt><dd>{text(one['value'])}</dd></div>"
             for one in record["evidence"]
         )
-        measured = evidence and f'<div><p class="ln-study-label">What the paper measured</p><dl>{evidence}</dl></div>'
+        measured = evidence and f"<details><summary>What the paper measured</summary><dl>{evidence}</dl></details>"
         compared = dict.fromkeys(one["measure"] for one in record["comparisons"])
         figures = "".join(dot_figure(record, one) for one in record["measures"] if one["name"] in compared)
         further = "".join(
@@ -232,9 +232,9 @@ class ShownStudy:
         return (
             f'<div class="ln-study" data-study="{said["name"]}" data-verdict="{said["verdict"]}"'
             f"{switched}>{data}<style>{STYLE.read_text(encoding='utf-8')}</style>"
-            '<div class="ln-study-top"><div><p class="ln-study-label">The claim</p>'
-            f'<p class="ln-study-claim">{said["claim"]}</p><p class="ln-study-source">{said["source"]}</p></div>'
-            f"{measured}</div>"
+            '<p class="ln-study-label">The claim</p>'
+            f'<p class="ln-study-claim">{said["claim"]}</p><p class="ln-study-source">{said["source"]}</p>'
+            f"{measured}"
             f"{figures}"
             f'<p class="ln-study-verdict"><strong>{verdict}</strong> '
             f"<span data-comparison>{said['sentence']}</span></p>"

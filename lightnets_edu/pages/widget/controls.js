@@ -57,8 +57,16 @@ function makeSlider(control, id, label, change, present) {
     element.addEventListener("click", () => nudge(by));
     return element;
   };
-  input.addEventListener("input", () => change(onGrid(Number(input.value))));
-  // Room for the longest value, so that the slider keeps its length under the finger.
+  // A finger only meets values that will do; keys may meet any, and the sentence that says why it will not.
+  let held = false;
+  for (const [event, now] of /** @type {const} */ ([["pointerdown", true], ["pointerup", false], ["blur", false]])) {
+    input.addEventListener(event, () => held = now);
+  }
+  input.addEventListener("input", () => {
+    const value = onGrid(Number(input.value));
+    change(held ? nearestValue(control, value, present) : value);
+  });
+  // Room for the longest value beside the label.
   const digits = Math.max(...[minimum, maximum, maximum - step].map((value) => String(onGrid(value)).length));
   const style = `--ln-longest: ${(1.05 * digits + (unit ? 0.75 * (unit.length + 1) : 0)).toFixed(1)}ch`;
   const [less, more] = [button("−", "Less", -step), button("+", "More", step)];
@@ -70,6 +78,20 @@ function makeSlider(control, id, label, change, present) {
     if (unit) input.setAttribute("aria-valuetext", `${value} ${unit}`);
   };
   return { row, show };
+}
+
+/**
+ * The value itself, or the nearest number that divides others, if it should divide some.
+ * @param {SliderSpec} control @param {number} value @param {() => Numbers} present
+ */
+function nearestValue(control, value, present) {
+  if (!control.divides.length) return value;
+  const values = present();
+  const allowed = divisors(control.divides.map((name) => values[name]), control);
+  return allowed.reduce(
+    (best, one) => Math.abs(one - value) < Math.abs(best - value) ? one : best,
+    allowed[0] ?? value,
+  );
 }
 
 /**

@@ -27,9 +27,9 @@ class Slider:
         step: The distance between values.
         scale: Formulas see ``round(value * scale)``, so that 0.25 ... 1.5 can be 25 ... 150, whole and exact.
         unit: A few letters after the value, such as ``px``.
-        divides: Names of numbers that the value should divide, such as the channels for groups. The buttons beside
-            the slider then go from one common divisor to the next; the slider itself stays free, so that a reader
-            can meet the check's sentence. Needs steps of 1.
+        divides: Names of numbers that the value should divide, such as the channels for groups. A finger on the slider
+            and the buttons beside it then go from one common divisor to the next; keys stay free, so that a reader can
+            meet the check's sentence. Needs steps of 1.
     """
 
     name: str

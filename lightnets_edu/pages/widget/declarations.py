@@ -107,12 +107,14 @@ class Picture:
         kind: What is drawn:
 
             - ``connectivity``: which output channel reads which input channel.
+            - ``sliding``: kernels that slide over the input's maps, the pixels that they make, and a running counter.
             - ``shuffle``: channels moving between two grouped convolutions, and which input reaches which output.
             - ``roofline``: a layer under the two roofs of a machine (Williams, Waterman, Patterson 2009).
             - ``sweep``: outputs over the whole range of one slider, the other controls as they are.
         uses: The names of the numbers that it reads: of controls, definitions, outputs or looked-up numbers.
 
             - ``connectivity``: input channels, output channels, groups.
+            - ``sliding``: input channels, output channels, groups, kernel size, side of the input's maps.
             - ``shuffle``: channels, groups (which a check should make divide the channels).
             - ``roofline``: peak in GFLOP/s, bandwidth in GB/s, arithmetic intensity in FLOPs a byte.
             - ``sweep``: a slider, then one to four outputs of the same unit.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lightnets_edu.pages.widget.widgets import Widget
 
 # How many names each kind of picture uses, at least and at most.
-_PICTURE_USES = {"connectivity": (3, 3), "shuffle": (2, 2), "roofline": (3, 3), "sweep": (2, 5)}
+_PICTURE_USES = {"connectivity": (3, 3), "sliding": (5, 5), "shuffle": (2, 2), "roofline": (3, 3), "sweep": (2, 5)}
 
 
 def refuse_mistakes(widget: type[Widget]) -> None:

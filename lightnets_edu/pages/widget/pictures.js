@@ -4,6 +4,7 @@ import { make, setText } from "../script/dom.js";
 import { makeConnectivity } from "./matrix.js";
 import { makeRoofline } from "./roofline.js";
 import { makeShuffle } from "./shuffle.js";
+import { makeSliding } from "./sliding.js";
 import { makeSweep } from "./sweep.js";
 
 /** @typedef {{ values: Numbers, settings: Settings, data: Data }} State */
@@ -19,7 +20,13 @@ import { makeSweep } from "./sweep.js";
 /** @typedef {(uses: string[], spec: Spec, outputs: Outputs) => Drawing} Maker Gets the names that the picture uses. */
 
 /** @type {Record<PictureKind, Maker>} */
-const MAKERS = { connectivity: makeConnectivity, shuffle: makeShuffle, roofline: makeRoofline, sweep: makeSweep };
+const MAKERS = {
+  connectivity: makeConnectivity,
+  sliding: makeSliding,
+  shuffle: makeShuffle,
+  roofline: makeRoofline,
+  sweep: makeSweep,
+};
 
 /** @param {Picture} picture @param {Spec} spec @param {Outputs} outputs */
 export function makePicture({ kind, uses }, spec, outputs) {

@@ -46,7 +46,7 @@
 
 /** @typedef {{ label: string, cells: string[] }} TableRow The names of outputs, one a column. */
 /** @typedef {{ caption: string, columns: string[], rows: TableRow[], bars: boolean }} Table */
-/** @typedef {"connectivity" | "shuffle" | "roofline" | "sweep"} PictureKind */
+/** @typedef {"connectivity" | "sliding" | "shuffle" | "roofline" | "sweep"} PictureKind */
 /** @typedef {{ kind: PictureKind, uses: string[] }} Picture */
 
 /**

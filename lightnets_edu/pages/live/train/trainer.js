@@ -272,10 +272,8 @@ export function trainingWorker(scope) {
 
   /** Gates as they are held: each at its number, the same for all images. @param {Numbers & { mean: Float32Array | null }} gate */
   const hold = ({ at, size, mean }) => {
-    const all = view(at, size * images);
-    for (let channel = 0; channel < size; channel++) {
-      all.fill(/** @type {Float32Array} */ (mean)[channel], channel * images, (channel + 1) * images);
-    }
+    const numbers = /** @type {Float32Array} */ (mean);
+    view(at, size * images).forEach((_, i, all) => all[i] = numbers[Math.floor(i / images)]);
   };
 
   /** The order of the training pictures in an epoch: by the hashes of their places. @param {number} epoch */
@@ -433,15 +431,7 @@ export function trainingWorker(scope) {
     filters: () => view(parameters[0].at, parameters[0].size).slice(),
 
     /** Weights ("at") or velocities of all parameters, in the rows' order. @param {{ which: "at" | "velocity" }} args */
-    numbers({ which }) {
-      const found = new Float32Array(parameters.reduce((sum, { size }) => sum + size, 0));
-      let place = 0;
-      for (const parameter of parameters) {
-        found.set(view(parameter[which], parameter.size), place);
-        place += parameter.size;
-      }
-      return found;
-    },
+    numbers: ({ which }) => Float32Array.from(parameters.flatMap((one) => [...view(one[which], one.size)])),
 
     /** Means and variances of all batch norms. */
     statistics: () => buffers.map(({ at, size }) => view(at, size).slice()),
