@@ -15,6 +15,8 @@ CHAPTER = next(page for page in CHAPTERS if page.startswith("notebooks/02_"))
 # Where the reader can ask the device at hand.
 TIMED = ["book/index.html", *(page for page in CHAPTERS if page[10:12] in "02 05 07 08 10 12 13 14 16".split())]
 SCRIPT = "lightnets-live.js"
+# Where networks learn in front of the reader.
+TRAINED = [page for page in CHAPTERS if page[10:12] in "07 08 09 12".split()]
 
 
 def test_no_page_loads_the_engine(html):
@@ -22,6 +24,7 @@ def test_no_page_loads_the_engine(html):
         text = (html / page).read_text(encoding="utf-8")
         assert f'src="../_static/{SCRIPT}' not in text, page
         assert (SCRIPT in text) == (page in TIMED), page  # there its name is in the words of the button
+        assert ("lightnets-train.js" in text) == (page in TRAINED), page
     assert len(gzip.compress(time_here().static_html().encode())) <= 2500
 
 
@@ -65,3 +68,17 @@ def test_each_page_times_what_it_is_about(visit, html, chapter):
         host.locator("[role=status]", has_text=f"Stopped: {light} of {light}").wait_for()
     else:
         host.locator("[role=status]", has_text="No network is chosen").wait_for()
+
+
+@pytest.mark.parametrize("chapter", TRAINED)
+def test_networks_train_in_the_page(visit, html, chapter):
+    """From a disk, on a phone: a press loads pictures and engine, both networks learn, and can be stopped."""
+    page = visit((html / chapter).as_uri(), viewport={"width": 390, "height": 800}).page
+    host = page.locator("[data-live=train]")
+    host.locator("[data-action=start]").click()
+    host.locator("[data-output=test_accuracy][data-value]").nth(1).wait_for(timeout=120_000)
+    host.locator("[data-action=stop]").click()
+    host.locator("[role=status]", has_text="this seed does not count").wait_for()
+    assert host.get_attribute("aria-busy") == "false" and host.locator("[data-live-row]").count() == 2
+    assert fits(page), "scrolls sideways"
+    assert accessibility_faults(page, include="[data-live=train]") == []

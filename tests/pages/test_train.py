@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from lightnets_edu.pages.live.train import train_here
+from lightnets_edu.pages.live.train import train_here, train_pairs_here
 from lightnets_edu.pages.live.train.shown import TrainHere, train_scripts
 
 from .conftest import call
@@ -28,9 +28,9 @@ def browser(both_browsers: Browser) -> Browser:
 
 
 def short() -> TrainHere:
-    """The widget with a tenth of the steps."""
+    """The widget with 31 steps."""
     widget = train_here("senet", PAIR)
-    recipe = {**widget.spec["recipe"], "epochs": 1, "batch": 64, "rise": 10}
+    recipe = {**widget.spec["recipe"], "epochs": 0.5, "batch": 64, "rise": 6}
     widget.spec = {**widget.spec, "recipe": recipe}
     return widget
 
@@ -90,7 +90,7 @@ def test_two_trainings(opened):
     page.locator("[data-action=start]").press("Enter")
     says(page, "Training with seed 1.")
     assert host.get_attribute("aria-busy") == "true" and page.locator("progress").is_visible()
-    says(page, "Done: 62 steps of each network with seed 1.")
+    says(page, "Done: 31 steps of each network with seed 1.")
     first = numbers(page)
     assert list(first) == list(PAIR)
     for row in first.values():
@@ -100,7 +100,7 @@ def test_two_trainings(opened):
     assert "decides nothing yet" in page.locator(".ln-live-words").first.text_content()
     assert page.locator(".ln-train-filters canvas").count() == 32
     page.locator("[data-action=start]").press("Enter")
-    says(page, "Done: 62 steps of each network with seed 2.")
+    says(page, "Done: 31 steps of each network with seed 2.")
     second = numbers(page)
     assert second["plain"]["loss"] != first["plain"]["loss"]
     said = page.locator(".ln-live-words").first.text_content()
@@ -123,7 +123,7 @@ def test_it_is_stopped(opened):
     says(page, "Training with seed 1.")
     page.locator("[data-live-row] [data-output=loss][data-value]").first.wait_for()
     page.locator("[data-action=stop]").click()
-    says(page, "of 62 steps; this seed does not count.")
+    says(page, "of 31 steps; this seed does not count.")
     page.locator("[data-live=train][aria-busy=false]").wait_for()
     assert page.locator(".ln-live-words").first.text_content() == ""
     assert page.evaluate("() => document.activeElement.dataset.action") == "start"
@@ -184,6 +184,8 @@ def test_sentences(page, first, other, words):
 
 
 def test_only_networks_are_trained():
+    with pytest.raises(ValueError, match="kinds"):
+        train_pairs_here({}, ("trouser", "boot"))
     with pytest.raises(ValueError, match="'mean' cannot be trained"):
         train_here("senet", {"gates": "gates", "mean": "means"})
     with pytest.raises(ValueError, match="'ghost'"):

@@ -35,8 +35,8 @@ export function sentencesOf(results) {
     const agree = least > 0 || most < 0
       ? `it has the same sign with each of the ${seeds} seeds`
       : `the ${seeds} seeds do not agree on its sign, so they decide nothing`;
-    return `The difference between ${first.words} and ${words} is ${signed(meanOf(points))} points (${range}); ` +
-      `${agree}.`;
+    const named = `“${first.words}” less “${words}”`;
+    return `The difference, ${named}, is ${signed(meanOf(points))} points (${range}); ${agree}.`;
   });
   return `With ${seeds} seeds, mean and range: ${each}. ${compared.join(" ")}`;
 }

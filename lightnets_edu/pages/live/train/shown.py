@@ -11,6 +11,7 @@ from typing import Any
 import traitlets
 from torch import nn
 
+from lightnets_edu.checks import one_of
 from lightnets_edu.counting import count
 from lightnets_edu.pages.live.rows import Shape, compact, network_rows
 from lightnets_edu.pages.live.shown import pressed_html
@@ -23,6 +24,7 @@ from lightnets_edu.training import TrainConfig
 _HERE = Path(__file__).parent
 _TRAIN_CSS = (_HERE / "train.css").read_text(encoding="utf-8")
 IMAGE: Shape = (1, 28, 28)
+PAIR: Shape = (2, 28, 28)
 # Less than a study's training: two networks are through in less than a minute.
 RECIPE = TrainConfig(
     epochs=4,
@@ -69,14 +71,36 @@ def train_here(study: str, variants: Mapping[str, str]) -> TrainHere:
             raise ValueError(
                 f"{name!r} cannot be trained: in the study {study!r} it is something that is done to {variant.after!r}"
             )
-        described.append(describe_network(name, words, variant.build()))
-    return TrainHere(spec=_spec(described), pictures=described_pictures())
+        described.append(describe_network(name, words, variant.build(), IMAGE))
+    seen = f"{TRAIN:,} pictures of Fashion-MNIST"
+    less = "That is a shorter training than the study's, so both end less accurate than there."
+    return TrainHere(spec=_spec(described, seen, less), pictures=described_pictures())
 
 
-def describe_network(name: str, words: str, model: nn.Module) -> dict[str, Any]:
+def train_pairs_here(networks: Mapping[str, nn.Module], kinds: tuple[str, str]) -> TrainHere:
+    """Let the reader train networks that say whether two pictures are of one kind.
+
+    Args:
+        networks: Words to networks from ``[N, 2, 28, 28]``, a picture in each channel, to two logits: different, alike.
+        kinds: The two classes of Fashion-MNIST whose pictures they see.
+
+    Raises:
+        ValueError: If there is no such class.
+        UnknownOperationError: If the page cannot train one of them.
+    """
+    classes = page_pictures().classes
+    for kind in kinds:
+        one_of("kinds", kind, classes)
+    labels = [classes.index(kind) for kind in kinds]
+    described = [describe_network(words, words, network, PAIR) for words, network in networks.items()]
+    seen = f"{TRAIN:,} pairs of pictures, each a {kinds[0]} or an {kinds[1]}, and have to say whether both are alike"
+    return TrainHere(spec=_spec(described, seen, "", labels), pictures=described_pictures())
+
+
+def describe_network(name: str, words: str, model: nn.Module, size: Shape) -> dict[str, Any]:
     """What the page has to know of a network that it is to train."""
-    table = count(model, (1, *IMAGE))
-    rows = network_rows(model, IMAGE, training=True)
+    table = count(model, (1, *size))
+    rows = network_rows(model, size, training=True)
     return {
         "name": name,
         "words": words,
@@ -100,16 +124,22 @@ def recipe_of_page(config: TrainConfig) -> dict[str, float]:
     }
 
 
-def _spec(networks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _spec(
+    networks: Sequence[Mapping[str, Any]], seen: str, less: str, kinds: Sequence[int] | None = None
+) -> dict[str, Any]:
     megabytes = len(pictures_script()) / 1e6
     words = " and ".join(one["words"] for one in networks)
     introduction = (
-        f"Two small networks ({words}) learn in front of you, on your own device, in turns: {RECIPE.epochs} times over "
-        f"{TRAIN:,} pictures of Fashion-MNIST, in batches of {RECIPE.batch_size}. They are tested on {TEST:,} others. "
-        "That is a shorter training than the study's, so both end less accurate than there. A press loads the pictures "
-        f"({megabytes:.1f} MB) and the engine; nothing is sent anywhere."
+        f"Two small networks ({words}) learn in front of you, on your own device, in turns. In batches of "
+        f"{RECIPE.batch_size} they see, {RECIPE.epochs} times over, {seen}. They are tested on {TEST:,} others. "
+        f"{less} A press loads the pictures ({megabytes:.1f} MB) and the engine; nothing is sent anywhere."
     )
-    return {"introduction": introduction, "networks": list(networks), "recipe": recipe_of_page(RECIPE)}
+    return {
+        "introduction": " ".join(introduction.split()),
+        "networks": list(networks),
+        "recipe": recipe_of_page(RECIPE),
+        "kinds": kinds,
+    }
 
 
 @cache

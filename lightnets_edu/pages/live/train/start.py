@@ -16,8 +16,9 @@ from lightnets_edu.pages.live.rows import Row
 from lightnets_edu.pages.live.weights import hashed, mixed
 from lightnets_edu.training import load_fashion_mnist
 
-# Places of the hash, as in trainer.js: numbers of one seed, orders of pictures behind all weights, those of one epoch.
-OF_SEED, ORDERS, OF_EPOCH = 1 << 22, 1 << 31, 1 << 13
+# Places of the hash, as in trainer.js: numbers of one seed, orders of pictures behind all weights, those of one epoch,
+# and what pairs are made of.
+OF_SEED, ORDERS, OF_EPOCH, PAIRS = 1 << 22, 1 << 31, 1 << 13, (1 << 32) - (1 << 16)
 SHADES = 16
 TRAIN, TEST = 4000, 1024  # pictures; both are whole batches of 32
 
@@ -66,6 +67,46 @@ def page_pictures() -> Pictures:
     labels = torch.cat([train.labels, test.labels]).numpy().astype(np.uint8)
     mean, std = (round(float(value), 6) for value in (seen.mean(), seen.std()))
     return Pictures(shades, labels, mean, std, train.class_names)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pictures in twos, which a network sees as two channels: 1 if both are of one kind, else 0.
+
+    Attributes:
+        pictures: Where they are from.
+        numbers: int ``[N, 2]``, those of the pictures; those for training first.
+        labels: uint8 ``[N]``.
+    """
+
+    pictures: Pictures
+    numbers: np.ndarray
+    labels: np.ndarray
+
+    def images(self, numbers: Sequence[int] | np.ndarray) -> Tensor:
+        """Some of them as a network takes them: float32 ``[len(numbers), 2, 28, 28]``."""
+        return self.pictures.images(self.numbers[np.asarray(numbers)].reshape(-1)).reshape(-1, 2, 28, 28)
+
+    def targets(self, numbers: Sequence[int] | np.ndarray) -> Tensor:
+        """Their labels: int64 ``[len(numbers)]``."""
+        return torch.from_numpy(self.labels[np.asarray(numbers)].astype(np.int64))
+
+
+def page_pairs(kinds: Sequence[int]) -> Pairs:
+    """As many pairs as there are pictures, chosen by the hash; those of the test have the test's pictures.
+
+    Args:
+        kinds: Two labels.
+    """
+    pictures, hashes = page_pictures(), mixed(4 * (TRAIN + TEST), PAIRS).reshape(-1, 4)
+    coins = hashes[:, :2] & 1
+    numbers = np.empty(coins.shape, np.int64)
+    for first, end in ((0, TRAIN), (TRAIN, TRAIN + TEST)):
+        for coin, kind in enumerate(kinds):
+            pool = first + np.flatnonzero(pictures.labels[first:end] == kind)
+            chosen = coins[first:end] == coin
+            numbers[first:end][chosen] = pool[hashes[first:end, 2:] % len(pool)][chosen]
+    return Pairs(pictures, numbers, (coins[:, 0] == coins[:, 1]).astype(np.uint8))
 
 
 def epoch_order(seed: int, epoch: int, count: int = TRAIN) -> np.ndarray:

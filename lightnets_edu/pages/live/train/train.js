@@ -15,10 +15,11 @@ import { rateAt, stepsOf, Training, unpackPictures } from "./training.js";
 
 const STRETCH = 5; // steps of one network before the next one's turn
 const TEST_EVERY = 50; // steps
+const DRAW_EVERY = 200; // milliseconds
 const FADING = 0.9; // of the loss that is drawn: a running mean, since each batch has its own
 
 /** @typedef {{ name: string, words: string, parameters: number, macs: number, gates: boolean, rows: Row[] }} Network */
-/** @typedef {{ introduction: string, networks: Network[], recipe: Recipe }} Spec */
+/** @typedef {{ introduction: string, networks: Network[], recipe: Recipe, kinds: number[] | null }} Spec */
 /** One network's numbers in one training. @typedef {{ losses: Line, tests: Line, steps: number, milliseconds: number, held?: number }} Course */
 
 /** @returns {Course} */
@@ -87,15 +88,17 @@ function explain(error) {
 
 /**
  * All networks, in turns, from their first weights to the last step.
- * @param {{ networks: Network[], recipe: Recipe, packed: Packed, pictures: Pictures, trainings: Training[], seed: number }} what
+ * @param {{ spec: Spec, packed: Packed, pictures: Pictures, trainings: Training[], seed: number }} what
  * @param {Course[]} courses Filled as it goes.
- * @param {() => void | Promise<void>} show After each turn of all.
+ * @param {() => void | Promise<void>} show From time to time, and in the end.
  */
-const trainAll = async ({ networks, recipe, packed, pictures, trainings, seed }, courses, show) => {
+const trainAll = async ({ spec, packed, pictures, trainings, seed }, courses, show) => {
+  const { networks, recipe, kinds } = spec;
   for (const [i, training] of trainings.entries()) {
-    await training.begin(pictures, networks[i].rows, recipe.batch, seed);
+    await training.begin(pictures, networks[i].rows, recipe.batch, seed, kinds);
   }
   const each = stepsOf(packed, recipe), all = each * recipe.epochs;
+  let drawn = 0;
   for (let first = 0; first < all; first += STRETCH) {
     const rates = Array.from({ length: Math.min(STRETCH, all - first) }, (_, i) => rateAt(first + i, each, recipe));
     for (const [i, training] of trainings.entries()) {
@@ -108,7 +111,9 @@ const trainAll = async ({ networks, recipe, packed, pictures, trainings, seed },
       courses[i].tests.push([courses[i].steps, right]);
       if (courses[i].steps === all && networks[i].gates) courses[i].held = (await training.ask("testHeld")).right;
     }
+    if (performance.now() - drawn < DRAW_EVERY && first + STRETCH < all) continue;
     await show();
+    drawn = performance.now();
   }
 };
 
@@ -124,7 +129,7 @@ function show({ el, host, spec, packed }) {
   const words = make("p", { class: "ln-live-words" });
   const table = makeTable(networks);
   const loss = makeCurves("training loss", all), right = makeCurves("test accuracy, per cent", all);
-  const filters = makeFilters(networks.map((network) => network.words));
+  const filters = makeFilters(networks.map(({ words, rows: [[, , , [kernel]]] }) => ({ words, kernel })));
   /** Where each network ended, seed after seed. @type {number[][]} */
   const ends = networks.map(() => []);
   /** @type {Training[]} */
@@ -157,7 +162,7 @@ function show({ el, host, spec, packed }) {
     let said = "";
     try {
       const pictures = await unpackPictures(packed);
-      await trainAll({ networks, recipe, packed, pictures, trainings, seed }, courses, () => draw(courses));
+      await trainAll({ spec, packed, pictures, trainings, seed }, courses, () => draw(courses));
       courses.forEach(({ tests }, i) => ends[i].push(tests[tests.length - 1][1]));
       said = `Done: ${all} steps of each network with seed ${seed}.`;
     } catch (error) {

@@ -14,6 +14,7 @@
  * Pictures: labels of those for training, then of those for the test, and as many times the pixels, two in a byte.
  * @typedef {{ bytes: Uint8Array, train: number, test: number, size: number, mean: number, std: number }} Pictures
  */
+/** What a network is shown at once: one picture, or two as its two channels. @typedef {{ pictures: number[], label: number }} Sample */
 
 /**
  * The trainer. It is one function, because its own text becomes the worker (see ../worker.js).
@@ -25,7 +26,7 @@ export function trainingWorker(scope) {
   const HIGHEST = [Infinity, Infinity, 6]; // of no activation, ReLU, ReLU6
   const SHADES = 16;
   // Places of the hash: numbers of one seed, orders of the pictures behind all weights, and those of one epoch.
-  const OF_SEED = 2 ** 22, ORDERS = 2 ** 31, OF_EPOCH = 2 ** 13;
+  const OF_SEED = 2 ** 22, ORDERS = 2 ** 31, OF_EPOCH = 2 ** 13, PAIRS = 2 ** 32 - 2 ** 16;
 
   /** The exports of training.c. @type {Record<string, (...numbers: number[]) => void>} */
   let kernels;
@@ -47,6 +48,8 @@ export function trainingWorker(scope) {
   let gates = [];
   /** @type {Pictures} */
   let pictures;
+  /** Those for training, then those for the test. @type {Sample[]} */
+  let samples = [];
   let seed = 0;
   /** Of the pictures in one epoch. @type {{ epoch: number, numbers: number[] }} */
   let order = { epoch: -1, numbers: [] };
@@ -269,10 +272,8 @@ export function trainingWorker(scope) {
 
   /** Gates as they are held: each at its number, the same for all images. @param {Numbers & { mean: Float32Array | null }} gate */
   const hold = ({ at, size, mean }) => {
-    const all = view(at, size * images);
-    for (let channel = 0; channel < size; channel++) {
-      all.fill(/** @type {Float32Array} */ (mean)[channel], channel * images, (channel + 1) * images);
-    }
+    const numbers = /** @type {Float32Array} */ (mean);
+    view(at, size * images).forEach((_, i, all) => all[i] = numbers[Math.floor(i / images)]);
   };
 
   /** The order of the training pictures in an epoch: by the hashes of their places. @param {number} epoch */
@@ -284,27 +285,50 @@ export function trainingWorker(scope) {
     return order.numbers;
   };
 
-  /** Take pictures by their numbers; those of the test come after those for training. @param {number[]} chosen */
-  const takePictures = (chosen) => {
-    const { bytes, train, test, size, mean, std } = pictures;
-    const image = view(values[0].at, images * size);
-    const shades = Array.from({ length: SHADES }, (_, shade) => (shade / (SHADES - 1) - mean) / std);
-    labels = Uint8Array.from(chosen, (which) => bytes[which]);
-    chosen.forEach((which, n) => {
-      const first = train + test + which * size / 2;
-      for (let p = 0; p < size; p += 2) {
-        const two = bytes[first + p / 2];
-        image[n * size + p] = shades[two >> 4];
-        image[n * size + p + 1] = shades[two & 15];
-      }
+  /**
+   * Pairs of pictures of two kinds: are both of one kind? As many as there are pictures, chosen by the hash.
+   * @param {number[]} kinds Two labels.
+   */
+  const makePairs = (kinds) => {
+    const { bytes, train, test } = pictures;
+    const all = Array.from({ length: train + test }, (_, i) => i);
+    const pools = [[0, train], [train, train + test]].map(([first, end]) =>
+      kinds.map((kind) => all.slice(first, end).filter((i) => bytes[i] === kind))
+    );
+    return all.map((i) => {
+      const [one, other, ...picks] = [0, 1, 2, 3].map((which) => mix(PAIRS + 4 * i + which));
+      const coins = [one & 1, other & 1];
+      const chosen = coins.map((coin, which) => {
+        const pool = pools[i < train ? 0 : 1][coin];
+        return pool[picks[which] % pool.length];
+      });
+      return { pictures: chosen, label: Number(coins[0] === coins[1]) };
     });
+  };
+
+  /** Take samples by their numbers; those of the test come after those for training. @param {number[]} chosen */
+  const takeSamples = (chosen) => {
+    const { bytes, train, test, size, mean, std } = pictures;
+    const map = view(values[0].at, images * count(values[0].shape));
+    const shades = Array.from({ length: SHADES }, (_, shade) => (shade / (SHADES - 1) - mean) / std);
+    labels = Uint8Array.from(chosen, (which) => samples[which].label);
+    chosen.forEach((which, n) =>
+      samples[which].pictures.forEach((picture, channel) => {
+        const from = train + test + picture * size / 2, to = (channel * images + n) * size;
+        for (let p = 0; p < size; p += 2) {
+          const two = bytes[from + p / 2];
+          map[to + p] = shades[two >> 4];
+          map[to + p + 1] = shades[two & 15];
+        }
+      })
+    );
   };
 
   /** Run the network on the pictures of the test, batch by batch. @param {() => void} [look] After each batch. */
   const overTest = (look) => {
     let loss = 0, right = 0;
     for (let first = 0; first < pictures.test; first += images) {
-      takePictures(Array.from({ length: images }, (_, n) => pictures.train + first + n));
+      takeSamples(Array.from({ length: images }, (_, n) => pictures.train + first + n));
       for (const one of steps) one.forward(false);
       look?.();
       const found = judge(0);
@@ -337,9 +361,12 @@ export function trainingWorker(scope) {
       start = Math.ceil(/** @type {any} */ (exports).__heap_base.value / 64) * 64;
     },
 
-    /** Take the pictures. @param {Pictures} args */
-    pictures(args) {
-      pictures = args;
+    /** Take the pictures, and maybe the labels of those that are shown in pairs. @param {Pictures & { kinds: number[] | null }} args */
+    pictures({ kinds, ...given }) {
+      pictures = given;
+      samples = kinds
+        ? makePairs(kinds)
+        : Array.from(given.bytes.subarray(0, given.train + given.test), (label, i) => ({ pictures: [i], label }));
     },
 
     /**
@@ -376,7 +403,7 @@ export function trainingWorker(scope) {
       const began = performance.now(), each = Math.floor(pictures.train / images);
       const losses = rates.map((rate, i) => {
         const step = first + i, at = step % each * images;
-        takePictures(orderOf(Math.floor(step / each)).slice(at, at + images));
+        takeSamples(orderOf(Math.floor(step / each)).slice(at, at + images));
         return takeStep(rate, recipe);
       });
       return { losses, milliseconds: performance.now() - began };
@@ -404,15 +431,7 @@ export function trainingWorker(scope) {
     filters: () => view(parameters[0].at, parameters[0].size).slice(),
 
     /** Weights ("at") or velocities of all parameters, in the rows' order. @param {{ which: "at" | "velocity" }} args */
-    numbers({ which }) {
-      const found = new Float32Array(parameters.reduce((sum, { size }) => sum + size, 0));
-      let place = 0;
-      for (const parameter of parameters) {
-        found.set(view(parameter[which], parameter.size), place);
-        place += parameter.size;
-      }
-      return found;
-    },
+    numbers: ({ which }) => Float32Array.from(parameters.flatMap((one) => [...view(one[which], one.size)])),
 
     /** Means and variances of all batch norms. */
     statistics: () => buffers.map(({ at, size }) => view(at, size).slice()),

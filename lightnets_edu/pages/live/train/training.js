@@ -46,10 +46,11 @@ export class Training extends Beside {
   /**
    * Start with pictures and a network.
    * @param {Pictures} pictures @param {Row[]} rows @param {number} batch @param {number} seed
+   * @param {number[] | null} kinds The labels of those that are shown in pairs, if they are.
    */
-  async begin(pictures, rows, batch, seed) {
+  async begin(pictures, rows, batch, seed, kinds) {
     await this.start();
-    await this.ask("pictures", pictures);
-    await this.ask("build", { rows, shape: [1, SIDE, SIDE], batch, seed });
+    await this.ask("pictures", { ...pictures, kinds });
+    await this.ask("build", { rows, shape: [kinds ? 2 : 1, SIDE, SIDE], batch, seed });
   }
 }
