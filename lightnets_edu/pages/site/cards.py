@@ -33,10 +33,15 @@ def read_cards(lines: Iterable[str], root: Path) -> list[tuple[str, str, str, st
     cards = []
     for name in dict.fromkeys((*questions, *chapters)):
         title = TITLE.search(chapters[name].read_text(encoding="utf-8"))
-        picture = root / "book" / "cards" / f"{name}.svg"
-        drawing = picture.read_text(encoding="utf-8").strip() if picture.is_file() else ""
-        cards.append((name, title[1] if title else name, questions.get(name, ""), drawing))
+        picture = chapter_picture(root / "book" / "cards", name)
+        cards.append((name, title[1] if title else name, questions.get(name, ""), picture))
     return cards
+
+
+def chapter_picture(folder: Path, notebook: str) -> str:
+    """The small picture of a chapter as SVG; empty if it has none."""
+    path = folder / f"{notebook}.svg"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
 
 def cards_html(cards: Iterable[tuple[str, str, str, str]], address: Callable[[str], str]) -> str:

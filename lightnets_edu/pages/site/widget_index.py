@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightnets_edu.pages.site.cards import chapter_picture
 from lightnets_edu.pages.widget.widgets import get_widget, list_widgets
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
+PICTURES = NOTEBOOKS.parent / "book" / "cards"
 SHOWN = re.compile(r"""^\s*(?:widget = )?get_widget\(\s*["'](\w+)["']\s*\)\(""", re.MULTILINE)
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 
@@ -31,9 +33,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class WidgetIndex:
-    """All widgets in the chapters' order; shown as a list with links."""
+    """All widgets in the chapters' order; shown as cards with their chapters' pictures and links."""
 
     entries: tuple[Entry, ...]
+    pictures: Path = PICTURES
 
     def __str__(self) -> str:
         return "\n".join(f"{e.name}: {get_widget(e.name).title} ({e.heading})" for e in self.entries)
@@ -46,10 +49,11 @@ class WidgetIndex:
             widget = get_widget(entry.name)
             link = f'<a href="../notebooks/{entry.chapter}.html">{html.escape(entry.heading)}</a>'
             items.append(
-                f"<li><p><strong>{html.escape(widget.title)}</strong> {html.escape(widget.description)}<br>"
-                f"In {link}. In Python: <code>get_widget({entry.name!r})()</code></p></li>"
+                f"<li>{chapter_picture(self.pictures, entry.chapter)}<strong>{html.escape(widget.title)}</strong>"
+                f"<span>{html.escape(widget.description)}</span>"
+                f"<span>In {link}. In Python: <code>get_widget({entry.name!r})()</code></span></li>"
             )
-        return f'<ul class="ln-widget-index">{"".join(items)}</ul>'
+        return f'<ul class="ln-cards ln-widget-index">{"".join(items)}</ul>'
 
 
 def widget_index(notebooks: Path = NOTEBOOKS) -> WidgetIndex:
