@@ -272,8 +272,8 @@ export function trainingWorker(scope) {
 
   /** Gates as they are held: each at its number, the same for all images. @param {Numbers & { mean: Float32Array | null }} gate */
   const hold = ({ at, size, mean }) => {
-    const numbers = /** @type {Float32Array} */ (mean);
-    view(at, size * images).forEach((_, i, all) => all[i] = numbers[Math.floor(i / images)]);
+    const means = /** @type {Float32Array} */ (mean);
+    view(at, size * images).forEach((_, i, all) => all[i] = means[Math.floor(i / images)]);
   };
 
   /** The order of the training pictures in an epoch: by the hashes of their places. @param {number} epoch */
