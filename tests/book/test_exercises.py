@@ -81,8 +81,9 @@ def test_forms_judge_remember_and_are_accessible(visit, server, chapter):
         assert answer(page, name, right).startswith("✓ Passed"), name
     count = f"Solved: {len(names)} of the {len(names)} exercises that this page can check."
     assert page.locator(".ln-progress").text_content().startswith(count)
-    for summary in page.locator("[data-exercise] details:not([open]) > summary").all():
-        summary.click()
+    closed = page.locator("[data-exercise] details:not([open]) > summary:visible")
+    while closed.count():  # an opened one is no longer among them
+        closed.first.click()
     page.wait_for_function("() => [...document.querySelectorAll('.math')].every(e => e.querySelector('mjx-container'))")
     assert fits(page), "scrolls sideways"
     assert accessibility_faults(page, include="[data-exercise]") == []
