@@ -70,7 +70,7 @@ function makeChoiceForm(name, host) {
 function fold(el, title, open) {
   const asked = el.querySelector(".ln-blank") ?? query(el, ".ln-question");
   const first = asked.firstElementChild?.cloneNode(true).childNodes ?? [];
-  const teaser = make("span", { class: "ln-teaser", "aria-hidden": "true" }, ...first);
+  const teaser = make("span", { class: "ln-teaser", inert: "" }, ...first);
   const rest = [...el.childNodes].filter((node) => node !== title);
   const folded = make("details", { class: "ln-exercise-fold" }, make("summary", {}, title, teaser), ...rest);
   folded.open = open;
