@@ -25,6 +25,7 @@ from lightnets_edu.timing.microbenchmarks import Bench, RandomChain, TimedLayer,
 from lightnets_edu.timing.operations import KINDS, MULTIPLYING, Operation, operations, operations_of
 
 SCHEMA = 1
+DIGITS = 7  # of a timing
 CHAINS = 24
 ROUNDS = 2  # each layer and chain is timed as often, and its least time taken
 BATCH_SIZES = {"cpu": (1, 4, 16), "mps": (1, 4, 16), "cuda": (1, 8, 64)}
@@ -49,11 +50,14 @@ class Sample:
 
     Attributes:
         operation: What it runs.
-        seconds: The time of one call.
+        seconds: The time of one call, with seven digits: more than a clock tells, and short enough to be shipped.
     """
 
     operation: Operation
     seconds: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seconds", float(f"{self.seconds:.{DIGITS}g}"))
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,8 @@ class DeviceProfile:
     def save(self, path: str | os.PathLike) -> None:
         """Write it as JSON; a failure on the way leaves an older file as it was."""
         with atomic_file(path) as handle:
-            handle.write(json.dumps(self.to_dict(), allow_nan=False).encode() + b"\n")
+            text = json.dumps(self.to_dict(), allow_nan=False, separators=(",", ":"))
+            handle.write(text.encode() + b"\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> DeviceProfile:
