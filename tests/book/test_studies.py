@@ -50,6 +50,8 @@ def test_seeds_and_variants_are_switched_on_a_phone_in_the_dark(visit, chapter):
     for name in RECORDED[chapter]:
         record, host = recorded_study(name), page.locator(f"[data-study={name}]")
         seeds = sorted({run["seed"] for run in record["runs"]})
+        if not host.is_visible():
+            page.locator("details.ln-fold", has=host).locator("> summary").click()
         host.locator(f"input[name=seed][value='{seeds[0]}']").uncheck()
         left = judged({**record, "runs": [run for run in record["runs"] if run["seed"] != seeds[0]]})
         sentences = host.locator("[data-comparison]").all_text_contents()

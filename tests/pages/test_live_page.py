@@ -87,11 +87,14 @@ def status(page: Page) -> str:
 
 
 def wait_for_status(page: Page, words: str) -> None:
-    try:
-        page.locator("[data-live] [role=status]", has_text=words).wait_for(timeout=150_000)
-    except TimeoutError:
-        shown = page.locator("[data-live]").inner_text()
-        raise AssertionError(f"not {words!r}, but {shown!r}; {page.evaluate('document.visibilityState')}") from None
+    """Until the page says so; one that another tab has pushed aside pauses, so it is put in front now and then."""
+    for _ in range(5):
+        try:
+            return page.locator("[data-live] [role=status]", has_text=words).wait_for(timeout=30_000)
+        except TimeoutError:
+            page.bring_to_front()
+    shown = page.locator("[data-live]").inner_text()
+    raise AssertionError(f"not {words!r}, but {shown!r}; {page.evaluate('document.visibilityState')}")
 
 
 def choose(page: Page, names: tuple[str, ...]) -> None:

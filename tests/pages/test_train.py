@@ -70,7 +70,7 @@ def opened(browser: Browser, folder: Path) -> Iterator[Open]:
 
 
 def says(page: Page, words: str) -> None:
-    page.locator("[role=status]", has_text=words).wait_for(timeout=60_000)
+    page.locator("[role=status]", has_text=words).wait_for(timeout=150_000)
 
 
 def numbers(page: Page) -> dict[str, dict[str, float]]:
