@@ -120,15 +120,15 @@ def _row(name: str, timings: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     return row
 
 
-def guest_rows() -> list[dict[str, Any]]:
-    """Rows for the board of networks without a chapter: counted on torchvision's, timed by others only."""
-    rows = []
+def board_rows() -> list[dict[str, Any]]:
+    """`scoreboard_rows`, and those of the guests: counted on torchvision's networks, timed by others only."""
+    rows = scoreboard_rows()
+    unknown = dict.fromkeys(rows[0])
     for name in GUESTS:
         first = next(iter(torchvision.models.get_model_weights(name)))
         side = first.transforms().crop_size[0]
         counted = count(_guest(name), (1, 3, side, side))
-        row: dict[str, Any] = dict.fromkeys(scoreboard_rows()[0])
-        row |= {"network": name, "family": GUEST_FAMILY, "image": side}
+        row: dict[str, Any] = {**unknown, "network": name, "family": GUEST_FAMILY, "image": side}
         row |= {quantity: getattr(counted, quantity) for quantity in COUNTED}
         row |= {clock_key(clock.name): clock.milliseconds.get(name) for clock in all_clocks().values()}
         row["top1"] = round(first.meta["_metrics"]["ImageNet-1K"]["acc@1"], 1)
@@ -210,7 +210,7 @@ def scoreboard_columns(batches: Sequence[int] = ()) -> list[Column]:
 def scoreboard() -> ScatterTable:
     """The board of all networks, and some guests: every clock, budgets, and what two or three are made of."""
     return explore(
-        scoreboard_rows() + guest_rows(),
+        board_rows(),
         scoreboard_columns(recorded_batches("cpu")),
         name="scoreboard",
         title="Every network of the book",

@@ -14,7 +14,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from lightnets_edu.chapters.scoreboard.board import guest_rows, scoreboard_columns, scoreboard_rows
+from lightnets_edu.chapters.scoreboard.board import board_rows, scoreboard_columns
 from lightnets_edu.pages.board.explore import ScatterTable, explore
 from lightnets_edu.pages.site.build import code_digest
 
@@ -48,7 +48,7 @@ def network_map(address: Callable[[str], str]) -> ScatterTable:
     Args:
         address: Gives a notebook's address as the page has to write it.
     """
-    rows = [row for row in scoreboard_rows() + guest_rows() if row["top1"] is not None]
+    rows = [row for row in board_rows() if row["top1"] is not None]
     return explore(
         rows,
         [column for column in scoreboard_columns() if not column.folded],

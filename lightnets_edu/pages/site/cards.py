@@ -32,10 +32,16 @@ def read_cards(lines: Iterable[str], root: Path) -> list[tuple[str, str, str, st
         questions[name] = question
     cards = []
     for name in dict.fromkeys((*questions, *chapters)):
-        title = TITLE.search(chapters[name].read_text(encoding="utf-8"))
+        title = chapter_title(name, chapters[name].read_text(encoding="utf-8"))
         picture = chapter_picture(root / "book" / "cards", name)
-        cards.append((name, title[1] if title else name, questions.get(name, ""), picture))
+        cards.append((name, title, questions.get(name, ""), picture))
     return cards
+
+
+def chapter_title(notebook: str, source: str) -> str:
+    """A chapter's first heading; its file's name if it has none."""
+    found = TITLE.search(source)
+    return found[1] if found else notebook
 
 
 def chapter_picture(folder: Path, notebook: str) -> str:

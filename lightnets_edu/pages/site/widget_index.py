@@ -7,13 +7,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightnets_edu.pages.site.cards import chapter_picture
+from lightnets_edu.pages.site.cards import chapter_picture, chapter_title
 from lightnets_edu.pages.widget.widgets import get_widget, list_widgets
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 PICTURES = NOTEBOOKS.parent / "book" / "cards"
 SHOWN = re.compile(r"""^\s*(?:widget = )?get_widget\(\s*["'](\w+)["']\s*\)\(""", re.MULTILINE)
-TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,7 @@ def widget_index(notebooks: Path = NOTEBOOKS) -> WidgetIndex:
     entries = []
     for path in sorted(notebooks.glob("*.md")):
         text = path.read_text(encoding="utf-8")
-        heading = TITLE.search(text)
-        title = heading.group(1) if heading else path.stem
+        title = chapter_title(path.stem, text)
         entries += [Entry(name, path.stem, title) for name in dict.fromkeys(SHOWN.findall(text))]
     if lost := sorted(set(list_widgets()) - {entry.name for entry in entries}):
         raise ValueError(f"the widget {lost[0]!r} is in no chapter of {notebooks}")
